@@ -1,0 +1,57 @@
+"""Named places where a test may end the process, as a power cut would.
+
+In production every call is one dictionary look-up in an empty set. A test sets HUB_CRASH_POINT to
+`name` or `name:N` (the N-th arrival, from 1) in the process it starts, and HUB_CRASH_MARK to a file
+that is written and synced just before SIGKILL, so that it can show that the point was reached.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Final
+
+POINTS: Final = frozenset(
+    {
+        "portal.before-journal",
+        "portal.after-journal",  # between journal and send
+        "portal.after-send",  # between send and acknowledgement
+        "portal.before-close",
+        "router.before-send",
+        "router.after-send",  # between send and commit
+        "router.after-commit",
+        "consumer.after-commit",  # between database commit and outbox
+    }
+)
+
+
+def _armed() -> tuple[str, int] | None:
+    wanted = os.environ.get("HUB_CRASH_POINT", "")
+    if not wanted:
+        return None
+    name, _, nth = wanted.partition(":")
+    if name not in POINTS:
+        raise ValueError(f"unknown crash point {name!r}")
+    return name, int(nth or "1")
+
+
+_target = _armed()
+_seen = 0
+
+
+def reached(name: str) -> None:
+    """End this process with SIGKILL if a test asked for it at this point; otherwise do nothing."""
+    if _target is None or _target[0] != name:
+        return
+    global _seen
+    _seen += 1
+    if _seen < _target[1]:
+        return
+    mark = os.environ.get("HUB_CRASH_MARK")
+    if mark:
+        with Path(mark).open("w") as out:
+            out.write(name)
+            out.flush()
+            os.fsync(out.fileno())
+    os.kill(os.getpid(), signal.SIGKILL)
