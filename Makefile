@@ -1,0 +1,48 @@
+# One virtual environment in .venv; every target sets it up by itself. Needs Python 3.11 or newer, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+SUBMISSIONS ?= 900
+ROUNDS ?= 3
+.DEFAULT_GOAL := help
+
+.PHONY: help demo up test unit lint bench docs lock clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("eltax-hub needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing (Debian: apt install python3-venv)"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY) ## the whole hub on a real Kafka: submit, route, store, prove; then stop
+	$(BIN)/eltax-hub demo --submissions $(SUBMISSIONS)
+
+up: $(READY) ## the same hub, staying up until Ctrl-C
+	$(BIN)/eltax-hub up
+
+test: $(READY) ## everything CI runs: lint, types, import contracts, unit, broker and attack tests, coverage
+	$(BIN)/python -m tests.run
+
+unit: $(READY) ## the fast part only
+	$(BIN)/python -m pytest tests/unit -q
+
+lint: $(READY) ## ruff, mypy --strict, import contracts
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: $(READY) ## ratios against a bare relay, on this machine, in one run
+	$(BIN)/python -m benchmarks --rounds $(ROUNDS)
+
+docs: $(READY) ## write the generated pages again
+	$(BIN)/python -m monitoring.document
+
+lock: $(READY) ## resolve the dependencies again, with hashes and without naming a host
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
+	  --no-emit-trusted-host --no-header --strip-extras --output-file requirements.lock pyproject.toml
+
+clean: ## the environment and the state of the embedded hub
+	rm -rf .venv .hub .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,54 @@
+"""What a role process is told from outside: settings `HUB_…`, and nothing else.
+
+A production role gets its directory, the brokers and the namespace. It is never told where another
+role's directory is.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_NAMESPACE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+def _namespace(value: str) -> str:
+    if not _NAMESPACE.fullmatch(value) or len(value) > 40:
+        raise ValueError("a namespace is lower-case letters, digits and single hyphens, 40 characters at most")
+    return value
+
+
+def is_rehearsal(namespace: str) -> bool:
+    """Tell whether a namespace is for the trial run (仮稼働テスト) with artificial people only."""
+    return namespace == "rehearsal" or namespace.startswith("rehearsal-")
+
+
+class RoleSettings(BaseSettings):
+    """Settings of one role process; the environment names them HUB_ROLE_DIR, HUB_BOOTSTRAP and so on."""
+
+    model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore", frozen=True)
+
+    role_dir: Path
+    bootstrap: str = Field(min_length=3, description="host:port[,host:port...] of the brokers' mTLS listener")
+    namespace: Annotated[str, AfterValidator(_namespace)] = "rehearsal"
+    instance: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    topics_file: Path | None = Field(default=None, description="another declaration than the packaged one")
+    partitions: int | None = Field(default=None, ge=1, le=1_000)
+    key_passphrase_file: Path | None = None
+    metrics_port: int = Field(default=0, ge=0, le=65_535, description="0: any free port on 127.0.0.1")
+    log_file: Path | None = None
+
+
+class HomeSettings(BaseSettings):
+    """Where the commands for people find a hub that runs on this machine."""
+
+    model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore", frozen=True)
+
+    home: Path = Path(".hub")
+    namespace: Annotated[str, AfterValidator(_namespace)] = "rehearsal"
+    topics_file: Path | None = None
+    partitions: int | None = Field(default=None, ge=1, le=1_000)
