@@ -1,0 +1,198 @@
+"""The store on a SQL database, through SQLAlchemy Core. Says when a transaction begins and ends.
+
+A version table has one row that names the owner and the version of the tables; `MIGRATIONS[n]` takes
+version n + 1 to n + 2, in the transaction that also writes the new number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, delete, func, insert, inspect, select, update
+
+from consumers.store import reading, writing
+from consumers.store import tables as t
+from consumers.store.dialect import Dialect, SqliteDialect
+from consumers.store.errors import StoreMismatch, StoreTooNew
+from consumers.store.model import (
+    Batch,
+    Committed,
+    Content,
+    HistoryEntry,
+    LogHead,
+    NoticeSeen,
+    OutboxRow,
+    Overdue,
+    StoredEvent,
+    StoreKey,
+)
+
+MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = ()
+_LOG_PAGE: Final = 500
+
+
+class SqlStore:
+    """A desk's store in one SQL database. Implements `consumers.store.port.Store`."""
+
+    def __init__(self, dialect: Dialect, owner: str) -> None:
+        """Open it, making or migrating the tables.
+
+        `owner` is `<namespace>/<principal>`. Raises StoreMismatch, StoreTooNew, StoreDamaged or
+        StoreUnavailable.
+        """
+        self._dialect = dialect
+        self._engine = dialect.engine()
+        self._owner = owner
+        try:
+            with self._writing() as db:
+                self._found(db)
+        except BaseException:
+            self._engine.dispose()
+            raise
+
+    def _found(self, db: Connection) -> None:
+        if not inspect(db).has_table(t.owner.name):
+            t.metadata.create_all(db)
+            self._dialect.guard_log(db)
+            db.execute(insert(t.owner).values(name=self._owner, schema_version=t.SCHEMA_VERSION))
+            return
+        name, version = db.execute(select(t.owner.c.name, t.owner.c.schema_version)).one()
+        if name != self._owner:
+            raise StoreMismatch(f"it is {name}'s")
+        if version > t.SCHEMA_VERSION:
+            raise StoreTooNew(f"version {version}, known {t.SCHEMA_VERSION}")
+        for migrate in MIGRATIONS[version - 1 :]:
+            migrate(db)
+        if version != t.SCHEMA_VERSION:
+            db.execute(update(t.owner).values(schema_version=t.SCHEMA_VERSION))
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as db:
+                self._dialect.lock(db)
+                yield db
+        except self._dialect.failures as error:
+            # The driver's text may quote values: only its code goes on.
+            raise self._dialect.error(error) from None
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect().execution_options(reading=True) as db:
+                yield db
+        except self._dialect.failures as error:
+            raise self._dialect.error(error) from None
+
+    def commit(self, batch: Batch) -> Committed:
+        """Keep the whole batch or nothing of it."""
+        tally = writing.Tally()
+        with self._writing() as db:
+            writing.advance(db, batch.advances)
+            writing.add_store_keys(db, batch.store_keys)
+            writing.add_events(db, batch.events, tally)
+            for seen in batch.checkpoints:
+                writing.add_checkpoint(db, seen, tally)
+            for notice in batch.notices:
+                writing.add_notice(db, notice)
+            writing.add_outgoing(db, batch.outgoing)
+            if batch.log is not None:
+                writing.append_log(db, batch.log)
+        return tally.committed()
+
+    def positions(self) -> Mapping[tuple[str, int], int]:
+        """Return the next offset of each (topic, partition) that was ever read."""
+        with self._reading() as db:
+            return {(row.topic, row.partition): row.next_offset for row in db.execute(select(t.position))}
+
+    def waiting(self, max_rows: int, max_bytes: int) -> Sequence[OutboxRow]:
+        """Return what is to be sent, oldest first."""
+        with self._reading() as db:
+            return reading.waiting(db, max_rows, max_bytes)
+
+    def waiting_count(self) -> int:
+        """Return how many outbox rows are waiting."""
+        with self._reading() as db:
+            return int(db.execute(select(func.count()).select_from(t.outbox)).scalar_one())
+
+    def sent(self, numbers: Sequence[int]) -> None:
+        """Drop outbox rows that were acknowledged."""
+        with self._writing() as db:
+            for some in writing.chunks(numbers):
+                db.execute(delete(t.outbox).where(t.outbox.c.number.in_(some)))
+
+    def store_key(self, epoch: int) -> StoreKey | None:
+        """Return the sealed key of an epoch, if this store has one."""
+        with self._reading() as db:
+            return reading.store_key(db, epoch)
+
+    def overdue(self, before_ms: int) -> Overdue:
+        """Count what has waited since before a time."""
+        with self._reading() as db:
+            return reading.overdue(db, before_ms)
+
+    def counts(self) -> Mapping[str, int]:
+        """Return totals."""
+        with self._reading() as db:
+            return reading.counts(db)
+
+    def events(
+        self,
+        *,
+        receipt_number: str | None = None,
+        event_id: str | None = None,
+        after: int = 0,
+        limit: int = 1_000,
+    ) -> Sequence[StoredEvent]:
+        """Return rows in the order in which they were stored."""
+        with self._reading() as db:
+            return reading.events(db, receipt_number, event_id, after, limit)
+
+    def content(self, number: int) -> Content | None:
+        """Return the sealed content of a row; None if it has none (any more)."""
+        with self._reading() as db:
+            return reading.content(db, number)
+
+    def history(self, number: int) -> Sequence[HistoryEntry]:
+        """Return what happened to a row, in order."""
+        with self._reading() as db:
+            return reading.history(db, number)
+
+    def notices(self, *, receipt_number: str | None = None, limit: int = 1_000) -> Sequence[NoticeSeen]:
+        """Return dead-letter notices, oldest first."""
+        with self._reading() as db:
+            return reading.notices(db, receipt_number, limit)
+
+    def log_head(self) -> LogHead | None:
+        """Return where the append-only log stands; None before its first entry."""
+        with self._reading() as db:
+            return reading.log_head(db)
+
+    def log_entries(
+        self, start: int = 0, kinds: Sequence[str] | None = None
+    ) -> Iterator[tuple[int, str, bytes]]:
+        """Yield (index, kind, framed record) in order from an index on, a page at a time."""
+        while True:
+            with self._reading() as db:
+                page = reading.log_page(db, start, kinds, _LOG_PAGE)
+            yield from page
+            if len(page) < _LOG_PAGE:
+                return
+            start = page[-1][0] + 1
+
+    def writable(self) -> None:
+        """Raise StoreUnavailable unless a small write would succeed now."""
+        with self._writing() as db:
+            db.execute(update(t.owner).values(name=self._owner))
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+
+def open_sqlite(path: Path, owner: str) -> SqlStore:
+    """Open or create the SQLite store of a role. `owner` is `<namespace>/<principal>`."""
+    return SqlStore(SqliteDialect(path), owner)

@@ -1,0 +1,187 @@
+"""The tables, in words that every SQL database understands. Version 1.
+
+Only `content.ciphertext` and `data_key.wrapped` derive from a submission's items; everything else is
+public by the header's definition (docs/envelope.md) or is our own bookkeeping. Data keys have a table
+of their own so that an ordinary backup can leave them out.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+SCHEMA_VERSION: Final = 1
+
+metadata: Final = MetaData()
+# SQLite numbers rows by itself only in a column that is declared INTEGER.
+_Number = BigInteger().with_variant(Integer, "sqlite")
+
+owner: Final = Table(
+    "owner",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("schema_version", Integer, nullable=False),
+)
+
+position: Final = Table(
+    "position",
+    metadata,
+    Column("topic", String(200), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("next_offset", BigInteger, nullable=False),
+)
+
+event: Final = Table(
+    "event",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("tenant", String(6), nullable=False),
+    Column("producer", Text, nullable=False),
+    Column("event_id", String(36), nullable=False),
+    Column("leaf", LargeBinary(32), nullable=False),
+    Column("session", LargeBinary(32), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("topic", String(200), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("receipt_number", Text, nullable=False),
+    Column("procedure", Text, nullable=False),
+    Column("procedure_version", Integer, nullable=False),
+    Column("tax_item", Text),
+    Column("accepted_at_ms", BigInteger, nullable=False),
+    Column("produced_at_ms", BigInteger, nullable=False),
+    Column("stored_at_ms", BigInteger, nullable=False),
+    Column("calculation_check", String(16), nullable=False),
+    Column("signature_check", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("findings", Integer, nullable=False),
+    Column("cause_event_id", String(36)),
+    Column("cause_leaf", LargeBinary(32)),
+    Column("confirmed_at_ms", BigInteger),
+    Column("replays", Integer, nullable=False, default=0),
+    Column("conflict", Boolean, nullable=False, default=False),
+    UniqueConstraint("tenant", "producer", "event_id", "leaf", name="event_once"),
+    Index("event_place", "session", "partition", "sequence"),
+    Index("event_receipt", "receipt_number"),
+    Index("event_id_lookup", "event_id"),
+)
+Index(
+    "event_unconfirmed",
+    event.c.stored_at_ms,
+    sqlite_where=event.c.confirmed_at_ms.is_(None),
+    postgresql_where=event.c.confirmed_at_ms.is_(None),
+)
+
+store_key: Final = Table(
+    "store_key",
+    metadata,
+    Column("epoch", Integer, primary_key=True),
+    Column("key_id", LargeBinary(8), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+content: Final = Table(
+    "content",
+    metadata,
+    Column("event", _Number, ForeignKey("event.number"), primary_key=True, autoincrement=False),
+    Column("epoch", Integer, ForeignKey("store_key.epoch"), nullable=False),
+    Column("ciphertext", LargeBinary, nullable=False),
+)
+
+data_key: Final = Table(
+    "data_key",
+    metadata,
+    Column("event", _Number, ForeignKey("event.number"), primary_key=True, autoincrement=False),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+
+history: Final = Table(
+    "history",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("event", _Number, ForeignKey("event.number"), nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("what", String(32), nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+promise: Final = Table(
+    "promise",  # a checkpoint announced this leaf, and no stored event has it yet
+    metadata,
+    Column("session", LargeBinary(32), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("tenant", String(6), nullable=False),
+    Column("leaf", LargeBinary(32), nullable=False),
+    Column("void", Boolean, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+notice: Final = Table(
+    "notice",
+    metadata,
+    Column("leaf", LargeBinary(32), primary_key=True),
+    Column("session", LargeBinary(32), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("tenant", String(6), nullable=False),
+    Column("event_id", String(36), nullable=False),
+    Column("receipt_number", Text, nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+outbox: Final = Table(
+    "outbox",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("topic", String(200), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("speaks_of", Integer, nullable=False),
+    # A number that was used is never used again, or a late `sent` would drop a younger row.
+    sqlite_autoincrement=True,
+)
+
+log: Final = Table(
+    "log",  # append-only: dialect.guard_log makes the database itself refuse changes
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("entry", LargeBinary, nullable=False),
+)
+
+tree_head: Final = Table(
+    "tree_head",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("head", LargeBinary, nullable=False),
+)
+
+frontier: Final = Table(
+    "frontier",  # a cache of the log's right edge; the rows of `log` are what counts
+    metadata,
+    Column("only", Integer, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+)
