@@ -1,0 +1,248 @@
+"""The HTTP endpoint of a process: /metrics, /healthz, /readyz, nothing else.
+
+It runs in threads of its own, so that a stuck event loop can still be seen to be stuck. It is bounded:
+so many connections at once, so many seconds for each, one request per connection, GET and HEAD only.
+It listens on 127.0.0.1 unless told otherwise, and asks for client certificates where TLS is given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import ssl
+import threading
+import time
+from dataclasses import asdict, dataclass
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import TCPServer, ThreadingMixIn
+from types import TracebackType
+from typing import Any, ClassVar, Final, Self
+from urllib.parse import urlsplit
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from monitoring.health import Health
+from schemas.errors import HubError
+
+MAX_CONNECTIONS: Final = 16
+MAX_REQUEST_SECONDS: Final = 10.0
+_IDLE_SECONDS: Final = 5.0
+_MAX_ACCEPT_CHARACTERS: Final = 1_000
+_JSON: Final = "application/json; charset=utf-8"
+
+
+class EndpointNotBound(HubError):
+    """The address for metrics could not be bound."""
+
+    code = "metrics-address"
+    hint = "Another process listens there; set HUB_METRICS_PORT to a free port, or to 0 for any."
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointTls:
+    """PEM files for mutual TLS 1.3: who we are, and whose certificates the scrapers need."""
+
+    certificate: Path
+    private_key: Path
+    client_ca: Path
+
+    def context(self) -> ssl.SSLContext:
+        """Return a server context that requires a client certificate of `client_ca`."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_cert_chain(self.certificate, self.private_key)
+        context.load_verify_locations(self.client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+
+class Endpoint:
+    """Serves one registry and one health object; use as a context manager, or `start` and `stop`."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        health: Health,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: EndpointTls | None = None,
+    ) -> None:
+        """Bind the address (port 0: any free one); raises EndpointNotBound. Serving begins with `start`."""
+        context = tls.context() if tls is not None else None
+        try:
+            self._server = _Server((host, port), registry, health, context)
+        except OSError as error:
+            raise EndpointNotBound(f"{host}:{port}") from error
+        self._thread: threading.Thread | None = None
+        self.host = host
+        self.port: int = self._server.server_address[1]
+        self.url = f"{'http' if tls is None else 'https'}://{host}:{self.port}"
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.2}, name="metrics", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop answering, end what is under way and free the port. May be called again."""
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+            self._thread = None
+        self._server.end_all()
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+
+class _Server(ThreadingMixIn, TCPServer):
+    """One thread per connection, at most MAX_CONNECTIONS; the rest are closed at once, none waits."""
+
+    allow_reuse_address = True
+    request_queue_size = MAX_CONNECTIONS
+    daemon_threads = False  # so that closing the server waits for them: they have been shut down by then
+    block_on_close = True
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        registry: CollectorRegistry,
+        health: Health,
+        context: ssl.SSLContext | None,
+    ) -> None:
+        self.registry = registry
+        self.health = health
+        self._context = context
+        self._open: dict[socket.socket, float] = {}
+        self._open_lock = threading.Lock()
+        super().__init__(address, _Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        connection.settimeout(_IDLE_SECONDS)
+        if self._context is not None:  # the handshake itself waits for the connection's own thread
+            connection = self._context.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        with self._open_lock:
+            if len(self._open) >= MAX_CONNECTIONS:
+                return False
+            self._open[request] = time.monotonic()
+            return True
+
+    def service_actions(self) -> None:
+        """End connections that dawdle; called by serve_forever a few times a second."""
+        limit = time.monotonic() - MAX_REQUEST_SECONDS
+        with self._open_lock:
+            _end([connection for connection, since in self._open.items() if since < limit])
+
+    def end_all(self) -> None:
+        with self._open_lock:
+            _end(list(self._open))
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._open_lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a peer that hangs up or fails the handshake is no event of ours."""
+
+
+def _end(connections: list[socket.socket]) -> None:
+    for connection in connections:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one request."""
+
+    server: _Server
+    protocol_version: ClassVar[str] = "HTTP/1.0"
+    server_version = "eltax-hub"
+    sys_version = ""
+
+    def handle(self) -> None:
+        if isinstance(self.connection, ssl.SSLSocket):
+            self.connection.do_handshake()
+        super().handle()
+
+    def do_GET(self) -> None:  # noqa: N802 - the standard library's name
+        self._answer(with_body=True)
+
+    def do_HEAD(self) -> None:  # noqa: N802 - the standard library's name
+        self._answer(with_body=False)
+
+    def _answer(self, *, with_body: bool) -> None:
+        status, kind, body = self._found(urlsplit(self.path).path)
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def _found(self, path: str) -> tuple[int, str, bytes]:
+        if path == "/metrics":
+            return self._metrics()
+        if path == "/healthz":
+            liveness = self.server.health.liveness()
+            return (200 if liveness.healthy else 503), _JSON, _json(asdict(liveness))
+        if path == "/readyz":
+            readiness = self.server.health.readiness()
+            body = {
+                "ready": readiness.ready,
+                "conditions": [
+                    {"condition": name, "fulfilled": fulfilled} for name, fulfilled in readiness.conditions
+                ],
+                "paused": [{"stage": stage, "code": code} for stage, code in readiness.paused],
+            }
+            return (200 if readiness.ready else 503), _JSON, _json(body)
+        return 404, _JSON, _json({"error": "not-found"})
+
+    def _metrics(self) -> tuple[int, str, bytes]:
+        try:
+            encode, kind = choose_encoder(self.headers.get("Accept", "")[:_MAX_ACCEPT_CHARACTERS])
+        except ValueError:  # a version that is no version
+            return 406, _JSON, _json({"error": "not-acceptable"})
+        return 200, kind, encode(self.server.registry)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what the standard library refuses (a method, a line too long) without echoing it."""
+        body = _json({"error": "refused"})
+        self.send_response(405 if code == 501 else code)
+        self.send_header("Content-Type", _JSON)
+        self.send_header("Content-Length", str(len(body)))
+        if code == 501:
+            self.send_header("Allow", "GET, HEAD")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log nothing: a request line is a stranger's text."""
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=True).encode("ascii") + b"\n"

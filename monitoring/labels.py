@@ -1,0 +1,146 @@
+"""Which values a metric label may take: the bound that keeps people and floods out of the metrics.
+
+A label value that is not in its bound becomes `other`, so a forged header can neither put a name on
+a dashboard nor make a million time series. The cap on label sets per metric (monitoring.metrics)
+stands behind this as the second line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+OTHER: Final = "other"
+SHARED: Final = "shared"
+"""the tenant label of a topic that serves all tenants"""
+
+DATASETS: Final = (
+    "submissions",
+    "sessions",
+    "audiences",
+    "operations",
+    "dead-letters",
+    "review",
+    "helpdesk",
+    "audit",
+    "status",
+    "accepted",
+)
+ROLES: Final = ("portal", "router", "review", "helpdesk", "audit", "tax", "operator", "monitor", "admin")
+
+_CODE: Final = re.compile(r"[a-z][a-z0-9._-]{0,39}")
+_RULE: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,59}")
+_TENANT: Final = re.compile(r"[0-9]{6}")
+_MOST_PARTITIONS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One label: its name, what it says in two languages, and its bound in words."""
+
+    name: str
+    en: str
+    ja: str
+    bound: str
+
+
+_DECLARED: Final = (
+    Label("tenant", "municipality", "団体", "declared tenant codes, `shared`, `other`"),
+    Label("procedure", "procedure", "手続", "slugs of the catalogue, `other`"),
+    Label(
+        "dataset",
+        "kind of topic",
+        "トピックの種類",
+        ", ".join(f"`{name}`" for name in DATASETS) + ", `other`",
+    ),
+    Label("partition", "partition number", "パーティション番号", "0 to 999, `other`"),
+    Label(
+        "consumer", "role that stores", "保存する役割", ", ".join(f"`{name}`" for name in ROLES) + ", `other`"
+    ),
+    Label("reason", "reason code", "理由コード", "a code, 40 characters at most"),
+    Label("stage", "stage of the way", "処理段階", "a code, 40 characters at most"),
+    Label("code", "code of the alarm or cause", "警報・原因コード", "a code, 40 characters at most"),
+    Label("condition", "condition of readiness", "準備条件", "a code, 40 characters at most"),
+    Label("event", "what happened to the process", "プロセスの事象", "a code, 40 characters at most"),
+    Label("rule", "rule id of the input check", "入力検査の規則番号", "a rule id, 60 characters at most"),
+    Label("outcome", "answer", "結果", "`accepted`, `duplicate`, `refused`, `committed`, `aborted`, `other`"),
+    Label("state", "state of a journal entry", "記録の状態", "`unconfirmed`, `unacknowledged`"),
+    Label("resumed", "closed after a crash", "障害後の再開か", "`true`, `false`"),
+    Label("fenced", "taken away by a newer owner", "新しい所有者に奪われたか", "`true`, `false`"),
+    Label("level", "log level", "ログの重要度", "`info`, `warning`, `error`"),
+    Label("place", "declared directory", "対象ディレクトリ", "a code, 40 characters at most"),
+    Label("metric", "name of a metric", "メトリクス名", "names of this page"),
+    Label("version", "version of the hub", "本ソフトの版", "one value"),
+    Label("python", "version of Python", "Pythonの版", "one value"),
+)
+LABELS: Final = {label.name: label for label in _DECLARED}
+
+_CLOSED: Final[dict[str, frozenset[str]]] = {
+    "dataset": frozenset(DATASETS),
+    "outcome": frozenset({"accepted", "duplicate", "refused", "committed", "aborted"}),
+    "state": frozenset({"unconfirmed", "unacknowledged"}),
+    "resumed": frozenset({"true", "false"}),
+    "fenced": frozenset({"true", "false"}),
+    "level": frozenset({"info", "warning", "error"}),
+}
+_CODES: Final = frozenset({"reason", "stage", "code", "condition", "event", "place"})
+
+
+class Bounds:
+    """Turns any label value into one that is allowed. Pure; made once per process."""
+
+    __slots__ = ("_closed",)
+
+    def __init__(
+        self, *, tenants: Collection[str], procedures: Collection[str], metrics: Collection[str]
+    ) -> None:
+        """Fix the sets that depend on this deployment."""
+        self._closed = {
+            **_CLOSED,
+            "tenant": frozenset(tenants) | {SHARED},
+            "procedure": frozenset(procedures),
+            "metric": frozenset(metrics),
+        }
+
+    def value(self, label: str, value: str) -> str:
+        """Return `value` if the label may have it, else `other`."""
+        closed = self._closed.get(label)
+        if closed is not None:
+            allowed = value in closed
+        elif label in _CODES:
+            allowed = _CODE.fullmatch(value) is not None
+        elif label == "rule":
+            allowed = _RULE.fullmatch(value) is not None
+        elif label == "partition":
+            allowed = (
+                value.isascii() and value.isdigit() and len(value) <= 3 and int(value) < _MOST_PARTITIONS
+            )
+        elif label == "consumer":
+            return role(value)
+        else:  # version, python: set by this program only
+            allowed = label in LABELS and value.isascii() and value.isprintable() and len(value) <= 40
+        return value if allowed else OTHER
+
+
+def role(principal: str) -> str:
+    """Return the role of a principal's name: `review-131041` is a `review`; unknown names are `other`."""
+    name = principal.partition("-")[0]
+    return name if name in ROLES else OTHER
+
+
+def of_topic(topic: str) -> tuple[str, str]:
+    """Return (tenant, dataset) of a topic name; a topic without a tenant is `shared`.
+
+    `<ns>.<dataset>`, `<ns>.<T>.<dataset>` and `<ns>.dead-letters.<principal>` are known (docs/envelope.md).
+    """
+    parts = topic.split(".")
+    if len(parts) == 3 and parts[1] == "dead-letters":
+        tenant = parts[2].rpartition("-")[2]
+        return (tenant if _TENANT.fullmatch(tenant) else SHARED), "dead-letters"
+    if len(parts) == 3 and _TENANT.fullmatch(parts[1]):
+        return parts[1], parts[2]
+    if len(parts) == 2:
+        return SHARED, parts[1]
+    return OTHER, OTHER

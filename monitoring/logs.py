@@ -1,0 +1,256 @@
+"""The structured log of a role process: one JSON object per line, ids and counts and codes only.
+
+What may stand in a line is decided here and nowhere else: a closed set of keys, and values that could
+not be content. Whatever else is handed in becomes `[withheld]` and is counted. The text of an exception
+or of a library's own message never gets in, because a record's content may stand in it; its class, its
+code and the place in our program where it was raised do.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import threading
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+import structlog
+
+if TYPE_CHECKING:
+    from monitoring.metrics import Metrics
+
+WITHHELD: Final = "[withheld]"
+MAX_VALUE_CHARACTERS: Final = 200
+LEVELS: Final = ("info", "warning", "error")
+
+HEAD: Final = ("timestamp", "level", "event", "principal", "instance")
+"""keys of every line, in this order"""
+KEYS: Final = frozenset(
+    {
+        *HEAD,
+        *("about", "code", "command", "condition", "consumer", "count", "event_id", "exception", "fenced"),
+        *("fulfilled", "leaf", "logger", "namespace", "offset", "partition", "paused", "procedure", "reason"),
+        *("receipt_number", "resumed", "rule", "seconds", "session", "size", "stage", "tenant", "topic"),
+        *("version", "where", "withheld", "configuration"),
+    }
+)
+"""every key that a line may have; another one is dropped and counted in `withheld`"""
+
+_PLAIN: Final = re.compile(r"[\x20-\x7e]*")
+_PERSONAL_NUMBER: Final = re.compile(r"(?<![0-9A-Za-z-])[0-9]{12,13}(?![0-9A-Za-z-])")
+_LEAST_NUMBER: Final = 10**11
+"""from here on an integer could be a 個人番号 (12 digits) or 法人番号 (13); no count of ours gets there"""
+
+
+class _Tally:
+    """What the log did, for the metrics; counted here because the log is there before the metrics are."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.lines = dict.fromkeys(LEVELS, 0)
+        self.lost = 0
+        self.withheld = 0
+
+
+_tally = _Tally()
+
+
+def tally(metrics: Metrics) -> None:
+    """Copy the log's own counts into the metrics; a source in the sense of monitoring.metrics."""
+    with _tally.lock:
+        lines, lost, withheld = dict(_tally.lines), _tally.lost, _tally.withheld
+    for level, count in lines.items():
+        metrics.sample("hub_log_lines_total", count, level=level)
+    metrics.sample("hub_log_lines_lost_total", lost)
+    metrics.sample("hub_log_values_withheld_total", withheld)
+
+
+def presentable(value: object) -> bool:
+    """Tell whether a value may stand in a line: a flag, a number, or short plain ASCII that is no 個人番号."""
+    if value is None or isinstance(value, (bool, float)):
+        return True
+    if isinstance(value, int):
+        return -_LEAST_NUMBER < value < _LEAST_NUMBER
+    return (
+        type(value) is str
+        and len(value) <= MAX_VALUE_CHARACTERS
+        and _PLAIN.fullmatch(value) is not None
+        and _PERSONAL_NUMBER.search(value) is None
+    )
+
+
+def withhold(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep only known keys and presentable values; the last processor before the text is made."""
+    clean: dict[str, Any] = {}
+    withheld = 0
+    for key, value in line.items():
+        if key not in KEYS:
+            withheld += 1
+        elif presentable(value):
+            clean[key] = value
+        else:
+            clean[key] = WITHHELD
+            withheld += 1
+    if withheld:
+        clean["withheld"] = withheld
+        with _tally.lock:
+            _tally.withheld += withheld
+    return clean
+
+
+def _stamp(_: Any, level: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    line["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line["level"] = level
+    return line
+
+
+def _without_text(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace exc_info by class, code and place."""
+    info = line.pop("exc_info", None)
+    error = sys.exc_info()[1] if info is True else info[1] if isinstance(info, tuple) else info
+    if isinstance(error, BaseException):
+        line.update(described(error))
+    return line
+
+
+def _render(_: Any, __: str, line: MutableMapping[str, Any]) -> str:
+    head = {key: line[key] for key in HEAD if key in line}
+    rest = {key: line[key] for key in sorted(line) if key not in head}
+    return json.dumps({**head, **rest}, ensure_ascii=True)
+
+
+def described(error: BaseException) -> dict[str, object]:
+    """Return class, code and place of an error: nothing of its text, arguments or local values.
+
+    Of a group, the classes of its leaves (8 at most) are named.
+    """
+    leaves = _leaves(error)
+    names = sorted({type(leaf).__name__ for leaf in leaves})[:8]
+    codes = sorted({code for leaf in leaves if isinstance(code := getattr(leaf, "code", None), str)})[:8]
+    found: dict[str, object] = {"exception": ",".join(names)}
+    if codes:
+        found["code"] = ",".join(codes)
+    where = _where(leaves[0])
+    if where:
+        found["where"] = where
+    return found
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+
+
+def _where(error: BaseException) -> str:
+    trace = error.__traceback__
+    if trace is None:
+        return ""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
+
+
+class _Output:
+    """Writes whole lines to a stream or a file (mode 0600, appended); a full disk loses lines, not work."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._lock = threading.Lock()
+        self._stream: TextIO | None = None
+        self._owned = file is not None
+        if file is not None:
+            file.touch(mode=0o600, exist_ok=True)
+            self._stream = file.open("a", encoding="ascii", buffering=1)
+
+    def msg(self, level: str, text: str) -> None:
+        with self._lock:
+            try:
+                stream = self._stream or sys.stderr
+                stream.write(text + "\n")
+                stream.flush()
+                lost = 0
+            except (OSError, ValueError):  # no space left, or closed at the end of the process
+                lost = 1
+        with _tally.lock:
+            _tally.lost += lost
+            _tally.lines[level] = _tally.lines.get(level, 0) + 1 - lost
+
+    def close(self) -> None:
+        with self._lock:
+            if self._owned and self._stream is not None:
+                self._stream.close()
+                self._stream = None
+                self._owned = False
+
+
+class _Logger:
+    """The end of structlog's chain: one method per level."""
+
+    def __init__(self, output: _Output) -> None:
+        self._output = output
+
+    def info(self, text: str) -> None:
+        self._output.msg("info", text)
+
+    def warning(self, text: str) -> None:
+        self._output.msg("warning", text)
+
+    def error(self, text: str) -> None:
+        self._output.msg("error", text)
+
+
+class LibraryHandler(logging.Handler):
+    """Takes what libraries log, WARNING and above, and passes on logger, level and class of the error only."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line without the record's text and arguments."""
+        fields: dict[str, object] = {"event": "library", "logger": record.name}
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            fields.update(described(error))
+        log = structlog.get_logger()
+        (log.error if record.levelno >= logging.ERROR else log.warning)(**fields)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+        """Say nothing: the standard library would print the record's text."""
+
+
+class Configured:
+    """The log as configured; `close` puts the standard library's and structlog's settings back."""
+
+    def __init__(self, output: _Output, handler: logging.Handler) -> None:
+        self._output = output
+        self._handler = handler
+        self._root = logging.getLogger()
+        self._before = (list(self._root.handlers), self._root.level)
+        self._root.handlers = [handler]
+        self._root.setLevel(logging.WARNING)
+
+    def close(self) -> None:
+        """Stop writing and restore what was there before."""
+        self._root.handlers, level = self._before
+        self._root.setLevel(level)
+        structlog.reset_defaults()
+        self._output.close()
+
+
+def configure(*, principal: str, instance: str, file: Path | None = None) -> Configured:
+    """Set up the log of this process; call once, first of all. Lines go to stderr, or to `file`."""
+    output = _Output(file)
+    logger = _Logger(output)
+
+    def named(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {**line, "principal": principal, "instance": instance}
+
+    structlog.configure(
+        processors=[named, _stamp, _without_text, withhold, _render],
+        wrapper_class=structlog.BoundLogger,
+        context_class=dict,
+        logger_factory=lambda *_: logger,
+        cache_logger_on_first_use=False,
+    )
+    return Configured(output, LibraryHandler(logging.WARNING))
