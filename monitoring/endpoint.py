@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import TCPServer, ThreadingMixIn
 from types import TracebackType
-from typing import Any, ClassVar, Final, Self
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
@@ -34,7 +34,7 @@ _MAX_ACCEPT_CHARACTERS: Final = 1_000
 _JSON: Final = "application/json; charset=utf-8"
 
 
-class EndpointNotBound(HubError):
+class EndpointAddressError(HubError):
     """The address for metrics could not be bound."""
 
     code = "metrics-address"
@@ -71,12 +71,12 @@ class Endpoint:
         port: int = 0,
         tls: EndpointTls | None = None,
     ) -> None:
-        """Bind the address (port 0: any free one); raises EndpointNotBound. Serving begins with `start`."""
+        """Bind the address (port 0: any free one); or EndpointAddressError. `start` serves."""
         context = tls.context() if tls is not None else None
         try:
             self._server = _Server((host, port), registry, health, context)
         except OSError as error:
-            raise EndpointNotBound(f"{host}:{port}") from error
+            raise EndpointAddressError(f"{host}:{port}") from error
         self._thread: threading.Thread | None = None
         self.host = host
         self.port: int = self._server.server_address[1]
@@ -177,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Answers one request."""
 
     server: _Server
-    protocol_version: ClassVar[str] = "HTTP/1.0"
+    protocol_version = "HTTP/1.0"
     server_version = "eltax-hub"
     sys_version = ""
 
@@ -186,10 +186,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.do_handshake()
         super().handle()
 
-    def do_GET(self) -> None:  # noqa: N802 - the standard library's name
+    def do_GET(self) -> None:
         self._answer(with_body=True)
 
-    def do_HEAD(self) -> None:  # noqa: N802 - the standard library's name
+    def do_HEAD(self) -> None:
         self._answer(with_body=False)
 
     def _answer(self, *, with_body: bool) -> None:

@@ -46,7 +46,7 @@ class Readiness:
 
 
 class Health:
-    """Collects facts about readiness and the loop's heartbeat. Thread-safe: the endpoint asks from its own."""
+    """Collects facts about readiness and the loop's heartbeat. Thread-safe."""
 
     def __init__(
         self,

@@ -33,7 +33,7 @@ ROLES: Final = ("portal", "router", "review", "helpdesk", "audit", "tax", "opera
 _CODE: Final = re.compile(r"[a-z][a-z0-9._-]{0,39}")
 _RULE: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,59}")
 _TENANT: Final = re.compile(r"[0-9]{6}")
-_MOST_PARTITIONS: Final = 1_000
+_PARTITION: Final = re.compile(r"0|[1-9][0-9]{0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,10 @@ class Label:
     bound: str
 
 
+def _listed(values: Collection[str]) -> str:
+    return ", ".join(f"`{value}`" for value in (*values, OTHER))
+
+
 _DECLARED: Final = (
     Label("tenant", "municipality", "団体", "declared tenant codes, `shared`, `other`"),
     Label("procedure", "procedure", "手続", "slugs of the catalogue, `other`"),
@@ -53,12 +57,10 @@ _DECLARED: Final = (
         "dataset",
         "kind of topic",
         "トピックの種類",
-        ", ".join(f"`{name}`" for name in DATASETS) + ", `other`",
+        _listed(DATASETS),
     ),
     Label("partition", "partition number", "パーティション番号", "0 to 999, `other`"),
-    Label(
-        "consumer", "role that stores", "保存する役割", ", ".join(f"`{name}`" for name in ROLES) + ", `other`"
-    ),
+    Label("consumer", "role that stores", "保存する役割", _listed(ROLES)),
     Label("reason", "reason code", "理由コード", "a code, 40 characters at most"),
     Label("stage", "stage of the way", "処理段階", "a code, 40 characters at most"),
     Label("code", "code of the alarm or cause", "警報・原因コード", "a code, 40 characters at most"),
@@ -114,9 +116,7 @@ class Bounds:
         elif label == "rule":
             allowed = _RULE.fullmatch(value) is not None
         elif label == "partition":
-            allowed = (
-                value.isascii() and value.isdigit() and len(value) <= 3 and int(value) < _MOST_PARTITIONS
-            )
+            allowed = _PARTITION.fullmatch(value) is not None
         elif label == "consumer":
             return role(value)
         else:  # version, python: set by this program only

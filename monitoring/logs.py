@@ -70,7 +70,7 @@ def tally(metrics: Metrics) -> None:
 
 
 def presentable(value: object) -> bool:
-    """Tell whether a value may stand in a line: a flag, a number, or short plain ASCII that is no 個人番号."""
+    """Tell whether a value may stand in a line: a flag, a number, or short ASCII, no 個人番号."""
     if value is None or isinstance(value, (bool, float)):
         return True
     if isinstance(value, int):
@@ -204,7 +204,7 @@ class _Logger:
 
 
 class LibraryHandler(logging.Handler):
-    """Takes what libraries log, WARNING and above, and passes on logger, level and class of the error only."""
+    """Takes what libraries log, WARNING and above, and passes on logger, level and error class."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line without the record's text and arguments."""

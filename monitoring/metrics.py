@@ -67,8 +67,9 @@ class Metrics:
         self._histograms: dict[str, dict[Labels, _Histogram]] = {}
         for metric in METRICS:
             if metric.kind is Kind.HISTOGRAM:
-                empty = {} if metric.labels else {(): _Histogram(len(metric.buckets))}
-                self._histograms[metric.name] = empty
+                self._histograms[metric.name] = {}
+                if not metric.labels:
+                    self._histograms[metric.name][()] = _Histogram(len(metric.buckets))
             else:
                 countable = metric.kind is Kind.COUNTER and not metric.labels
                 self._numbers[metric.name] = {(): 0.0} if countable else {}
@@ -200,11 +201,10 @@ def _default_sources(places: Mapping[str, Path]) -> tuple[Source, ...]:
 
 
 def _slugs() -> Collection[str]:
-    from schemas.catalogue import (
-        procedures,
-    )  # here: reading the contracts costs time that a test may not need
+    # here and not above: reading the contracts takes time that who brings own slugs need not spend
+    from schemas.catalogue import procedures
 
-    return procedures().keys()
+    return tuple(procedures())
 
 
 def _version() -> str:
