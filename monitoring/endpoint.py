@@ -22,7 +22,8 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from monitoring.health import Health
 from schemas.errors import HubError
@@ -30,7 +31,6 @@ from schemas.errors import HubError
 MAX_CONNECTIONS: Final = 16
 MAX_REQUEST_SECONDS: Final = 10.0
 _IDLE_SECONDS: Final = 5.0
-_MAX_ACCEPT_CHARACTERS: Final = 1_000
 _JSON: Final = "application/json; charset=utf-8"
 
 
@@ -222,11 +222,10 @@ class _Handler(BaseHTTPRequestHandler):
         return 404, _JSON, _json({"error": "not-found"})
 
     def _metrics(self) -> tuple[int, str, bytes]:
-        try:
-            encode, kind = choose_encoder(self.headers.get("Accept", "")[:_MAX_ACCEPT_CHARACTERS])
-        except ValueError:  # a version that is no version
-            return 406, _JSON, _json({"error": "not-acceptable"})
-        return 200, kind, encode(self.server.registry)
+        # Two formats, chosen by name: the library's own choice raises on a version that is no version.
+        if "application/openmetrics-text" in self.headers.get("Accept", ""):
+            return 200, openmetrics.CONTENT_TYPE_LATEST, openmetrics.generate_latest(self.server.registry)
+        return 200, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self.server.registry)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what the standard library refuses (a method, a line too long) without echoing it."""

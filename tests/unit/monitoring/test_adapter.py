@@ -1,0 +1,238 @@
+"""Every fact of the core becomes a number, and those a person must see become a line."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hub.facts import (
+    Alarm,
+    BatchRouted,
+    CheckpointWritten,
+    DeadLettered,
+    EventsAcknowledged,
+    EventsConfirmed,
+    EventsStored,
+    Fact,
+    JournalDepth,
+    Lag,
+    Lifecycle,
+    LogExtended,
+    PartitionFenced,
+    PartitionLost,
+    Paused,
+    Ready,
+    ReceiptsSent,
+    SessionEnded,
+    SessionStarted,
+    SubmissionJudged,
+    TransactionAborted,
+    Unconfirmed,
+)
+from monitoring.adapter import TO_LOG, TO_METRICS, combine, log_observer, metrics_observer
+from monitoring.health import LoopBeat
+from monitoring.logs import KEYS, configure
+from monitoring.metrics import Metrics
+
+ROOT = Path(__file__).parents[3]
+SLUG = "heirs"
+T = "131041"
+
+SAMPLES: list[Fact] = [
+    SubmissionJudged("refused", T, SLUG, ("unknown-item", "bad-date")),
+    EventsAcknowledged("eltax.submissions", 3, 7, 0.02),
+    JournalDepth(5, 2),
+    SessionStarted("eltax.submissions", T, "ab" * 32),
+    SessionEnded("eltax.submissions", T, "ab" * 32, True),
+    CheckpointWritten("eltax.submissions", 3, 7),
+    BatchRouted(3, {(T, SLUG): 6}, 1, {"bad-mac": 2}, 0.05, (0.1, 0.2)),
+    TransactionAborted(3, "transaction-failed"),
+    PartitionFenced(3),
+    PartitionLost(3, True),
+    EventsStored(f"review-{T}", 3, {(T, SLUG): 6}, 1, 2, 0.03, (0.4,)),
+    EventsConfirmed(f"review-{T}", 6),
+    Unconfirmed(f"review-{T}", 4),
+    ReceiptsSent(f"review-{T}", 6, 2),
+    DeadLettered("review", "bad-ciphertext", 3),
+    LogExtended(T, 900),
+    Alarm("second-leaf", f"eltax.{T}.audit"),
+    Lag(f"eltax.{T}.review", 3, 12),
+    Paused("router", "dead-letters-full", True),
+    Ready("store", True),
+    Lifecycle("started", {"command": "route"}),
+    LoopBeat(0.002),
+]
+
+EXPECTED = {
+    'hub_portal_submissions_total{outcome="refused",procedure="heirs",tenant="131041"}': 1,
+    'hub_portal_refusals_total{rule="unknown-item"}': 1,
+    'hub_producer_events_acknowledged_total{dataset="submissions",tenant="shared"}': 7,
+    'hub_producer_acknowledge_seconds_count{dataset="submissions"}': 1,
+    'hub_journal_events{state="unconfirmed"}': 5,
+    'hub_journal_events{state="unacknowledged"}': 2,
+    'hub_sessions_started_total{dataset="submissions",tenant="131041"}': 1,
+    'hub_sessions_ended_total{dataset="submissions",resumed="true",tenant="131041"}': 1,
+    'hub_checkpoints_written_total{dataset="submissions",tenant="shared"}': 1,
+    'hub_checkpoint_entries_total{dataset="submissions",tenant="shared"}': 7,
+    'hub_router_events_total{procedure="heirs",tenant="131041"}': 6,
+    "hub_router_checkpoints_total": 1,
+    'hub_router_dead_letters_total{reason="bad-mac"}': 2,
+    'hub_router_transactions_total{outcome="committed"}': 1,
+    'hub_router_transactions_total{outcome="aborted"}': 1,
+    'hub_router_aborts_total{reason="transaction-failed"}': 1,
+    "hub_router_transaction_seconds_count": 1,
+    "hub_router_delay_seconds_count": 2,
+    'hub_router_partition_owned{partition="3"}': 0,
+    'hub_router_partitions_lost_total{fenced="true"}': 1,
+    'hub_consumer_events_stored_total{consumer="review",procedure="heirs",tenant="131041"}': 6,
+    'hub_consumer_replays_total{consumer="review"}': 1,
+    'hub_consumer_conflicts_total{consumer="review"}': 2,
+    'hub_consumer_store_seconds_count{consumer="review"}': 1,
+    'hub_consumer_delay_seconds_count{consumer="review"}': 1,
+    'hub_consumer_events_confirmed_total{consumer="review"}': 6,
+    'hub_consumer_events_unconfirmed{consumer="review"}': 4,
+    'hub_consumer_receipts_sent_total{consumer="review"}': 6,
+    'hub_consumer_receipts_waiting{consumer="review"}': 2,
+    'hub_audit_log_leaves{tenant="131041"}': 900,
+    'hub_dead_letters_total{reason="bad-ciphertext",stage="review"}': 3,
+    'hub_alarms_total{code="second-leaf"}': 1,
+    'hub_lag_records{dataset="review",partition="3",tenant="131041"}': 12,
+    'hub_paused{code="dead-letters-full",stage="router"}': 1,
+    'hub_ready{condition="store"}': 1,
+    'hub_lifecycle_events_total{event="started"}': 1,
+    "hub_event_loop_lag_seconds_count": 1,
+    "hub_observer_failures_total": 0,
+}
+
+
+def made() -> Metrics:
+    return Metrics(tenants=(T,), procedures=(SLUG,), sources=())
+
+
+def declared_facts() -> set[str]:
+    """The names of all classes in the product that are facts, read from the sources."""
+    found = set()
+    for room in ("hub", "portal", "consumers", "monitoring", "assurance"):
+        for source in sorted((ROOT / room).rglob("*.py")):
+            for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef) and any(
+                    ast.unparse(base).endswith("Fact") for base in node.bases
+                ):
+                    found.add(node.name)
+    return found
+
+
+def test_every_kind_of_fact_has_a_metric_and_a_decision_about_the_log() -> None:
+    assert TO_METRICS.keys() == TO_LOG.keys()
+    assert {kind.__name__ for kind in TO_METRICS} == declared_facts()
+
+
+def test_the_samples_of_these_tests_cover_every_kind() -> None:
+    assert {type(fact) for fact in SAMPLES} == TO_METRICS.keys()
+
+
+def test_each_fact_arrives_at_its_numbers() -> None:
+    metrics = made()
+    observe = metrics_observer(metrics)
+    for fact in SAMPLES:
+        observe(fact)
+    told = {}
+    for family in metrics.registry.collect():
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+            told[sample.name + (f"{{{labels}}}" if labels else "")] = sample.value
+    assert {name: told.get(name) for name in EXPECTED} == EXPECTED
+
+
+def test_every_declared_metric_with_the_hubs_name_is_moved_by_some_fact_or_source() -> None:
+    from monitoring.declared import METRICS
+
+    moved = {name.partition("{")[0].removesuffix("_count") for name in EXPECTED}
+    sampled = {
+        "hub_build_info",
+        "hub_metric_overflows_total",
+        "hub_log_lines_total",
+        "hub_log_lines_lost_total",
+        "hub_log_values_withheld_total",
+        "hub_process_threads",
+        "hub_host_memory_available_bytes",
+        "hub_host_disk_free_bytes",
+    }
+    assert {m.name for m in METRICS if m.name.startswith("hub_")} == moved | sampled
+
+
+def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr("sys.stderr", written)
+    configured = configure(principal="review-131041", instance="a")
+    try:
+        observe = log_observer()
+        for fact in SAMPLES:
+            observe(fact)
+    finally:
+        configured.close()
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert {line["event"] for line in lines} == {
+        "submission-refused",
+        "session-started",
+        "session-ended",
+        "dead-letters-routed",
+        "transaction-aborted",
+        "partition-fenced",
+        "partition-lost",
+        "conflicting-events",
+        "events-unconfirmed",
+        "dead-lettered",
+        "alarm",
+        "paused",
+        "ready",
+        "started",
+    }
+    for line in lines:
+        assert set(line) <= KEYS
+        assert "withheld" not in line, line
+
+
+def test_facts_that_say_all_is_well_make_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr("sys.stderr", written)
+    configured = configure(principal="portal", instance="a")
+    try:
+        for fact in (
+            SubmissionJudged("accepted", T, SLUG),
+            BatchRouted(0, {(T, SLUG): 5_000}, 2, {}, 0.1),
+            EventsStored("review", 0, {(T, SLUG): 5_000}),
+            Unconfirmed("review", 0),
+        ):
+            log_observer()(fact)
+    finally:
+        configured.close()
+    assert written.getvalue() == ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard(Fact):
+    """A fact nobody has an entry for."""
+
+
+def test_an_observer_never_raises_and_counts_what_it_could_not_tell() -> None:
+    metrics = made()
+    observe = metrics_observer(metrics)
+    observe(Unheard())
+    observe(EventsAcknowledged("eltax.submissions", 0, -1, 0.1))
+    assert metrics.value("hub_observer_failures_total") == 2
+
+
+def test_one_observer_that_raises_does_not_keep_the_fact_from_the_others() -> None:
+    seen: list[Fact] = []
+
+    def broken(_: Fact) -> None:
+        raise RuntimeError
+
+    combine(broken, seen.append, broken)(Ready("store", True))
+    assert seen == [Ready("store", True)]
