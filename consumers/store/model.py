@@ -161,10 +161,8 @@ class Conflict:
 class Committed:
     """What the transaction made of the batch."""
 
-    stored: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """new rows by (tenant, procedure)"""
-    partitions: Mapping[int, int] = field(default_factory=dict)
-    """new rows by partition"""
+    stored: Mapping[int, Mapping[tuple[str, str], int]] = field(default_factory=dict)
+    """new rows by partition, then by (tenant, procedure)"""
     replays: int = 0
     conflicts: tuple[Conflict, ...] = ()
     confirmed: int = 0

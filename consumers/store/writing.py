@@ -35,8 +35,7 @@ T = TypeVar("T")
 class Tally:
     """What this transaction did so far."""
 
-    stored: Counter[tuple[str, str]] = field(default_factory=Counter)
-    partitions: Counter[int] = field(default_factory=Counter)
+    stored: dict[int, Counter[tuple[str, str]]] = field(default_factory=dict)
     replays: int = 0
     conflicts: list[Conflict] = field(default_factory=list)
     confirmed: int = 0
@@ -46,8 +45,7 @@ class Tally:
     def committed(self) -> Committed:
         """Freeze it."""
         return Committed(
-            dict(self.stored),
-            dict(self.partitions),
+            self.stored,
             self.replays,
             tuple(self.conflicts),
             self.confirmed,
@@ -147,8 +145,7 @@ def _insert_events(db: Connection, new: dict[int, NewEvent], tally: Tally) -> No
         )
         db.execute(insert(t.data_key), [{"event": n, "wrapped": c.wrapped_key} for n, c in contents])
     for event in new.values():
-        tally.stored[event.tenant, event.procedure] += 1
-        tally.partitions[event.partition] += 1
+        tally.stored.setdefault(event.partition, Counter())[event.tenant, event.procedure] += 1
 
 
 def _row(number: int, event: NewEvent) -> dict[str, Any]:
