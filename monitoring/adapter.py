@@ -103,7 +103,7 @@ def _routed(metrics: Metrics, fact: facts.BatchRouted) -> None:
     for (tenant, procedure), count in fact.events.items():
         metrics.count("hub_router_events_total", count, tenant=tenant, procedure=procedure)
     for reason, count in fact.dead_letters.items():
-        metrics.count("hub_router_dead_letters_total", count, reason=reason)
+        metrics.count("hub_dead_letters_total", count, stage="router", reason=reason)
     metrics.count("hub_router_checkpoints_total", fact.checkpoints)
     metrics.count("hub_router_transactions_total", outcome="committed")
     metrics.observe("hub_router_transaction_seconds", (fact.seconds,))

@@ -156,11 +156,6 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Checkpoints copied to the outputs.", "振り分け先へ写したチェックポイント数。", WATCH, INTEGRITY,
     ),
     _counter(
-        "hub_router_dead_letters_total", "records", "reason",
-        "Dead letters written in committed router transactions.", "振り分けで隔離した件数（理由別）。",
-        WATCH, DEFENCE, INTEGRITY,
-    ),
-    _counter(
         "hub_router_transactions_total", "transactions", "outcome",
         "Router transactions, committed or aborted.",
         "振り分けトランザクション数（確定・中止）。", WATCH, SPARE,
@@ -243,7 +238,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     # whole way
     _counter(
         "hub_dead_letters_total", "records", "stage reason",
-        "Records that became dead letters, at whatever stage.", "隔離した件数（段階・理由別）。",
+        "Records that became dead letters; the router's once their transaction is committed.",
+        "隔離した件数（段階・理由別）。",
         WATCH, DEFENCE, INTEGRITY,
     ),
     _counter(

@@ -224,7 +224,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _metrics(self) -> tuple[int, str, bytes]:
         # Two formats, chosen by name: the library's own choice raises on a version that is no version.
         if "application/openmetrics-text" in self.headers.get("Accept", ""):
-            return 200, openmetrics.CONTENT_TYPE_LATEST, openmetrics.generate_latest(self.server.registry)
+            text: bytes = openmetrics.generate_latest(self.server.registry)  # type: ignore[no-untyped-call]
+            return 200, openmetrics.CONTENT_TYPE_LATEST, text
         return 200, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self.server.registry)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:

@@ -107,7 +107,8 @@ class Bounds:
         }
 
     def value(self, label: str, value: str) -> str:
-        """Return `value` if the label may have it, else `other`."""
+        """Return `value` if the label may have it, else `other`; a member of an enum as plain text."""
+        value = str.__str__(value)
         closed = self._closed.get(label)
         if closed is not None:
             allowed = value in closed

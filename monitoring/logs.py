@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
 import threading
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
+
+from schemas.errors import HubError
 
 if TYPE_CHECKING:
     from monitoring.metrics import Metrics
@@ -87,7 +91,8 @@ def withhold(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[
     """Keep only known keys and presentable values; the last processor before the text is made."""
     clean: dict[str, Any] = {}
     withheld = 0
-    for key, value in line.items():
+    for key, given in line.items():
+        value = given.value if isinstance(given, Enum) else given
         if key not in KEYS:
             withheld += 1
         elif presentable(value):
@@ -130,7 +135,7 @@ def described(error: BaseException) -> dict[str, object]:
     """
     leaves = _leaves(error)
     names = sorted({type(leaf).__name__ for leaf in leaves})[:8]
-    codes = sorted({code for leaf in leaves if isinstance(code := getattr(leaf, "code", None), str)})[:8]
+    codes = sorted({leaf.code for leaf in leaves if isinstance(leaf, HubError)})[:8]
     found: dict[str, object] = {"exception": ",".join(names)}
     if codes:
         found["code"] = ",".join(codes)
@@ -156,35 +161,39 @@ def _where(error: BaseException) -> str:
 
 
 class _Output:
-    """Writes whole lines to a stream or a file (mode 0600, appended); a full disk loses lines, not work."""
+    """Writes whole lines to stderr or to a file (mode 0600, appended); a full disk loses lines, not work."""
 
     def __init__(self, file: Path | None) -> None:
         self._lock = threading.Lock()
-        self._stream: TextIO | None = None
-        self._owned = file is not None
-        if file is not None:
-            file.touch(mode=0o600, exist_ok=True)
-            self._stream = file.open("a", encoding="ascii", buffering=1)
+        self._broken = False  # the last line ended in the middle
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+        self._file = None if file is None else os.open(file, flags, 0o600)
 
-    def msg(self, level: str, text: str) -> None:
+    def write(self, level: str, text: str) -> None:
         with self._lock:
             try:
-                stream = self._stream or sys.stderr
-                stream.write(text + "\n")
-                stream.flush()
-                lost = 0
-            except (OSError, ValueError):  # no space left, or closed at the end of the process
+                lost = 0 if self._written(text) else 1
+            except (OSError, ValueError):  # no space left, or stderr closed at the end of the process
                 lost = 1
         with _tally.lock:
             _tally.lost += lost
-            _tally.lines[level] = _tally.lines.get(level, 0) + 1 - lost
+            _tally.lines[level] += 1 - lost
+
+    def _written(self, text: str) -> bool:
+        if self._file is None:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+            return True
+        line = (("\n" if self._broken else "") + text + "\n").encode("ascii")
+        written = os.write(self._file, line)  # unbuffered: what a crash follows is in the file
+        self._broken = written < len(line)
+        return not self._broken
 
     def close(self) -> None:
         with self._lock:
-            if self._owned and self._stream is not None:
-                self._stream.close()
-                self._stream = None
-                self._owned = False
+            if self._file is not None:
+                os.close(self._file)
+            self._file = None
 
 
 class _Logger:
@@ -194,13 +203,13 @@ class _Logger:
         self._output = output
 
     def info(self, text: str) -> None:
-        self._output.msg("info", text)
+        self._output.write("info", text)
 
     def warning(self, text: str) -> None:
-        self._output.msg("warning", text)
+        self._output.write("warning", text)
 
     def error(self, text: str) -> None:
-        self._output.msg("error", text)
+        self._output.write("error", text)
 
 
 class LibraryHandler(logging.Handler):

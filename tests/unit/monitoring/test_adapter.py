@@ -81,7 +81,7 @@ EXPECTED = {
     'hub_checkpoint_entries_total{dataset="submissions",tenant="shared"}': 7,
     'hub_router_events_total{procedure="heirs",tenant="131041"}': 6,
     "hub_router_checkpoints_total": 1,
-    'hub_router_dead_letters_total{reason="bad-mac"}': 2,
+    'hub_dead_letters_total{reason="bad-mac",stage="router"}': 2,
     'hub_router_transactions_total{outcome="committed"}': 1,
     'hub_router_transactions_total{outcome="aborted"}': 1,
     'hub_router_aborts_total{reason="transaction-failed"}': 1,

@@ -220,7 +220,7 @@ def scrape(endpoint: Endpoint, context: ssl.SSLContext) -> int:
 
 
 def refusal(endpoint: Endpoint, context: ssl.SSLContext) -> str | None:
-    """Return the reason that the server's alert gives. Sends nothing, so that no reset overtakes the alert."""
+    """Return the reason that the server's alert gives. It sends nothing, so no reset overtakes it."""
     with (
         pytest.raises(ssl.SSLError) as caught,
         socket.create_connection((endpoint.host, endpoint.port), timeout=10) as plain,
