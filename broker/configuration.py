@@ -1,0 +1,92 @@
+"""The configuration of the embedded node, as pure text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfiguration:
+    """One KRaft node that is broker and controller: mTLS only, on loopback only, rights by ACL only."""
+
+    data: Path
+    keystore: Path
+    truststore: Path
+    client_port: int
+    controller_port: int
+    super_users: Sequence[str]
+
+    def properties(self) -> str:
+        """The server.properties text."""
+        users = ";".join(f"User:CN={name}" for name in self.super_users)
+        settings = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
+            "listeners": f"MTLS://127.0.0.1:{self.client_port},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "advertised.listeners": f"MTLS://127.0.0.1:{self.client_port}",
+            "listener.security.protocol.map": "MTLS:SSL,CONTROLLER:SSL",
+            "inter.broker.listener.name": "MTLS",
+            "controller.listener.names": "CONTROLLER",
+            "log.dirs": str(self.data),
+            # named peers only (checklist: network-peer-restriction, transport-encryption)
+            "ssl.client.auth": "required",
+            "ssl.enabled.protocols": "TLSv1.3",
+            "ssl.protocol": "TLSv1.3",
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(self.keystore),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(self.truststore),
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "allow.everyone.if.no.acl.found": "false",
+            "super.users": users,
+            "auto.create.topics.enable": "false",
+            # one node: everything that is replicated in a cluster has one copy here
+            "default.replication.factor": "1",
+            "min.insync.replicas": "1",
+            "offsets.topic.replication.factor": "1",
+            "offsets.topic.num.partitions": "4",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "transaction.state.log.num.partitions": "4",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            "unclean.leader.election.enable": "false",
+            # 8 MiB sealed at the ingress; dead letters may hold twice that
+            "message.max.bytes": str(17 * 2**20),
+            "replica.fetch.max.bytes": str(17 * 2**20),
+            "socket.request.max.bytes": str(64 * 2**20),
+            "log.segment.bytes": str(256 * 2**20),
+            "log.retention.check.interval.ms": "300000",
+            # a hung client must not keep a transaction, and with it every read_committed reader, waiting
+            "transaction.max.timeout.ms": "60000",
+            "controlled.shutdown.enable": "true",
+        }
+        return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def logging(directory: Path) -> str:
+    """The log4j2 configuration: two files under `directory`, INFO for the server, the authorizer's refusals apart."""
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<Configuration status="ERROR">
+  <Appenders>
+    <RollingFile name="server" fileName="{directory}/server.log" filePattern="{directory}/server.%i.log">
+      <PatternLayout pattern="%d{{ISO8601}} %p %m (%c)%n"/>
+      <Policies><SizeBasedTriggeringPolicy size="20 MB"/></Policies><DefaultRolloverStrategy max="3"/>
+    </RollingFile>
+    <RollingFile name="authorizer" fileName="{directory}/authorizer.log" filePattern="{directory}/authorizer.%i.log">
+      <PatternLayout pattern="%d{{ISO8601}} %p %m (%c)%n"/>
+      <Policies><SizeBasedTriggeringPolicy size="20 MB"/></Policies><DefaultRolloverStrategy max="3"/>
+    </RollingFile>
+  </Appenders>
+  <Loggers>
+    <Logger name="kafka.authorizer.logger" level="INFO" additivity="false"><AppenderRef ref="authorizer"/></Logger>
+    <Logger name="org.apache.kafka.common.config" level="WARN"/>
+    <Logger name="kafka.server.KafkaConfig" level="WARN"/>
+    <Root level="INFO"><AppenderRef ref="server"/></Root>
+  </Loggers>
+</Configuration>
+"""
