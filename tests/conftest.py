@@ -1,0 +1,32 @@
+"""Fixtures for everyone: a real Kafka, started once per test process, and a namespace of one's own."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kafka import TestKafka, fresh_namespace, start
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[TestKafka]:
+    """One embedded node. If its jars cannot be had, the tests fail; they are never skipped."""
+    directory = Path(tempfile.mkdtemp(prefix="eltax-hub-test-"))
+    made = None
+    try:
+        made = start(directory)
+        yield made
+    finally:
+        if made is not None:
+            made.node.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A fresh `rehearsal-…` namespace."""
+    return fresh_namespace()
