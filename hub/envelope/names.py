@@ -1,0 +1,66 @@
+"""Names of topics, as far as the envelope must read them: `<namespace>.<dataset>` or `<namespace>.<tenant>.<dataset>`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+ROUTER: Final = "router"
+QUARANTINE: Final = "quarantine"
+OPERATOR: Final = "operator"
+ADMIN: Final = "admin"
+
+_TENANT: Final = re.compile(r"[0-9]{6}", re.ASCII)
+
+
+class Kind(str, Enum):
+    """What an event is; fixed by its topic."""
+
+    SUBMISSION = "submission"
+    STATUS = "status"
+    ACCEPTED = "accepted"
+
+    def __str__(self) -> str:
+        """Return the symbol."""
+        return self.value
+
+
+_KIND_OF_DATASET: Final = {
+    "submissions": Kind.SUBMISSION,
+    "status": Kind.STATUS,
+    "accepted": Kind.ACCEPTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TopicName:
+    """A topic's parts; `tenant` is None for a topic of all tenants."""
+
+    namespace: str
+    tenant: str | None
+    dataset: str
+
+
+def is_tenant(text: str) -> bool:
+    """Say whether `text` is a 6-digit municipality code."""
+    return _TENANT.fullmatch(text) is not None
+
+
+def parse_topic(topic: str) -> TopicName | None:
+    """Split a topic's name; None if it has no such form."""
+    parts = topic.split(".")
+    if not all(parts):
+        return None
+    if len(parts) == 2:
+        return TopicName(parts[0], None, parts[1])
+    if len(parts) == 3 and is_tenant(parts[1]):
+        return TopicName(parts[0], parts[1], parts[2])
+    return None
+
+
+def kind_of_topic(topic: str) -> Kind | None:
+    """Return the kind of event that is produced to a topic; None if none is."""
+    name = parse_topic(topic)
+    return None if name is None else _KIND_OF_DATASET.get(name.dataset)

@@ -1,0 +1,41 @@
+"""All records of the envelope in one place, for those who read or write them."""
+
+from __future__ import annotations
+
+from hub.envelope.announcements import (
+    AudienceKey,
+    ClosedPartition,
+    Session,
+    SessionAudience,
+    SessionClose,
+)
+from hub.envelope.letters import Content, DeadLetter, DeadLetterNotice, Place, Quarantined
+from hub.envelope.statements import (
+    Checkpoint,
+    CheckpointEntry,
+    KeyDestroyed,
+    ReportEntry,
+    RoleReport,
+    StoredEvent,
+    StoredReceipt,
+)
+
+__all__ = [
+    "AudienceKey",
+    "Checkpoint",
+    "CheckpointEntry",
+    "ClosedPartition",
+    "Content",
+    "DeadLetter",
+    "DeadLetterNotice",
+    "KeyDestroyed",
+    "Place",
+    "Quarantined",
+    "ReportEntry",
+    "RoleReport",
+    "Session",
+    "SessionAudience",
+    "SessionClose",
+    "StoredEvent",
+    "StoredReceipt",
+]
