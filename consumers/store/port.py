@@ -81,6 +81,9 @@ class Store(Protocol):
     ) -> Iterator[tuple[int, str, bytes]]:
         """Yield (index, kind, framed record) in order from an index on, in bounded memory."""
 
+    def tree_heads(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """Yield (size, root, signed head) of every batch that extended the log, in order."""
+
     def writable(self) -> None:
         """Raise StoreUnavailable unless a small write would succeed now."""
 

@@ -184,3 +184,9 @@ def log_page(
     if kinds is not None:
         query = query.where(t.log.c.kind.in_(kinds))
     return [(row.number, row.kind, row.entry) for row in db.execute(query)]
+
+
+def tree_head_page(db: Connection, after: int, limit: int) -> list[tuple[int, bytes, bytes]]:
+    """Read signed heads in order of their sizes."""
+    query = select(t.tree_head).where(t.tree_head.c.size > after).order_by(t.tree_head.c.size).limit(limit)
+    return [(row.size, row.root, row.head) for row in db.execute(query)]

@@ -183,6 +183,17 @@ class SqlStore:
                 return
             start = page[-1][0] + 1
 
+    def tree_heads(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """Yield (size, root, signed head) in order, a page at a time."""
+        after = -1
+        while True:
+            with self._reading() as db:
+                page = reading.tree_head_page(db, after, _LOG_PAGE)
+            yield from page
+            if len(page) < _LOG_PAGE:
+                return
+            after = page[-1][0]
+
     def writable(self) -> None:
         """Raise StoreUnavailable unless a small write would succeed now."""
         with self._writing() as db:
