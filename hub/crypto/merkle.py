@@ -109,7 +109,9 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     return (*inclusion_proof(leaves[half:], index - half), root(leaves[:half]))
 
 
-def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], expected_root: bytes) -> bool:
+def verify_inclusion(
+    leaf: bytes, index: int, size: int, proof: Sequence[bytes], expected_root: bytes
+) -> bool:
     """Say whether `proof` shows `leaf` at `index` in the tree of `size` leaves with `expected_root` (RFC 9162, 2.1.3.2)."""
     if not 0 <= index < size or any(len(node) != HASH_BYTES for node in (leaf, *proof)):
         return False

@@ -1,7 +1,7 @@
 """Padding: the length of a section says little (an exact one would reveal how many heirs there are).
 
-    padded = framed record ‖ 0x80 ‖ zeros, up to the smallest of 1, 2, 4, 8, 16, 32 KiB that holds length + 1;
-             above 32 KiB up to Padmé(length + 1), which adds at most a sixteenth
+padded = framed record ‖ 0x80 ‖ zeros, up to the smallest of 1, 2, 4, 8, 16, 32 KiB that holds length + 1;
+         above 32 KiB up to Padmé(length + 1), which adds at most a sixteenth
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Avro's primitive encodings, strictly: one byte string per value, or refusal.
 
-    long  = zigzag, then base 128 little-endian groups; minimal: the last byte is not 0x00 unless it is the only one
-    bytes = long length ‖ content;  string = the same, UTF-8
-    frame = 0x00 ‖ u32 schema id
+long  = zigzag, then base 128 little-endian groups; minimal: the last byte is not 0x00 unless it is the only one
+bytes = long length ‖ content;  string = the same, UTF-8
+frame = 0x00 ‖ u32 schema id
 """
 
 from __future__ import annotations
