@@ -18,7 +18,7 @@ from typing import Any, TextIO
 
 import structlog
 
-from monitoring.logs import described
+from monitoring.describing import described
 
 
 def install_hooks() -> None:

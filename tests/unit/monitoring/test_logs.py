@@ -20,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.envelope.reasons import Reason
-from monitoring.logs import KEYS, WITHHELD, LibraryHandler, configure, described, presentable
+from monitoring.describing import described
+from monitoring.logs import KEYS, WITHHELD, LibraryHandler, configure, presentable
 from monitoring.metrics import Metrics
 from schemas.errors import HubError
 
@@ -261,8 +262,8 @@ def test_closing_restores_what_was_there() -> None:
 
 PRELUDE = """
 import asyncio, gc, logging, sys, threading, warnings
-from monitoring.hooks import install_hooks, install_loop_hook
-from monitoring.logs import configure
+from monitoring.hooks import install_loop_hook
+from monitoring.logs import configure, install_hooks
 from schemas.errors import HubError
 class Refusal(HubError):
     'Something was refused.'
