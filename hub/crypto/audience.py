@@ -7,7 +7,7 @@ always with HKDF-SHA256 and AES-256-GCM, base mode, one message per encapsulatio
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -33,7 +33,7 @@ _MLKEM_SEED_BYTES: Final = 64
 _TAG_BYTES: Final = 16
 
 
-class Suite(str, Enum):
+class Suite(StrEnum):
     """How to seal to an audience; the value is the symbol in records and trust file."""
 
     HYBRID = "MLKEM768_X25519"

@@ -11,8 +11,8 @@ from hub.crypto.hkdf import sha256
 from hub.envelope.contracts import decode_body, encode_body
 from hub.envelope.limits import MAX_PARTITIONS, MAX_SESSION_AUDIENCES
 from hub.envelope.names import Kind, kind_of_topic
-from hub.envelope.reasons import EnvelopeError, Reason
 from hub.envelope.reading_rules import ascending, moment
+from hub.envelope.reasons import EnvelopeError, Reason
 from hub.envelope.times import to_ms
 
 

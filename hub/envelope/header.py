@@ -8,7 +8,7 @@ oracle in the tests).
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 from hub.envelope.contracts import schema_id
@@ -37,16 +37,12 @@ _MAX_LONG: Final = (1 << 63) - 1
 _is_event_id = PATTERN.fullmatch
 
 
-class Check(str, Enum):
+class Check(StrEnum):
     """The outcome of a check that the portal made."""
 
     PASSED = "passed"
     FAILED = "failed"
     NOT_PERFORMED = "not_performed"
-
-    def __str__(self) -> str:
-        """Return the symbol."""
-        return self.value
 
 
 _CHECKS: Final = tuple(Check)

@@ -121,10 +121,9 @@ class DeadLetter:
         sealed = value["quarantine"]
         if value["authentic"] != (sealed is None) or (sealed and (value["key"] or value["value"])):
             raise EnvelopeError(Reason.MALFORMED)
-        try:
-            reason = Reason(value["reason"])
-        except ValueError as problem:
-            raise EnvelopeError(Reason.MALFORMED) from problem
+        reason = Reason.of(value["reason"])
+        if reason is None:
+            raise EnvelopeError(Reason.MALFORMED)
         return cls(
             reason,
             value["stage"],
@@ -190,8 +189,7 @@ class DeadLetterNotice:
             raise EnvelopeError(Reason.TOO_LARGE)
         if not ascending([name.encode() for name, _ in digests]):
             raise EnvelopeError(Reason.AUDIENCE_ORDER)
-        try:
-            reason = Reason(value["reason"])
-        except ValueError as problem:
-            raise EnvelopeError(Reason.MALFORMED) from problem
+        reason = Reason.of(value["reason"])
+        if reason is None:
+            raise EnvelopeError(Reason.MALFORMED)
         return cls(value["tenant"], value["header"], digests, reason, moment(value["noticed_at"]))

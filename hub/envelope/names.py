@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Final
 
 ROUTER: Final = "router"
@@ -15,16 +15,12 @@ ADMIN: Final = "admin"
 _TENANT: Final = re.compile(r"[0-9]{6}", re.ASCII)
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """What an event is; fixed by its topic."""
 
     SUBMISSION = "submission"
     STATUS = "status"
     ACCEPTED = "accepted"
-
-    def __str__(self) -> str:
-        """Return the symbol."""
-        return self.value
 
 
 _KIND_OF_DATASET: Final = {

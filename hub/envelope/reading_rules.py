@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import TypeVar
 
 from hub.envelope.reasons import EnvelopeError, Reason
@@ -14,7 +15,7 @@ _T = TypeVar("_T", int, bytes)
 
 def ascending(values: Sequence[_T]) -> bool:
     """Say whether every value is greater than the one before."""
-    return all(one < other for one, other in zip(values, values[1:], strict=False))
+    return all(one < other for one, other in pairwise(values))
 
 
 def moment(milliseconds: int) -> datetime:

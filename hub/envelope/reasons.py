@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import ClassVar, Final
 
 from schemas.errors import HubError
 
 
-class Reason(str, Enum):
+class Reason(StrEnum):
     """A reason for refusal; the value is the stable code, `english` and `japanese` say what it means."""
 
     japanese: str
@@ -122,9 +122,10 @@ class Reason(str, Enum):
     REFUSED_BY_BROKER = "refused-by-broker", "ブローカーに拒否された", "the broker refused it for good"
     ERASED = "erased", "鍵が破棄され消去済み", "its epoch's key was destroyed; it is erased"
 
-    def __str__(self) -> str:
-        """Return the code."""
-        return self.value
+    @classmethod
+    def of(cls, code: str) -> Reason | None:
+        """Return the reason of a code; None if there is none."""
+        return cls._value2member_map_.get(code)  # type: ignore[return-value]
 
 
 MAY_BE_PLAINTEXT: Final = frozenset(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from hub.crypto.hkdf import sha256
@@ -69,7 +70,7 @@ class Signed:
             raise EnvelopeError(Reason.TRUNCATED) from problem
         if at + 1 != len(value):
             raise EnvelopeError(Reason.TRAILING_BYTES)
-        if any(one.key_id >= other.key_id for one, other in zip(signatures, signatures[1:], strict=False)):
+        if any(one.key_id >= other.key_id for one, other in pairwise(signatures)):
             raise EnvelopeError(Reason.MALFORMED)
         return cls(body, tuple(signatures))
 
