@@ -107,7 +107,10 @@ def _resolve_all() -> list[dict[str, str]]:
         top = context.project(GROUP, ARTIFACT).at_version(VERSION)
         found = Model(top.pom(), context).dependencies()
         rows = [(GROUP, ARTIFACT, VERSION)]
-        rows += [(each.groupId, each.artifactId, str(each.version)) for each in (found[0] if isinstance(found, tuple) else found)]
+        rows += [
+            (each.groupId, each.artifactId, str(each.version))
+            for each in (found[0] if isinstance(found, tuple) else found)
+        ]
         rows += list(_EXTRA)
         locked = []
         for group, artifact, version in rows:

@@ -28,7 +28,9 @@ from hub.crypto.certificates import CertificateAuthority, IssuedCertificate, Usa
 
 _START_SECONDS: Final = 90.0
 _STOP_SECONDS: Final = 30.0
-_FOREIGN_OPTIONS: Final = frozenset({"JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH", "KAFKA_OPTS", "JAVA_HOME"})
+_FOREIGN_OPTIONS: Final = frozenset(
+    {"JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH", "KAFKA_OPTS", "JAVA_HOME"}
+)
 """set by somebody for other Java programs; they could load agents into ours"""
 
 
@@ -235,7 +237,13 @@ class EmbeddedKafka:
     def _spawn(self, jars: Sequence[Path]) -> None:
         config = str(self.directory / "config" / "server.properties")
         launcher = Path(__file__).with_name("launcher.py")
-        command = [sys.executable, "-I", str(launcher), str(os.getpid()), *self._command(jars, "kafka.Kafka", config)]
+        command = [
+            sys.executable,
+            "-I",
+            str(launcher),
+            str(os.getpid()),
+            *self._command(jars, "kafka.Kafka", config),
+        ]
         with (self.logs / "console.log").open("wb") as console:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and Java runtime
                 command,

@@ -58,14 +58,18 @@ def write_private(path: Path, content: bytes) -> None:
 class CertificateAuthority:
     """An authority that signs certificates; its private key stays in its own directory."""
 
-    def __init__(self, certificate: x509.Certificate, private_key: ec.EllipticCurvePrivateKey, path: Path) -> None:
+    def __init__(
+        self, certificate: x509.Certificate, private_key: ec.EllipticCurvePrivateKey, path: Path
+    ) -> None:
         """Use `create` or `load`."""
         self._certificate = certificate
         self._key = private_key
         self.certificate_path: Final = path
 
     @classmethod
-    def create(cls, directory: Path, *, name: str = "eltax-hub authority", now: datetime | None = None) -> CertificateAuthority:
+    def create(
+        cls, directory: Path, *, name: str = "eltax-hub authority", now: datetime | None = None
+    ) -> CertificateAuthority:
         """Make an authority of ten years in `directory` (ca.crt, ca.key); the directory is made if missing."""
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         at = now or datetime.now(UTC)
@@ -129,9 +133,13 @@ class CertificateAuthority:
             .add_extension(authority, critical=False)
         )
         if hosts:
-            builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(h) for h in hosts]), critical=False)
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([_general_name(h) for h in hosts]), critical=False
+            )
         certificate = builder.sign(self._key, hashes.SHA256())
-        made = IssuedCertificate(directory / f"{common_name}.crt", directory / f"{common_name}.key", directory / "ca.crt")
+        made = IssuedCertificate(
+            directory / f"{common_name}.crt", directory / f"{common_name}.key", directory / "ca.crt"
+        )
         write_private(made.private_key, _pem_key(key))
         made.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         made.ca.write_bytes(self.certificate_path.read_bytes())

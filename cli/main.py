@@ -1,0 +1,53 @@
+"""`eltax-hub`: all commands in one place, each in a file of its own."""
+
+from __future__ import annotations
+
+import typer
+
+from cli import (
+    audit,
+    deadletters,
+    demo,
+    doctor,
+    generate,
+    helpdesk,
+    keys,
+    portal,
+    reconcile,
+    review,
+    roles,
+    schemas,
+    topics,
+    up,
+)
+
+app = typer.Typer(
+    name="eltax-hub",
+    help="Event hub for sealed eLTAX submissions on Apache Kafka. / 電子申告データの封緘イベント基盤",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+app.command("demo")(demo.demo)
+app.command("up")(up.up)
+app.command("submit")(portal.submit)
+app.command("generate")(generate.generate)
+app.command("reconcile")(reconcile.reconcile)
+app.command("doctor")(doctor.doctor)
+app.command("route")(roles.route)
+app.add_typer(roles.consume, name="consume")
+app.add_typer(portal.app, name="portal")
+app.add_typer(review.app, name="review")
+app.add_typer(helpdesk.app, name="helpdesk")
+app.add_typer(audit.app, name="audit")
+app.add_typer(topics.app, name="topics")
+app.add_typer(schemas.app, name="schemas")
+app.add_typer(keys.app, name="keys")
+app.add_typer(deadletters.app, name="dead-letters")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,170 @@
+"""Starts each role as a process of its own, waits until all are ready, and stops them by pid.
+
+A role process is given its own role directory, the brokers and the namespace; no other key is in reach
+of its settings.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from cli.home import Home
+from schemas.errors import HubError
+
+_STOP_SECONDS = 20.0
+
+
+class RoleDied(HubError):
+    """A role process ended although nobody asked it to."""
+
+    code = "cli.role-died"
+    hint = "Its log is in the logs directory under HUB_HOME."
+
+
+class RoleNotReady(HubError):
+    """A role process did not become ready in time."""
+
+    code = "cli.role-not-ready"
+    hint = "Its /readyz names the condition that is missing; its log is in the logs directory under HUB_HOME."
+
+
+@dataclass(slots=True)
+class RoleProcess:
+    """One running role."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    run_file: Path
+    stderr: IO[bytes]
+    metrics: str = ""
+
+    def find_metrics(self) -> str:
+        """The base URL of its endpoint, once it has said so; empty before."""
+        if not self.metrics:
+            try:
+                said = json.loads(self.run_file.read_text())
+            except (FileNotFoundError, ValueError):
+                return ""
+            if said.get("pid") == self.process.pid:
+                self.metrics = said["metrics"]
+        return self.metrics
+
+    def ready(self) -> bool:
+        """Ask its /readyz."""
+        url = self.find_metrics()
+        return bool(url) and http_ok(f"{url}/readyz")
+
+
+def http_ok(url: str) -> bool:
+    """Tell whether a local endpoint answers 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - always http://127.0.0.1
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError as refused:
+        refused.close()
+        return False
+    except OSError:
+        return False
+
+
+def role_environment(home: Home, principal: str, *, bootstrap: str, namespace: str, partitions: int) -> dict[str, str]:
+    """The whole HUB_ environment of one role process."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+    passed = {name: os.environ[name] for name in ("HUB_TOPICS_FILE",) if name in os.environ}
+    return {
+        **kept,
+        **passed,
+        "HUB_ROLE_DIR": str(home.role(principal)),
+        "HUB_BOOTSTRAP": bootstrap,
+        "HUB_NAMESPACE": namespace,
+        "HUB_PARTITIONS": str(partitions),
+    }
+
+
+class Roles:
+    """The role processes of one hub."""
+
+    def __init__(self, home: Home, *, bootstrap: str, namespace: str, partitions: int) -> None:
+        """Remember where they belong; starts nothing."""
+        self._home = home
+        self._bootstrap = bootstrap
+        self._namespace = namespace
+        self._partitions = partitions
+        self.running: dict[str, RoleProcess] = {}
+
+    def start(self, name: str, principal: str, *command: str, extra: Mapping[str, str] | None = None) -> RoleProcess:
+        """Start `eltax-hub <command>` for one principal."""
+        run_file = self._home.role(principal) / "state" / "run.json"
+        run_file.unlink(missing_ok=True)
+        stderr = (self._home.logs / f"{name}.stderr").open("wb")
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "cli", *command],
+            env={
+                **role_environment(
+                    self._home,
+                    principal,
+                    bootstrap=self._bootstrap,
+                    namespace=self._namespace,
+                    partitions=self._partitions,
+                ),
+                "HUB_LOG_FILE": str(self._home.logs / f"{name}.jsonl"),
+                "HUB_PARENT_PID": str(os.getpid()),
+                **(extra or {}),
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,  # Ctrl-C reaches only us; we stop them in order
+        )
+        started = RoleProcess(name, process, run_file, stderr)
+        self.running[name] = started
+        return started
+
+    def check(self) -> None:
+        """Raise RoleDied if one has ended."""
+        for role in self.running.values():
+            status = role.process.poll()
+            if status is not None:
+                raise RoleDied(f"{role.name}, status {status}")
+
+    def wait_ready(self, seconds: float, tell: Callable[[str, bool], None]) -> None:
+        """Wait until all are ready; `tell(name, ready)` is called as each becomes so."""
+        waiting = dict(self.running)
+        deadline = time.monotonic() + seconds
+        while waiting:
+            self.check()
+            for name in [name for name, role in waiting.items() if role.ready()]:
+                del waiting[name]
+                tell(name, True)
+            if waiting and time.monotonic() > deadline:
+                raise RoleNotReady(", ".join(waiting))
+            if waiting:
+                time.sleep(0.1)
+
+    def stop(self) -> dict[str, int]:
+        """End them all, politely first; returns each one's exit status."""
+        for role in self.running.values():
+            if role.process.poll() is None:
+                role.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_SECONDS
+        statuses: dict[str, int] = {}
+        for name, role in self.running.items():
+            try:
+                statuses[name] = role.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                role.process.kill()
+                statuses[name] = role.process.wait()
+            role.stderr.close()
+        self.running.clear()
+        return statuses

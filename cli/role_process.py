@@ -1,0 +1,106 @@
+"""The frame of a role process: settings, log, metrics endpoint, signals, and an honest exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from hub.facts import Lifecycle, Observer
+from hub.role import Role, load_role
+from hub.settings import RoleSettings
+from monitoring.adapter import combine, log_observer, metrics_observer
+from monitoring.endpoint import Endpoint
+from monitoring.health import Health
+from monitoring.logs import configure, install_hooks
+from monitoring.metrics import Metrics
+from schemas.errors import HubError
+
+Work = Callable[[Role, Observer, asyncio.Event], Awaitable[None]]
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel (Linux) for SIGTERM when the process that started us is gone; no orphan stays behind."""
+    parent = os.environ.get("HUB_PARENT_PID")
+    if not parent or not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):  # it went before we had asked
+        sys.exit(1)
+
+
+def _announce(run_file: Path, url: str) -> None:
+    new = run_file.with_suffix(".new")
+    new.write_text(json.dumps({"pid": os.getpid(), "metrics": url}))
+    new.replace(run_file)
+
+
+def run_role(command: str, conditions: frozenset[str], work: Work) -> int:
+    """Run one role until SIGTERM or SIGINT; return its exit status (0 stopped, 1 failed)."""
+    _die_with_parent()
+    settings = RoleSettings()
+    configure(principal=settings.role_dir.name, instance=settings.instance or command, file=settings.log_file)
+    install_hooks()
+    role = load_role(settings)
+    metrics = Metrics(tenants=tuple(tenant.code for tenant in role.topology.tenants))
+    health = Health(conditions)
+    observer = combine(metrics_observer(metrics), log_observer(), health.observe)
+    endpoint = Endpoint(metrics.registry, health, port=settings.metrics_port)
+    with endpoint:
+        _announce(role.state_directory / "run.json", endpoint.url)
+        observer(Lifecycle("started", {"command": command, "principal": role.principal}))
+        try:
+            loop_run(_until_stopped(role, observer, health, work))
+        except* HubError as errors:
+            codes = ",".join(sorted({error.code for error in _leaves(errors)}))
+            observer(Lifecycle("failed", {"command": command, "code": codes}))
+            return 1
+        observer(Lifecycle("stopped", {"command": command}))
+    return 0
+
+
+def _leaves(group: BaseExceptionGroup[HubError]) -> list[HubError]:
+    found: list[HubError] = []
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            found.extend(_leaves(error))
+        else:
+            found.append(error)
+    return found
+
+
+async def _until_stopped(role: Role, observer: Observer, health: Health, work: Work) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    beat = asyncio.create_task(health.beat(), name="heartbeat")
+    try:
+        await work(role, observer, stop)
+    finally:
+        beat.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await beat
+
+
+def loop_run(main: Awaitable[None]) -> None:
+    """Run on uvloop where it exists (it halves the time of the Kafka client's sockets), else on asyncio."""
+
+    async def entry() -> None:
+        await main
+
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(entry())
+    else:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(entry())

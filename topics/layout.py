@@ -1,0 +1,288 @@
+"""Lays a declaration out for one namespace: every topic, right, quota, audience and route by its full name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from topics.declaration import Declaration, PrincipalTemplate, Tenant, TopicTemplate
+
+
+class Resource(StrEnum):
+    """What a right is about."""
+
+    TOPIC = "topic"
+    GROUP = "group"
+    TRANSACTIONAL_ID = "transactional-id"
+
+
+class Operation(StrEnum):
+    """What a principal may do with it. Everything not allowed is denied."""
+
+    READ = "read"
+    WRITE = "write"
+    DESCRIBE = "describe"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Acl:
+    """One right: `principal` (as the certificate's CN) may do `operation`; `prefixed` if `name` is a prefix."""
+
+    principal: str
+    resource: Resource
+    name: str
+    operation: Operation
+    prefixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it must be."""
+
+    name: str
+    key: str
+    tenant: str | None
+    partitions: int
+    replication_factor: int
+    configs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A named peer: certificate CN, the section it opens, and which topics its sessions are valid on."""
+
+    name: str
+    tenant: str | None
+    audience: str | None
+    instances: tuple[str, ...]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    produces: tuple[str, ...]
+    group: str | None
+    transactional_ids: str | None
+    dead_letters: str | None
+    super_user: bool
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Quota:
+    """A produce limit in bytes per second and broker for one principal."""
+
+    principal: str
+    produce_bytes_per_second: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One output of the router for one tenant: which topic, and whose ciphertext stays (None: nobody's)."""
+
+    name: str
+    tenant: str
+    source: str
+    topic: str
+    audience: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """The whole layout of one namespace."""
+
+    namespace: str
+    partitions: int
+    min_in_sync: int
+    tenants: tuple[Tenant, ...]
+    topics: tuple[Topic, ...]
+    principals: tuple[Principal, ...]
+    acls: frozenset[Acl]
+    quotas: tuple[Quota, ...]
+    routes: tuple[Route, ...]
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """All audiences, ascending bytewise."""
+        return tuple(sorted({p.audience for p in self.principals if p.audience}, key=str.encode))
+
+    def principal(self, name: str) -> Principal:
+        """The principal of that name; KeyError if it is not declared."""
+        for each in self.principals:
+            if each.name == name:
+                return each
+        raise KeyError(name)
+
+    def routes_of(self, tenant: str) -> tuple[Route, ...]:
+        """The outputs of one tenant; empty for an unknown tenant."""
+        return tuple(route for route in self.routes if route.tenant == tenant)
+
+
+def expand(declaration: Declaration, namespace: str, *, partitions: int | None = None) -> Topology:
+    """Lay out a declaration under a namespace; `partitions` overrides the routes' number (trials, tests)."""
+    shared = partitions or declaration.partitions
+    by_key: dict[str, list[Topic]] = {}
+    principals = [
+        _principal(template, declaration, namespace, tenant, item)
+        for template in declaration.principals
+        for tenant in (declaration.tenants if "{T}" in template.name else (None,))
+        for item in (declaration.tax_items if "{tax_item}" in template.name else (None,))
+    ]
+    for key, template in declaration.topics.items():
+        if "{principal}" in template.name:
+            made = [
+                _topic(template, declaration, shared, principal.dead_letters, None)
+                for principal in principals
+                if principal.dead_letters
+            ]
+        else:
+            tenants = declaration.tenants if template.per_tenant else (None,)
+            made = [
+                _topic(template, declaration, shared, _fill(template.name, namespace, tenant), tenant)
+                for tenant in tenants
+            ]
+        by_key[key] = made
+    resolved = [_resolve(principal, by_key) for principal in principals]
+    return Topology(
+        namespace=namespace,
+        partitions=shared,
+        min_in_sync=declaration.min_in_sync,
+        tenants=declaration.tenants,
+        topics=tuple(topic for made in by_key.values() for topic in made),
+        principals=tuple(resolved),
+        acls=frozenset(acl for principal in resolved for acl in _rights(principal, by_key)),
+        quotas=tuple(
+            Quota(principal.name, template.produce_bytes_per_second)
+            for template in declaration.principals
+            if template.produce_bytes_per_second is not None
+            for principal in resolved
+            if _made_from(principal.name, template.name)
+        ),
+        routes=tuple(
+            Route(
+                route.name,
+                tenant.code,
+                _one(by_key[route.source], None).name,
+                _one(by_key[route.topic], tenant.code).name,
+                None if route.keeps is None else _fill(route.keeps, namespace, tenant),
+            )
+            for tenant in declaration.tenants
+            for route in declaration.routes
+        ),
+    )
+
+
+def _fill(text: str, namespace: str, tenant: Tenant | None, item: str | None = None) -> str:
+    return (
+        text.replace("{ns}", namespace)
+        .replace("{T}", tenant.code if tenant else "{T}")
+        .replace("{tax_item}", item or "{tax_item}")
+    )
+
+
+def _made_from(name: str, template: str) -> bool:
+    head, _, _ = template.partition("{")
+    return name == template or ("{" in template and name.startswith(head))
+
+
+def _topic(
+    template: TopicTemplate, declaration: Declaration, shared: int, name: str | None, tenant: Tenant | None
+) -> Topic:
+    assert name is not None
+    configs = {
+        "cleanup.policy": "compact" if template.compacted else "delete",
+        "compression.type": "uncompressed",  # a small batch must not unpack to more than the limit
+        "max.message.bytes": str(template.max_bytes),
+        "min.insync.replicas": str(declaration.min_in_sync),
+        "message.timestamp.type": "CreateTime",
+    }
+    if template.retention_hours is not None:
+        configs["retention.ms"] = str(template.retention_hours * 3_600_000)
+    return Topic(
+        name,
+        template.key,
+        tenant.code if tenant else None,
+        shared if template.partitions is None else template.partitions,
+        declaration.replication_factor,
+        configs,
+    )
+
+
+def _principal(
+    template: PrincipalTemplate,
+    declaration: Declaration,
+    namespace: str,
+    tenant: Tenant | None,
+    item: str | None,
+) -> Principal:
+    name = _fill(template.name, namespace, tenant, item)
+    letters = declaration.topics["dead-letters"].name
+    return Principal(
+        name=name,
+        tenant=tenant.code if tenant else None,
+        audience=None if template.audience is None else _fill(template.audience, namespace, tenant, item),
+        instances=tuple(_fill(each, namespace, tenant, item) for each in template.instances),
+        reads=template.reads,
+        writes=template.writes,
+        produces=template.produces,
+        group=None if template.group is None else _fill(template.group, namespace, tenant),
+        transactional_ids=None
+        if template.transactional_ids is None
+        else _fill(template.transactional_ids, namespace, tenant),
+        dead_letters=_fill(letters, namespace, tenant).replace("{principal}", name) if template.dead_letters else None,
+        super_user=template.super_user,
+    )
+
+
+def _resolve(principal: Principal, by_key: Mapping[str, list[Topic]]) -> Principal:
+    """Replace topic keys by full names: those of its own tenant, or of all for a principal without one."""
+
+    def names(keys: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(
+            topic.name
+            for key in keys
+            for topic in by_key[key]
+            if principal.tenant is None or topic.tenant in (None, principal.tenant)
+        )
+
+    everyone = ("audiences", "sessions")
+    desks = tuple(topic.name for topic in by_key.get("desk-sessions", []) if principal.tenant in (None, topic.tenant))
+    reads = dict.fromkeys(names(tuple(key for key in (*everyone, *principal.reads) if key in by_key)) + desks)
+    writes = dict.fromkeys(names(principal.writes) + names(tuple(key for key in ("operations",) if key in by_key)))
+    if principal.dead_letters:
+        writes[principal.dead_letters] = None
+    return Principal(
+        name=principal.name,
+        tenant=principal.tenant,
+        audience=principal.audience,
+        instances=principal.instances,
+        reads=tuple(reads),
+        writes=tuple(writes),
+        produces=names(principal.produces),
+        group=principal.group,
+        transactional_ids=principal.transactional_ids,
+        dead_letters=principal.dead_letters,
+        super_user=principal.super_user,
+    )
+
+
+def _rights(principal: Principal, by_key: Mapping[str, list[Topic]]) -> list[Acl]:
+    if principal.super_user:
+        return []
+    rights = []
+    for topic in principal.reads:
+        rights += [Acl(principal.name, Resource.TOPIC, topic, each) for each in (Operation.READ, Operation.DESCRIBE)]
+    for topic in principal.writes:
+        rights += [Acl(principal.name, Resource.TOPIC, topic, each) for each in (Operation.WRITE, Operation.DESCRIBE)]
+    if principal.group:
+        rights.append(Acl(principal.name, Resource.GROUP, principal.group, Operation.READ))
+    if principal.transactional_ids:
+        rights += [
+            Acl(principal.name, Resource.TRANSACTIONAL_ID, principal.transactional_ids, each, prefixed=True)
+            for each in (Operation.WRITE, Operation.DESCRIBE)
+        ]
+    return rights
+
+
+def _one(topics: list[Topic], tenant: str | None) -> Topic:
+    for topic in topics:
+        if topic.tenant == tenant:
+            return topic
+    raise KeyError(tenant)

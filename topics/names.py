@@ -1,0 +1,63 @@
+"""The names of topics: `<namespace>.<dataset>` and `<namespace>.<tenant>.<dataset>`."""
+
+from __future__ import annotations
+
+
+def submissions(namespace: str) -> str:
+    """Sealed submissions of all tenants."""
+    return f"{namespace}.submissions"
+
+
+def sessions(namespace: str) -> str:
+    """Sessions and closes of portals."""
+    return f"{namespace}.sessions"
+
+
+def audiences(namespace: str) -> str:
+    """Audience keys, compacted."""
+    return f"{namespace}.audiences"
+
+
+def operations(namespace: str) -> str:
+    """What every process tells of its own doings."""
+    return f"{namespace}.operations"
+
+
+def dead_letters(namespace: str, principal: str) -> str:
+    """The dead letters of one writer."""
+    return f"{namespace}.dead-letters.{principal}"
+
+
+def of_tenant(namespace: str, tenant: str, dataset: str) -> str:
+    """A dataset of one tenant: review, helpdesk, audit, status, accepted, sessions."""
+    return f"{namespace}.{tenant}.{dataset}"
+
+
+def review(namespace: str, tenant: str) -> str:
+    """Routed copies for the review desk."""
+    return of_tenant(namespace, tenant, "review")
+
+
+def helpdesk(namespace: str, tenant: str) -> str:
+    """Routed copies for the helpdesk."""
+    return of_tenant(namespace, tenant, "helpdesk")
+
+
+def audit(namespace: str, tenant: str) -> str:
+    """Routed copies without ciphertext."""
+    return of_tenant(namespace, tenant, "audit")
+
+
+def status(namespace: str, tenant: str) -> str:
+    """Receipts and decisions of the desk."""
+    return of_tenant(namespace, tenant, "status")
+
+
+def accepted(namespace: str, tenant: str) -> str:
+    """Accepted submissions for tax systems."""
+    return of_tenant(namespace, tenant, "accepted")
+
+
+def desk_sessions(namespace: str, tenant: str) -> str:
+    """Sessions and closes of a desk."""
+    return of_tenant(namespace, tenant, "sessions")

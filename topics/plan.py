@@ -1,0 +1,154 @@
+"""Compares what a cluster has with what it must have, and plans the way there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from topics.errors import PartitionsChanged
+from topics.layout import Acl, Quota, Topic, Topology
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTopic:
+    """A topic as a cluster has it: partitions, and the configurations that were set on it."""
+
+    name: str
+    partitions: int
+    configs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What a cluster has in one namespace, and how many brokers it has."""
+
+    brokers: int
+    topics: tuple[FoundTopic, ...] = ()
+    acls: frozenset[Acl] = frozenset()
+    quotas: tuple[Quota, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change. `deletes` steps are carried out only when pruning was asked for."""
+
+    @property
+    def deletes(self) -> bool:
+        """Whether it takes something away."""
+        return False
+
+    def describe(self) -> dict[str, Any]:
+        """The step as plain data, for people and for JSON."""
+        return {"step": type(self).__name__, **{key: _plain(value) for key, value in asdict(self).items()}}
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTopic(Step):
+    """Create a topic."""
+
+    name: str
+    partitions: int
+    replication_factor: int
+    configs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AlterTopic(Step):
+    """Set configurations: value, and what it was."""
+
+    name: str
+    configs: Mapping[str, str]
+    was: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteTopic(Step):
+    """Delete a topic that is not declared."""
+
+    name: str
+
+    @property
+    def deletes(self) -> bool:
+        """It does."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class AllowAcl(Step):
+    """Add a right."""
+
+    acl: Acl
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveAcl(Step):
+    """Remove a right that is not declared."""
+
+    acl: Acl
+
+    @property
+    def deletes(self) -> bool:
+        """It does."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class SetQuota(Step):
+    """Set a produce quota."""
+
+    quota: Quota
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps to take, and what is there beyond the declaration and left alone (drift)."""
+
+    steps: tuple[Step, ...]
+    drift: tuple[Step, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.steps
+
+
+def plan(current: Current, wanted: Topology, *, prune: bool = False) -> Plan:
+    """Plan from `current` to `wanted`; without `prune` nothing is taken away, only shown as drift.
+
+    Raises PartitionsChanged if a topic exists with another number of partitions.
+    """
+    found = {topic.name: topic for topic in current.topics}
+    steps: list[Step] = []
+    for topic in wanted.topics:
+        steps += _topic_steps(topic, found.get(topic.name), current.brokers)
+    steps += [AllowAcl(acl) for acl in sorted(wanted.acls - current.acls)]
+    have = {quota.principal: quota for quota in current.quotas}
+    steps += [SetQuota(quota) for quota in sorted(wanted.quotas) if have.get(quota.principal) != quota]
+    declared = {topic.name for topic in wanted.topics}
+    surplus: list[Step] = [RemoveAcl(acl) for acl in sorted(current.acls - wanted.acls)]
+    surplus += [DeleteTopic(name) for name in sorted(found.keys() - declared)]
+    if prune:
+        return Plan((*steps, *surplus), ())
+    return Plan(tuple(steps), tuple(surplus))
+
+
+def _topic_steps(topic: Topic, found: FoundTopic | None, brokers: int) -> list[Step]:
+    copies = min(topic.replication_factor, brokers)
+    configs = dict(topic.configs)
+    # as many in-sync copies as can be asked for without stopping at the first restart of a broker
+    configs["min.insync.replicas"] = str(max(1, min(int(configs["min.insync.replicas"]), copies - (copies > 1))))
+    if found is None:
+        return [CreateTopic(topic.name, topic.partitions, copies, configs)]
+    if found.partitions != topic.partitions:
+        raise PartitionsChanged(f"({topic.name}: {found.partitions}, declared {topic.partitions})")
+    changed = {key: value for key, value in configs.items() if found.configs.get(key) != value}
+    if not changed:
+        return []
+    return [AlterTopic(topic.name, changed, {key: found.configs.get(key) for key in changed})]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    return value
