@@ -58,7 +58,7 @@ _HPKE: Final = {
 
 
 def sealed_bytes(suite: Suite, plaintext_bytes: int = 32) -> int:
-    """Return the length of a sealed message: 1,168 bytes for a 32-byte secret in the hybrid suite, 80 in X25519."""
+    """Return the length of a sealed message; a 32-byte secret: 1,168 bytes (hybrid), 80 (X25519)."""
     return _SIZES[suite].encapsulated + plaintext_bytes + _TAG_BYTES
 
 

@@ -74,7 +74,7 @@ class FileKeyStore:
         allow_weak: bool = False,
         random: Randomness = system_random,
     ) -> None:
-        """Use `directory`, made on the first save. `cost` below the standard needs `allow_weak` (tests only)."""
+        """Use `directory`, made on the first save; a `cost` below the standard needs `allow_weak` (tests)."""
         self._directory = directory
         self._keys = PassphraseKeys(passphrase, allow_weak=allow_weak)
         self._cost = cost
@@ -90,9 +90,7 @@ class FileKeyStore:
 
     def load_identities(self) -> tuple[IdentityKey, ...]:
         """Return all identities, in order of key id."""
-        return tuple(
-            IdentityKey.from_seed(self._load(entry)[1]) for entry in self.list() if entry.audience is None
-        )
+        return tuple(IdentityKey.from_seed(self._load(entry)[1]) for entry in self.list() if entry.audience is None)
 
     def save_audience(self, audience: str, epoch: int, key: AudiencePrivateKey) -> None:
         """Keep an audience's key of an epoch. Raises KeyExists, ValueError for a name that is no audience."""

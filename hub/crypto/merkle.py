@@ -97,7 +97,7 @@ def _split(size: int) -> int:
 
 
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
-    """Return the audit path of the leaf at `index` in the tree of `leaves`, from the leaf upwards (RFC 6962, 2.1.1)."""
+    """Return the audit path of the leaf at `index`, from the leaf upwards (RFC 6962, 2.1.1)."""
     size = len(leaves)
     if not 0 <= index < size:
         raise ValueError("no such leaf")
@@ -109,10 +109,8 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     return (*inclusion_proof(leaves[half:], index - half), root(leaves[:half]))
 
 
-def verify_inclusion(
-    leaf: bytes, index: int, size: int, proof: Sequence[bytes], expected_root: bytes
-) -> bool:
-    """Say whether `proof` shows `leaf` at `index` in the tree of `size` leaves with `expected_root` (RFC 9162, 2.1.3.2)."""
+def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], expected_root: bytes) -> bool:
+    """Say whether `proof` shows `leaf` at `index` of a tree of `size` leaves (RFC 9162, 2.1.3.2)."""
     if not 0 <= index < size or any(len(node) != HASH_BYTES for node in (leaf, *proof)):
         return False
     place, last = index, size - 1
@@ -133,7 +131,7 @@ def verify_inclusion(
 
 
 def consistency_proof(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ...]:
-    """Return the proof that the tree of the first `old_size` leaves is a prefix of the whole (RFC 6962, 2.1.2)."""
+    """Return the proof that the first `old_size` leaves are a prefix of the whole (RFC 6962, 2.1.2)."""
     if not 0 < old_size <= len(leaves):
         raise ValueError("no such older tree")
     return _subproof(leaves, old_size, complete=True)
@@ -149,9 +147,7 @@ def _subproof(leaves: Sequence[bytes], old_size: int, *, complete: bool) -> tupl
     return (*_subproof(leaves[half:], old_size - half, complete=False), root(leaves[:half]))
 
 
-def verify_consistency(
-    old_size: int, old_root: bytes, size: int, expected_root: bytes, proof: Sequence[bytes]
-) -> bool:
+def verify_consistency(old_size: int, old_root: bytes, size: int, expected_root: bytes, proof: Sequence[bytes]) -> bool:
     """Say whether the tree (`size`, `expected_root`) extends (`old_size`, `old_root`) (RFC 9162, 2.1.4.2).
 
     An empty old tree is extended by every tree, with an empty proof.

@@ -78,7 +78,7 @@ class SessionAudience:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One producer instance's run of at most 24 hours for one topic and one tenant. Kafka key: its id in hex."""
+    """One producer instance's run of at most 24 hours for one topic and tenant. Kafka key: its id in hex."""
 
     RECORD: ClassVar[str] = "Session"
 

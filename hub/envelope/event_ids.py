@@ -18,8 +18,6 @@ def is_event_id(text: str) -> bool:
 def new_event_id(now_ms: int, random: Randomness = system_random) -> str:
     """Return u48 milliseconds ‖ version 7 ‖ 12 random bits ‖ variant 10 ‖ 62 random bits, as text."""
     tail = int.from_bytes(random(10), "big")
-    value = (
-        (now_ms & (1 << 48) - 1) << 80 | 7 << 76 | (tail >> 62 & 0xFFF) << 64 | 2 << 62 | tail & (1 << 62) - 1
-    )
+    value = (now_ms & (1 << 48) - 1) << 80 | 7 << 76 | (tail >> 62 & 0xFFF) << 64 | 2 << 62 | tail & (1 << 62) - 1
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

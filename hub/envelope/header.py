@@ -117,7 +117,10 @@ def prefix(fixed: Fixed) -> bytes:
 
 
 def encode(header: EventHeader) -> bytes:
-    """Encode a header, framed; under limits.MAX_HEADER_BYTES by the bounds of its fields. Raises HEADER_INVALID if it breaks a rule."""
+    """Encode a header, framed; its fields' bounds keep it under MAX_HEADER_BYTES.
+
+    Raises HEADER_INVALID, or CAUSE, if it breaks a rule.
+    """
     if not is_event_id(header.event_id):
         raise EnvelopeError(Reason.HEADER_INVALID)
     parts = [

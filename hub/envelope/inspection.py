@@ -46,9 +46,7 @@ class Lane:
     has_mac: bool
 
 
-def lane(
-    session: Session, partition: int, trust: Trust, *, topic: str, mac_key: bytes | None = None
-) -> Lane | Reason:
+def lane(session: Session, partition: int, trust: Trust, *, topic: str, mac_key: bytes | None = None) -> Lane | Reason:
     """Make the lane of a valid session on a partition of the topic to which its producer writes.
 
     For a routed copy, `topic` is still the producer's. Refuses WRONG_TOPIC, NOT_PERMITTED.
@@ -142,8 +140,8 @@ def inspect(
 ) -> Inspected | Refusal:
     """Judge one record of a partition: framing, session, mac, digests, header, key, times, sections.
 
-    `lanes` are the partition's known sessions. A session that is not among them is refused as UNKNOWN_SESSION;
-    whether it really is unknown is for the caller to find out. Nothing raises.
+    `lanes` are the partition's known sessions. A session that is not among them is refused as
+    UNKNOWN_SESSION; whether it really is unknown is for the caller to find out. Nothing raises.
     """
     try:
         sealed = parse(value)
@@ -206,7 +204,7 @@ def _contents(sealed: Sealed, one: Lane, expect: Expect) -> tuple[bytes, bool, R
 
 
 def _foreign(audiences: list[str], one: Lane, own: str | None) -> bool:
-    """Say whether the sections are not what the session allows (all of them, or some), or lack the reader's own."""
+    """Say whether the sections are not those of the session (all, or some), or lack the reader's own."""
     if one.whole or not audiences or not set(audiences) <= set(one.sections):
         return True
     return own is not None and own not in audiences

@@ -21,6 +21,6 @@ MAX_SESSION_AUDIENCES: Final = 64
 MAX_PARTITIONS: Final = 4_096
 MAX_SESSION_MS: Final = 24 * 3_600 * 1_000
 MAX_CLOCK_AHEAD_MS: Final = 10 * 60 * 1_000
-"""how far in the future a signed record may be dated: clocks differ, a session must not be made for next month"""
+"""how far ahead a signed record may be dated: clocks differ, but no session is made for next month"""
 MAX_TIME_MS: Final = 253_402_300_800_000
 """10000-01-01T00:00:00Z, exclusive"""

@@ -1,4 +1,4 @@
-"""Names of topics, as far as the envelope must read them: `<namespace>.<dataset>` or `<namespace>.<tenant>.<dataset>`."""
+"""Names that the envelope must read: `<namespace>.<dataset>` or `<namespace>.<tenant>.<dataset>`."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ _STEPS: Final = tuple(1024 << power for power in range(6))
 def padme(length: int) -> int:
     """Return `length` rounded up to Padmé's next size: a float with log log n bits of mantissa.
 
-    Source: Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs" (2019).
+    Source: Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and Communication
+    with PURBs" (2019).
     """
     if length < 2:
         return length

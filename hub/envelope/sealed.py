@@ -69,8 +69,7 @@ class Sealed(NamedTuple):
     def digests_hold(self) -> bool:
         """Say whether every ciphertext that is present has its digest."""
         return all(
-            section.ciphertext is None or sha256(section.ciphertext) == section.digest
-            for section in self.sections
+            section.ciphertext is None or sha256(section.ciphertext) == section.digest for section in self.sections
         )
 
 
@@ -141,7 +140,7 @@ def parse(value: bytes, schema_ids: Collection[int] = _ACCEPTED) -> Sealed:
 
 
 def build(header: bytes, sections: Iterable[tuple[str, bytes, bytes | None]], mac: bytes | None) -> bytes:
-    """Write a sealed event of (audience, digest, ciphertext); sorts them. Raises TOO_LARGE, AUDIENCE_ORDER."""
+    """Write an event of (audience, digest, ciphertext); sorts them. Raises TOO_LARGE, AUDIENCE_ORDER."""
     ordered = sorted(sections)
     if len(ordered) > MAX_SECTIONS or len(header) > MAX_HEADER_BYTES:
         raise EnvelopeError(Reason.TOO_LARGE)
@@ -165,7 +164,7 @@ def build(header: bytes, sections: Iterable[tuple[str, bytes, bytes | None]], ma
 
 
 def outputs(sealed: Sealed, keeps: Sequence[str | None]) -> list[bytes]:
-    """Return one copy per entry of `keeps`: all of the event, with only that audience's ciphertext (None: with none).
+    """Return one copy per entry of `keeps`, with only that audience's ciphertext (None: with none).
 
     Each copy is joined from slices of the original; header, digests and mac are the same bytes.
     """

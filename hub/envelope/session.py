@@ -59,7 +59,7 @@ class SealedOut:
 class SessionSecrets(Unprintable):
     """A producer's session: announces it, and seals events under it.
 
-    `session` is the record, `signed` the framed SignedRecord to send to the sessions topic under `session.key`.
+    `session` is the record, `signed` the framed SignedRecord for the sessions topic, under `session.key`.
     """
 
     __slots__ = ("_kind", "_mac_key", "_secrets", "session", "signed")

@@ -39,7 +39,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A parsed signed record. Parsing says nothing about who signed: see `verify` and `hub.envelope.validation`."""
+    """A parsed signed record. Parsing says nothing of who signed: see `verify` and hub.envelope.validation."""
 
     body: bytes
     signatures: tuple[Signature, ...]

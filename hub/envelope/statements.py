@@ -59,7 +59,7 @@ class Checkpoint:
         )
 
     def encode(self) -> bytes:
-        """Return the framed body, to be signed by the session's producer. Raises TOO_LARGE over 4,096 entries."""
+        """Return the framed body, for the session's producer to sign. Raises TOO_LARGE over 4,096 entries."""
         if len(self.entries) > MAX_CHECKPOINT_ENTRIES:
             raise EnvelopeError(Reason.TOO_LARGE)
         return encode_body(
@@ -132,8 +132,7 @@ class StoredReceipt:
                 "tenant": self.tenant,
                 "desk": self.desk,
                 "entries": [
-                    {"sequence": each.sequence, "event_id": each.event_id, "leaf": each.leaf}
-                    for each in self.entries
+                    {"sequence": each.sequence, "event_id": each.event_id, "leaf": each.leaf} for each in self.entries
                 ],
                 "stored_at": to_ms(self.stored_at),
             },
@@ -143,9 +142,7 @@ class StoredReceipt:
     def decode(cls, body: bytes) -> StoredReceipt:
         """Read a framed body. Raises EnvelopeError."""
         value = decode_body(cls.RECORD, body)
-        entries = tuple(
-            StoredEvent(each["sequence"], each["event_id"], each["leaf"]) for each in value["entries"]
-        )
+        entries = tuple(StoredEvent(each["sequence"], each["event_id"], each["leaf"]) for each in value["entries"])
         _check_stored(entries)
         if value["partition"] < 0:
             raise EnvelopeError(Reason.MALFORMED)
@@ -188,7 +185,7 @@ class KeyDestroyed:
         return f"destroyed/{self.audience}/{self.epoch}/{self.key_id.hex()}"
 
     def encode(self) -> bytes:
-        """Return the framed body, to be signed by the owner, and by the administrator if leaves are waived."""
+        """Return the framed body, for the owner to sign, and the administrator if leaves are waived."""
         return encode_body(
             self.RECORD,
             {
@@ -264,8 +261,7 @@ class RoleReport:
         """Read a framed body. Raises EnvelopeError."""
         value = decode_body(cls.RECORD, body)
         entries = tuple(
-            ReportEntry(each["tenant"], each["event_id"], each["leaf"], each["state"])
-            for each in value["entries"]
+            ReportEntry(each["tenant"], each["event_id"], each["leaf"], each["state"]) for each in value["entries"]
         )
         if len(entries) > MAX_REPORT_ENTRIES:
             raise EnvelopeError(Reason.TOO_LARGE)

@@ -72,7 +72,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class AudienceRule:
-    """What to accept as a key of an audience. `owner` signs its keys; epochs below the minimum are refused."""
+    """What to accept as an audience's key. `owner` signs its keys; lower epochs are refused."""
 
     name: str
     owner: str
@@ -149,7 +149,7 @@ class Trust:
         return known is not None and (known.instances is None or instance in known.instances)
 
     def rights(self, principal: str, topic: str, tenant: str) -> tuple[Right, ...]:
-        """Return the rights under which a principal may produce to a topic for a tenant; empty: it may not."""
+        """Return the rights by which a principal may produce to a topic for a tenant; empty: it may not."""
         name = parse_topic(topic)
         known = self.principals.get(principal)
         if name is None or known is None or name.namespace != self.namespace:
@@ -163,7 +163,7 @@ class Trust:
         )
 
     def may_produce(self, principal: str, topic: str, tenant: str, procedure: str | None = None) -> bool:
-        """Say whether a principal may produce to a topic (full name) for a tenant; None: some procedure at least."""
+        """Say whether a principal may produce to a topic (full name); None: some procedure at least."""
         return any(
             procedure is None or right.procedures is None or procedure in right.procedures
             for right in self.rights(principal, topic, tenant)
@@ -228,7 +228,6 @@ def _principal(value: Mapping[str, Any]) -> Principal:
         for each in value["identities"]
     )
     rights = tuple(
-        Right(each["dataset"], names(each["tenants"]), names(each["procedures"]))
-        for each in value["may_produce"]
+        Right(each["dataset"], names(each["tenants"]), names(each["procedures"])) for each in value["may_produce"]
     )
     return Principal(value["name"], identities, rights, names(value["instances"]))

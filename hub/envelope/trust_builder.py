@@ -45,9 +45,7 @@ class TrustBuilder:
         )
         return self
 
-    def identity(
-        self, principal: str, public: bytes, not_before: datetime, not_after: datetime
-    ) -> TrustBuilder:
+    def identity(self, principal: str, public: bytes, not_before: datetime, not_after: datetime) -> TrustBuilder:
         """Add a public key to a principal, listing it if need be."""
         known = self._principals.get(principal, Principal(principal, ()))
         added = Identity(principal, public, not_before, not_after)

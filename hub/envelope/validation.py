@@ -199,9 +199,7 @@ def validate_checkpoint(
     if (record.previous is None) != (record.first_sequence == 0) and record.previous is None:
         return Reason.BROKEN_CHAIN
     return (
-        _dated(session, record.produced_at, now)
-        or _by_producer(signed, session, trust, record.produced_at)
-        or record
+        _dated(session, record.produced_at, now) or _by_producer(signed, session, trust, record.produced_at) or record
     )
 
 
@@ -217,11 +215,7 @@ def validate_close(
         return Reason.FOREIGN_SESSION
     if key is not None and key != record.key.encode():
         return Reason.WRONG_KEY
-    return (
-        _dated(session, record.closed_at, now)
-        or _by_producer(signed, session, trust, record.closed_at)
-        or record
-    )
+    return _dated(session, record.closed_at, now) or _by_producer(signed, session, trust, record.closed_at) or record
 
 
 def validate_receipt(

@@ -53,7 +53,7 @@ def encode_text(value: str) -> bytes:
 
 
 def read_long(data: bytes, at: int) -> tuple[int, int]:
-    """Read a number; return it and the place behind it. Raises IndexError at the end of the data, MALFORMED."""
+    """Read a number; return it and the place behind it. Raises IndexError at the data's end, MALFORMED."""
     byte = data[at]
     at += 1
     if byte < 0x80:
