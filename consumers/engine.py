@@ -130,9 +130,7 @@ class Engine:
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
-    async def _read(
-        self, reader: Reader, stop: asyncio.Event, last: asyncio.Event, give_up: asyncio.Event
-    ) -> None:
+    async def _read(self, reader: Reader, stop: asyncio.Event, last: asyncio.Event, give_up: asyncio.Event) -> None:
         while not stop.is_set():
             if self._sender.waiting > self._limits.max_waiting_rows:
                 await sleep(stop, 0.1)
@@ -157,9 +155,7 @@ class Engine:
         if judged is None:
             return
         batch = self._batch(records, judged)
-        committed = await self._patience.until_done(
-            "store", lambda: self._in_thread(self._keep, batch, judged), stop
-        )
+        committed = await self._patience.until_done("store", lambda: self._in_thread(self._keep, batch, judged), stop)
         if committed is None:
             return
         crashpoints.reached("consumer.after-commit")

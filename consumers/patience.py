@@ -28,9 +28,7 @@ class Patience:
         self._name = name
         self._observe = observer
 
-    async def until_done(
-        self, condition: str, work: Callable[[], Awaitable[T]], stop: asyncio.Event
-    ) -> T | None:
+    async def until_done(self, condition: str, work: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T | None:
         """Return what `work` returned, or None if `stop` was set while it could not be done.
 
         `condition` (sessions, audiences, store, outbox) is unready while it waits.

@@ -102,6 +102,4 @@ class RefusalEntry:
     reason: str
 
 
-Entry: TypeAlias = (
-    EventEntry | SessionEntry | CloseEntry | CheckpointEntry | ReceiptEntry | NoticeEntry | RefusalEntry
-)
+Entry: TypeAlias = EventEntry | SessionEntry | CloseEntry | CheckpointEntry | ReceiptEntry | NoticeEntry | RefusalEntry

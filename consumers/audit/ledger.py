@@ -106,8 +106,7 @@ class SessionState:
         if self.close is None:
             return 0
         return sum(
-            lane.highest > self.close.lanes.get(partition, (-1, None))[0]
-            for partition, lane in self.lanes.items()
+            lane.highest > self.close.lanes.get(partition, (-1, None))[0] for partition, lane in self.lanes.items()
         )
 
 

@@ -1,7 +1,5 @@
 """What can go wrong with a store, sorted by what to do next."""
 
-# ruff: noqa: N818 - named for what is the case; the family name says that it is an error
-
 from __future__ import annotations
 
 from schemas.errors import HubError
@@ -39,9 +37,7 @@ class StoreMismatch(StoreError):
     """The store belongs to another role, tenant or namespace."""
 
     code = "store-mismatch"
-    hint = (
-        "Each role directory belongs to one principal in one namespace; check HUB_ROLE_DIR and HUB_NAMESPACE."
-    )
+    hint = "Each role directory belongs to one principal in one namespace; check HUB_ROLE_DIR and HUB_NAMESPACE."
 
 
 class StoreTooNew(StoreError):

@@ -76,9 +76,7 @@ class Store(Protocol):
     def log_head(self) -> LogHead | None:
         """Return where the append-only log stands; None before its first entry."""
 
-    def log_entries(
-        self, start: int = 0, kinds: Sequence[str] | None = None
-    ) -> Iterator[tuple[int, str, bytes]]:
+    def log_entries(self, start: int = 0, kinds: Sequence[str] | None = None) -> Iterator[tuple[int, str, bytes]]:
         """Yield (index, kind, framed record) in order from an index on, in bounded memory."""
 
     def tree_heads(self) -> Iterator[tuple[int, bytes, bytes]]:

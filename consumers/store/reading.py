@@ -46,9 +46,7 @@ def store_key(db: Connection, epoch: int) -> StoreKey | None:
 
 def overdue(db: Connection, before_ms: int) -> Overdue:
     """Count what waits for its other half since before a time."""
-    unconfirmed = select(func.count()).where(
-        t.event.c.confirmed_at_ms.is_(None), t.event.c.stored_at_ms < before_ms
-    )
+    unconfirmed = select(func.count()).where(t.event.c.confirmed_at_ms.is_(None), t.event.c.stored_at_ms < before_ms)
     awaited = (
         select(func.count())
         .select_from(t.promise.outerjoin(t.notice, t.promise.c.leaf == t.notice.c.leaf))
@@ -70,9 +68,7 @@ def counts(db: Connection) -> dict[str, int]:
             func.count(t.event.c.confirmed_at_ms),
         ).select_from(t.event)
     ).one()
-    conflicts = db.execute(
-        select(func.count()).where(t.event.c.conflict.is_(True)).select_from(t.event)
-    ).scalar_one()
+    conflicts = db.execute(select(func.count()).where(t.event.c.conflict.is_(True)).select_from(t.event)).scalar_one()
     notices = db.execute(select(func.count()).select_from(t.notice)).scalar_one()
     return {
         "events": row[0],
@@ -176,9 +172,7 @@ def log_head(db: Connection) -> LogHead | None:
     return None if row is None else LogHead(row.size, row.root, row.state, row.head)
 
 
-def log_page(
-    db: Connection, start: int, kinds: Sequence[str] | None, limit: int
-) -> list[tuple[int, str, bytes]]:
+def log_page(db: Connection, start: int, kinds: Sequence[str] | None, limit: int) -> list[tuple[int, str, bytes]]:
     """Read log rows in order."""
     query = select(t.log).where(t.log.c.number >= start).order_by(t.log.c.number).limit(limit)
     if kinds is not None:

@@ -171,9 +171,7 @@ class SqlStore:
         with self._reading() as db:
             return reading.log_head(db)
 
-    def log_entries(
-        self, start: int = 0, kinds: Sequence[str] | None = None
-    ) -> Iterator[tuple[int, str, bytes]]:
+    def log_entries(self, start: int = 0, kinds: Sequence[str] | None = None) -> Iterator[tuple[int, str, bytes]]:
         """Yield (index, kind, framed record) in order from an index on, a page at a time."""
         while True:
             with self._reading() as db:

@@ -70,9 +70,7 @@ def advance(db: Connection, steps: Sequence[Advance]) -> None:
             if db.execute(here).first() is not None:
                 raise StorePositionLost(f"{step.topic}/{step.partition}")
             db.execute(
-                insert(t.position).values(
-                    topic=step.topic, partition=step.partition, next_offset=step.next_offset
-                )
+                insert(t.position).values(topic=step.topic, partition=step.partition, next_offset=step.next_offset)
             )
             continue
         moved = db.execute(
@@ -104,9 +102,9 @@ def add_events(db: Connection, events: Sequence[NewEvent], tally: Tally) -> None
         return
     known: dict[tuple[str, str, str], dict[bytes, int]] = defaultdict(dict)
     for ids in chunks(sorted({event.event_id for event in events})):
-        rows = select(
-            t.event.c.number, t.event.c.tenant, t.event.c.producer, t.event.c.event_id, t.event.c.leaf
-        ).where(t.event.c.event_id.in_(ids))
+        rows = select(t.event.c.number, t.event.c.tenant, t.event.c.producer, t.event.c.event_id, t.event.c.leaf).where(
+            t.event.c.event_id.in_(ids)
+        )
         for number, tenant, producer, event_id, leaf in db.execute(rows):
             known[tenant, producer, event_id][leaf] = number
     number = db.execute(select(func.coalesce(func.max(t.event.c.number), 0))).scalar_one()
@@ -327,14 +325,9 @@ def append_log(db: Connection, step: LogAppend) -> None:
         return
     db.execute(
         insert(t.log),
-        [
-            {"number": number, "kind": kind, "entry": entry}
-            for number, (kind, entry) in enumerate(step.entries, size)
-        ],
+        [{"number": number, "kind": kind, "entry": entry} for number, (kind, entry) in enumerate(step.entries, size)],
     )
     grown = size + len(step.entries)
     db.execute(insert(t.tree_head).values(size=grown, root=step.root, head=step.head))
     db.execute(delete(t.frontier))
-    db.execute(
-        insert(t.frontier).values(only=0, size=grown, root=step.root, state=step.frontier, head=step.head)
-    )
+    db.execute(insert(t.frontier).values(only=0, size=grown, root=step.root, state=step.frontier, head=step.head))

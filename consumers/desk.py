@@ -1,0 +1,207 @@
+"""What review and helpdesk have in common: opened events become sealed rows, in one judgement per poll."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from consumers.intake import (
+    Arrived,
+    Intake,
+    Listed,
+    Noticed,
+    Receipted,
+    Refused,
+    Skipped,
+    session_named,
+)
+from consumers.judgement import Judgement
+from consumers.letters import Letters
+from consumers.store.model import CheckpointSeen, NewEvent, NoticeSeen, Outgoing
+from consumers.store.vault import Vault
+from hub.envelope.header import EventHeader
+from hub.envelope.reasons import Reason
+from hub.envelope.records import Checkpoint, Session
+from hub.envelope.times import from_ms
+from hub.transport import KafkaRecord
+
+Ensure = Callable[[Collection[bytes]], Awaitable[None]]
+"""Reads the sessions topics to their end, at most once, if one of these session ids is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a desk makes of its own section."""
+
+    plaintext: bytes = field(repr=False)
+    """what is kept, sealed under the row's own data key"""
+    findings: int = 0
+
+
+class Desk(Protocol):
+    """What differs between desks."""
+
+    def read(self, header: EventHeader, plaintext: bytes) -> Reading | Reason:
+        """Read an opened section; PLAINTEXT_INVALID or SECTION_MISMATCH if it is not what it must be."""
+
+    def answer(self, stored: Sequence[tuple[Arrived, KafkaRecord]], at_ms: int) -> tuple[Outgoing, ...]:
+        """Return what to send because these events are stored (replays included)."""
+
+
+class DeskJudge:
+    """Judges the records of one desk. Implements `consumers.judgement.Judge`."""
+
+    def __init__(
+        self, audience: str, desk: Desk, intake: Intake, vault: Vault, letters: Letters, ensure: Ensure
+    ) -> None:
+        """`audience` is the desk's own."""
+        self._audience = audience
+        self._desk = desk
+        self._intake = intake
+        self._vault = vault
+        self._letters = letters
+        self._ensure = ensure
+
+    async def prepare(self, records: Sequence[KafkaRecord]) -> None:
+        """Make sure that every session that is named was looked for. Raises retriable errors."""
+        named = {session for record in records if (session := session_named(record.value)) is not None}
+        await self._ensure(named)
+
+    def judge(self, records: Sequence[KafkaRecord], at_ms: int) -> Judgement:
+        """Judge the records of one poll."""
+        work = _Work(self, from_ms(at_ms), at_ms)
+        for record in records:
+            work.take(record)
+        return work.judgement()
+
+    def kept(self, judgement: Judgement) -> None:
+        """Take note that new store keys are in the store."""
+        self._vault.committed(judgement.store_keys)
+
+    def troubles(self, now_ms: int) -> Mapping[str, int]:
+        """Nothing beyond what the store counts."""
+        return {}
+
+
+class _Work:
+    """One poll's judgement in the making."""
+
+    def __init__(self, judge: DeskJudge, now: datetime, at_ms: int) -> None:
+        self._judge = judge
+        self._now = now
+        self._at_ms = at_ms
+        self._events: list[NewEvent] = []
+        self._stored: list[tuple[Arrived, KafkaRecord]] = []
+        self._checkpoints: list[CheckpointSeen] = []
+        self._notices: list[NoticeSeen] = []
+        self._outgoing: list[Outgoing] = []
+        self._letters: Counter[str] = Counter()
+        self._alarms: list[tuple[str, str]] = []
+
+    def take(self, record: KafkaRecord) -> None:
+        judge = self._judge
+        match judge._intake.take(record, self._now):
+            case Arrived() as arrived:
+                self._arrived(record, arrived)
+            case Listed(checkpoint, session):
+                self._checkpoints.append(checkpoint_seen(checkpoint, session, self._at_ms))
+            case Noticed(notice, header, leaf):
+                self._notices.append(notice_seen(header, leaf, notice.reason, self._at_ms))
+                self._alarms.append(("dead-letter-notice", notice.reason.value))
+            case Refused() as refused:
+                self._refuse(record, refused)
+            case Skipped():
+                self._alarms.append(("erased-event", record.topic))
+            case Receipted():
+                pass
+
+    def _arrived(self, record: KafkaRecord, arrived: Arrived) -> None:
+        judge, header, leaf = self._judge, arrived.header, arrived.leaf
+        content = None
+        findings = 0
+        if arrived.plaintext is not None:
+            reading = judge._desk.read(header, arrived.plaintext)
+            if isinstance(reading, Reason):
+                self._refuse(record, Refused(reading, True, header.session, leaf))
+                return
+            sealed = arrived.session.audience(judge._audience)
+            assert sealed is not None  # or it would not have been opened
+            content = judge._vault.seal(sealed.epoch, header.tenant, header.event_id, leaf, reading.plaintext)
+            findings = reading.findings
+        cause = header.cause
+        self._events.append(
+            NewEvent(
+                tenant=header.tenant,
+                producer=header.producer,
+                event_id=header.event_id,
+                leaf=leaf,
+                session=header.session,
+                sequence=header.sequence,
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                kind=header.kind.value,
+                receipt_number=header.receipt_number,
+                procedure=header.procedure,
+                procedure_version=header.procedure_version,
+                tax_item=header.tax_item,
+                accepted_at_ms=header.accepted_at_ms,
+                produced_at_ms=header.produced_at_ms,
+                stored_at_ms=self._at_ms,
+                calculation_check=header.calculation_check.value,
+                signature_check=header.signature_check.value,
+                findings=findings,
+                cause_event_id=None if cause is None else cause.event_id,
+                cause_leaf=None if cause is None else cause.leaf,
+                content=content,
+            )
+        )
+        self._stored.append((arrived, record))
+
+    def _refuse(self, record: KafkaRecord, refused: Refused) -> None:
+        self._outgoing.append(self._judge._letters.write(record, refused, self._at_ms))
+        self._letters[refused.reason.value] += 1
+        if refused.reason in (Reason.UNKNOWN_SESSION, Reason.STRIPPED_CIPHERTEXT):
+            self._alarms.append((refused.reason.value, record.topic))
+
+    def judgement(self) -> Judgement:
+        answers = self._judge._desk.answer(self._stored, self._at_ms)
+        return Judgement(
+            events=tuple(self._events),
+            checkpoints=tuple(self._checkpoints),
+            notices=tuple(self._notices),
+            outgoing=(*self._outgoing, *answers),
+            store_keys=self._judge._vault.new_keys(),
+            letters=dict(self._letters),
+            alarms=tuple(self._alarms),
+        )
+
+
+def checkpoint_seen(checkpoint: Checkpoint, session: Session, at_ms: int) -> CheckpointSeen:
+    """Return what the store needs of a valid checkpoint."""
+    return CheckpointSeen(
+        checkpoint.session,
+        checkpoint.partition,
+        session.tenant,
+        checkpoint.first_sequence,
+        tuple((entry.leaf, entry.void) for entry in checkpoint.entries),
+        at_ms,
+    )
+
+
+def notice_seen(header: EventHeader, leaf: bytes, reason: Reason, at_ms: int) -> NoticeSeen:
+    """Return what the store needs of a valid notice."""
+    return NoticeSeen(
+        header.session,
+        header.partition,
+        header.sequence,
+        header.tenant,
+        header.event_id,
+        leaf,
+        header.receipt_number,
+        reason.value,
+        at_ms,
+    )
