@@ -241,12 +241,12 @@ class Journal:
     def open_sessions(self) -> list[StoredSession]:
         """Return the sessions whose close is not acknowledged, oldest first."""
         rows = self._reader.execute(
-            "SELECT session, topic, tenant, record, expires_at_ms, state, close FROM session"
+            "SELECT session, topic, tenant, record, created_at_ms, state, close FROM session"
             " WHERE state < 3 ORDER BY number"
         ).fetchall()
         return [
-            StoredSession(session, topic, tenant, record, expires, SessionState(state), close)
-            for session, topic, tenant, record, expires, state, close in rows
+            StoredSession(session, topic, tenant, record, created_at_ms, SessionState(state), close)
+            for session, topic, tenant, record, created_at_ms, state, close in rows
         ]
 
     def latest_session(self, topic: str, tenant: str) -> bytes | None:

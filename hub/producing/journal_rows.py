@@ -103,7 +103,7 @@ class StoredSession:
     topic: str
     tenant: str
     record: bytes
-    expires_at_ms: int
+    created_at_ms: int
     state: SessionState
     close: bytes | None
 
@@ -140,7 +140,7 @@ class AddSession:
     topic: str
     tenant: str
     record: bytes
-    expires_at_ms: int
+    created_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +259,13 @@ Step: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """What a `Confirm` did: trimmed now, known already, and ids whose leaf or place is not ours."""
+    """What a `Confirm` did with its receipts."""
 
     trimmed: int
+    """confirmed now; their sealed bytes are gone"""
     repeated: int
-    foreign: int
+    """confirmed before"""
+    elsewhere: int
+    """of sessions that another instance journals"""
+    contradicting: int
+    """of our sessions, but no event of ours has this sequence, id and leaf"""

@@ -37,7 +37,7 @@ SCHEMA: Final = """
 CREATE TABLE owner (name TEXT NOT NULL);
 CREATE TABLE session (
   number INTEGER PRIMARY KEY, session BLOB NOT NULL UNIQUE, topic TEXT NOT NULL, tenant TEXT NOT NULL,
-  record BLOB NOT NULL, expires_at_ms INTEGER NOT NULL, state INTEGER NOT NULL, close BLOB);
+  record BLOB NOT NULL, created_at_ms INTEGER NOT NULL, state INTEGER NOT NULL, close BLOB);
 CREATE INDEX session_open ON session (state) WHERE state < 3;
 CREATE TABLE lane (
   session INTEGER NOT NULL REFERENCES session, partition INTEGER NOT NULL, next_sequence INTEGER NOT NULL,
@@ -103,9 +103,9 @@ def _update(db: sqlite3.Connection, number: int, partition: int, **columns: obje
 def _add_session(db: sqlite3.Connection, step: AddSession) -> None:
     try:
         db.execute(
-            "INSERT INTO session (session, topic, tenant, record, expires_at_ms, state)"
+            "INSERT INTO session (session, topic, tenant, record, created_at_ms, state)"
             " VALUES (?, ?, ?, ?, ?, 0)",
-            (step.session, step.topic, step.tenant, step.record, step.expires_at_ms),
+            (step.session, step.topic, step.tenant, step.record, step.created_at_ms),
         )
     except sqlite3.IntegrityError:
         raise JournalConflict("session already there") from None
@@ -242,15 +242,23 @@ def _closed(db: sqlite3.Connection, step: SessionClosed) -> None:
 
 
 def _confirm(db: sqlite3.Connection, step: Confirm) -> Confirmed:
-    trimmed = repeated = foreign = 0
+    trimmed = repeated = elsewhere = contradicting = 0
+    ours: dict[bytes, int | None] = {}
     for receipt in step.receipts:
+        if receipt.session not in ours:
+            known = db.execute("SELECT number FROM session WHERE session = ?", (receipt.session,)).fetchone()
+            ours[receipt.session] = None if known is None else known[0]
+        session = ours[receipt.session]
+        if session is None:
+            elsewhere += 1
+            continue
         row = db.execute(
-            "SELECT e.number, e.event_id, e.leaf, e.state FROM event e JOIN session s ON s.number = e.session"
-            " WHERE s.session = ? AND e.partition = ? AND e.sequence = ?",
-            (receipt.session, receipt.partition, receipt.sequence),
+            "SELECT number, event_id, leaf, state FROM event"
+            " WHERE session = ? AND partition = ? AND sequence = ?",
+            (session, receipt.partition, receipt.sequence),
         ).fetchone()
         if row is None or (row[1], row[2]) != (receipt.event_id, receipt.leaf):
-            foreign += 1
+            contradicting += 1
         elif row[3] == EventState.STORED:
             repeated += 1
         else:
@@ -261,7 +269,7 @@ def _confirm(db: sqlite3.Connection, step: Confirm) -> Confirmed:
         "INSERT INTO position VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET next_offset = excluded.next_offset",
         (step.topic, step.partition, step.next_offset),
     )
-    return Confirmed(trimmed, repeated, foreign)
+    return Confirmed(trimmed, repeated, elsewhere, contradicting)
 
 
 def _refusal(db: sqlite3.Connection, step: NoteRefusal) -> None:

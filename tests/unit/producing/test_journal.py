@@ -60,7 +60,7 @@ async def test_index_outlives_the_sealed_bytes(journal: Journal) -> None:
     answers = await journal.apply(
         Confirm("status", 0, 7, (Receipt(S, 0, 0, gone.event_id, gone.leaf),)),
     )
-    assert answers == (Confirmed(1, 0, 0),)
+    assert answers == (Confirmed(1, 0, 0, 0),)
     found = journal.find(gone.index_key)
     assert found is not None
     assert found.state is EventState.STORED
@@ -73,7 +73,7 @@ async def test_receipt_for_another_leaf_trims_nothing(journal: Journal) -> None:
     answers = await journal.apply(
         Confirm("status", 0, 1, (Receipt(S, 0, 0, entry(S, 0, 0).event_id, digest("forged")),))
     )
-    assert answers == (Confirmed(0, 0, 1),)
+    assert answers == (Confirmed(0, 0, 0, 1),)
     assert journal.depth() == (1, 0)
 
 
@@ -143,12 +143,8 @@ async def test_steps_of_one_call_are_all_or_nothing(journal: Journal) -> None:
             (AddCheckpoint(S, 0, 0, 0, digest("other"), digest(1), b"k", b"r"),),
             id="checkpoint that does not name its predecessor",
         ),
-        pytest.param(
-            (RememberEpoch("router", 202611, b"a"), RememberEpoch("router", 202610, b"b")), id="older epoch"
-        ),
-        pytest.param(
-            (RememberEpoch("router", 202611, b"a"), RememberEpoch("router", 202611, b"b")), id="other key"
-        ),
+        pytest.param((RememberEpoch("router", 202611, b"a"), RememberEpoch("router", 202610, b"b")), id="older epoch"),
+        pytest.param((RememberEpoch("router", 202611, b"a"), RememberEpoch("router", 202611, b"b")), id="other key"),
     ],
 )
 async def test_journal_refuses(journal: Journal, steps: tuple[object, ...]) -> None:
@@ -254,9 +250,7 @@ async def test_full_journal_takes_nothing_by_halves_and_recovers(tmp_path: Path)
     journal.close()
 
 
-@pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("mount") is None, reason="only root can mount a small disk"
-)
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="only root can mount a small disk")
 def test_full_disk_is_a_clear_error_and_no_half_state(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()

@@ -144,11 +144,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.position += 1
         at = data.draw(st.integers(0, len(lane.states)))
         known = entry(of, partition, at)
-        self.do(
-            Confirm(
-                "status", partition, self.position, (Receipt(of, partition, at, known.event_id, known.leaf),)
-            )
-        )
+        self.do(Confirm("status", partition, self.position, (Receipt(of, partition, at, known.event_id, known.leaf),)))
         if at < len(lane.states):
             lane.states[at] = EventState.STORED
 
@@ -201,9 +197,7 @@ class JournalMachine(RuleBasedStateMachine):
                 )
                 assert lane.checkpoint_hash == (wanted.chain[-1] if wanted.chain else None)
                 pending = self.journal.pending(lane, 100, 1 << 20)
-                assert [event.sequence for event in pending] == list(
-                    range(wanted.acknowledged + 1, len(wanted.states))
-                )
+                assert [event.sequence for event in pending] == list(range(wanted.acknowledged + 1, len(wanted.states)))
                 assert [event.value is None for event in pending] == [
                     state is EventState.STORED for state in wanted.states[wanted.acknowledged + 1 :]
                 ]

@@ -1,0 +1,81 @@
+"""Submit whole files, JSON or JSON Lines, in bounded memory; results come out in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from portal.results import Result
+from schemas.lines import Document, split_documents
+from schemas.submission import Refused
+
+READ_BYTES: Final = 1 << 20
+MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
+"""Base64 makes 8 MiB of attachments some 11 MiB of JSON."""
+MAX_UNDER_WAY: Final = 2_048
+MAX_UNDER_WAY_BYTES: Final = 64 * 1024 * 1024
+
+
+class Takes(Protocol):
+    """What is needed of the portal end."""
+
+    async def submit(self, document: bytes) -> Result:
+        """Answer one document."""
+
+    async def refuse(self, refusal: Refused) -> Result:
+        """Journal and answer a refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The result of document `number` (from 1) of a file."""
+
+    number: int
+    result: Result
+
+
+def chunks(path: Path) -> Iterator[bytes]:
+    """Read a file in pieces of 1 MiB."""
+    with path.open("rb") as source:
+        while piece := source.read(READ_BYTES):
+            yield piece
+
+
+async def submit_documents(
+    portal: Takes, pieces: Iterable[bytes], name: str, *, max_document_bytes: int = MAX_DOCUMENT_BYTES
+) -> AsyncIterator[Answered]:
+    """Submit every document of a file and yield the answers in order.
+
+    At most 2,048 documents or 64 MiB (or one larger document) are under way at once. An error that is not
+    a refusal (the journal is full, say) ends the run after the answers before it; submitting the whole file
+    again is safe, since what was accepted is answered as duplicate.
+    """
+    under_way: deque[tuple[int, int, asyncio.Task[Result]]] = deque()
+    held = 0
+    documents = split_documents(pieces, name, max_document_bytes)
+    try:
+        for number, document in enumerate(documents, start=1):
+            if isinstance(document, Document):
+                work, size = portal.submit(document.data), len(document.data)
+            else:
+                work, size = portal.refuse(document), 0
+            under_way.append((number, size, asyncio.create_task(work, name=f"submit {number}")))
+            held += size
+            await asyncio.sleep(0)  # reading and parsing does not starve those under way
+            while under_way and (
+                under_way[0][2].done() or len(under_way) >= MAX_UNDER_WAY or held > MAX_UNDER_WAY_BYTES
+            ):
+                first, size, task = under_way.popleft()
+                held -= size
+                yield Answered(first, await task)
+        while under_way:
+            first, _, task = under_way.popleft()
+            yield Answered(first, await task)
+    finally:
+        for _, _, task in under_way:
+            task.cancel()
+        await asyncio.gather(*(task for _, _, task in under_way), return_exceptions=True)

@@ -1,0 +1,164 @@
+"""Judge, index and hand over submissions: the portal end without Kafka, files or role directories.
+
+Nothing of what a submission says is logged or kept here; refusals are journaled as time and rule ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from datetime import datetime
+from typing import Final, Protocol
+
+from hub.facts import Observer, SubmissionJudged
+from hub.producing.drafts import Draft, Published
+from hub.producing.errors import EventTooLarge, EventVoid
+from hub.producing.journal import Journal
+from hub.producing.journal_rows import EventState, NoteRefusal
+from portal import results
+from portal.index import index_key
+from portal.results import Result, Status
+from schemas.catalogue import procedures
+from schemas.sections import helpdesk_section, review_section
+from schemas.submission import Refused, Submission, canonical, parse
+
+LARGE_DOCUMENT_BYTES: Final = 65_536
+"""Above this a document is judged and encoded in a thread, so that it does not hold up the others."""
+
+Journaled = Callable[[str], None]
+
+
+class Publisher(Protocol):
+    """What is needed of a `SessionProducer`."""
+
+    async def publish(self, draft: Draft, journaled: Journaled | None = None) -> Published:
+        """Journal and send one event."""
+
+
+class Submitter:
+    """Turns documents into results; safe to call from many tasks at once."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        journal: Journal,
+        journal_key: bytes,
+        *,
+        rehearsal: bool,
+        tenants: Collection[str],
+        observer: Observer,
+        wall: Callable[[], datetime],
+    ) -> None:
+        """`tenants` are the codes that this hub serves; `rehearsal` follows from the namespace."""
+        self._publisher = publisher
+        self._journal = journal
+        self._journal_key = journal_key
+        self._rehearsal = rehearsal
+        self._tenants = frozenset(tenants)
+        self._observer = observer
+        self._wall = wall
+        self._versions = {slug: procedure.version for slug, procedure in procedures().items()}
+        self._under_way: dict[bytes, asyncio.Task[Result]] = {}
+
+    async def submit(self, document: bytes, journaled: Journaled | None = None) -> Result:
+        """Answer one document when its event is journaled and acknowledged, or refuse it.
+
+        The same input again, at the same time, later or after a restart, is answered `duplicate` with the
+        event id of the first. Raises a retriable `HubError` if nothing can be accepted at the moment
+        (journal full, no audience key, closing): nothing was kept then, submit again.
+        """
+        if len(document) > LARGE_DOCUMENT_BYTES:
+            judged = await asyncio.to_thread(self._judge, document)
+        else:
+            judged = self._judge(document)
+        if isinstance(judged, Refused):
+            return await self.refuse(judged)
+        submission, key = judged
+        first = self._under_way.get(key)
+        if first is not None:
+            return self._again(submission, await asyncio.shield(first))
+        found = self._journal.find(key)
+        if found is not None:
+            if found.state is EventState.VOID:
+                return self._answer(submission, results.void(submission.receipt_number, found.event_id))
+            return self._again(submission, Result(submission.receipt_number, found.event_id, Status.ACCEPTED))
+        # A task of its own: a caller that gives up must not make room for the same input while this one is
+        # half way into the journal.
+        task = asyncio.create_task(self._publish(submission, key, journaled), name="submission")
+        self._under_way[key] = task
+        task.add_done_callback(lambda done: self._through(key, done))
+        return self._answer(submission, await asyncio.shield(task))
+
+    async def settle(self) -> None:
+        """Wait until every submission under way has its answer, whoever asked for it."""
+        while self._under_way:
+            await asyncio.wait(list(self._under_way.values()))
+
+    def _through(self, key: bytes, done: asyncio.Task[Result]) -> None:
+        del self._under_way[key]
+        if not done.cancelled():
+            done.exception()  # read, in case the caller has gone
+
+    async def refuse(self, refusal: Refused) -> Result:
+        """Journal that an input was refused (time and rule ids, no content) and answer it."""
+        rules = tuple(sorted({problem.rule for problem in refusal.problems}))
+        await self._journal.apply(NoteRefusal(int(self._wall().timestamp()), rules))
+        self._observer(SubmissionJudged(Status.REFUSED.value, rules=rules))
+        return results.refused(refusal.problems)
+
+    def _judge(self, document: bytes) -> tuple[Submission, bytes] | Refused:
+        parsed = parse(document, rehearsal=self._rehearsal, tenants=self._tenants)
+        if isinstance(parsed, Refused):
+            return parsed
+        return parsed, index_key(self._journal_key, canonical(parsed))
+
+    async def _publish(self, submission: Submission, key: bytes, journaled: Journaled | None) -> Result:
+        receipt = submission.receipt_number
+        if submission.attachments:
+            draft = await asyncio.to_thread(self._draft, submission, key)
+        else:
+            draft = self._draft(submission, key)
+        try:
+            published = await self._publisher.publish(draft, journaled)
+        except EventTooLarge as limit:
+            await self._journal.apply(NoteRefusal(int(self._wall().timestamp()), (limit.code,)))
+            return results.too_large(receipt)
+        except EventVoid:
+            found = self._journal.find(key)
+            return results.void(receipt, found.event_id if found is not None else "")
+        return Result(receipt, published.event_id, Status.ACCEPTED)
+
+    def _draft(self, submission: Submission, key: bytes) -> Draft:
+        tenant = submission.tenant
+        return Draft(
+            index_key=key,
+            tenant=tenant,
+            receipt_number=submission.receipt_number,
+            procedure=submission.procedure,
+            procedure_version=self._versions[submission.procedure],
+            tax_item=submission.tax_item,
+            accepted_at=submission.accepted_at,
+            calculation_check=submission.calculation_check,
+            signature_check=submission.signature_check,
+            sections={
+                f"review-{tenant}": review_section(submission),
+                f"helpdesk-{tenant}": helpdesk_section(submission),
+            },
+        )
+
+    def _again(self, submission: Submission, known: Result) -> Result:
+        """Answer an input that is here already as its first occurrence was, or as its duplicate."""
+        if known.status is Status.ACCEPTED:
+            known = Result(known.receipt_number, known.event_id, Status.DUPLICATE)
+        return self._answer(submission, known)
+
+    def _answer(self, submission: Submission, result: Result) -> Result:
+        self._observer(
+            SubmissionJudged(
+                result.status.value,
+                submission.tenant,
+                submission.procedure,
+                tuple(error.rule for error in result.errors),
+            )
+        )
+        return result
