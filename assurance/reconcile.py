@@ -208,9 +208,7 @@ def _places(reports: Iterable[Report]) -> tuple[Kind, ...]:
     return (Kind.ROUTER, *DESTINATIONS) if routed else DESTINATIONS
 
 
-def _missing(
-    reports: Iterable[Report], tenants: Sequence[str], places: Iterable[Kind]
-) -> tuple[tuple[str, Kind], ...]:
+def _missing(reports: Iterable[Report], tenants: Sequence[str], places: Iterable[Kind]) -> tuple[tuple[str, Kind], ...]:
     reported = {(report.tenant, report.kind) for report in reports}
     missing = [] if any(kind is Kind.PORTAL for _, kind in reported) else [("", Kind.PORTAL)]
     for tenant in tenants:
@@ -234,9 +232,7 @@ def _second_leaves(kind: Kind, events: Iterable[Event]) -> Iterable[tuple[Event,
 
 
 def _in_state(lines: Mapping[Kind, Iterable[Entry]], state: State) -> Iterable[tuple[Event, Kind]]:
-    return {
-        (entry.event, kind) for kind, entries in lines.items() for entry in entries if entry.state is state
-    }
+    return {(entry.event, kind) for kind, entries in lines.items() for entry in entries if entry.state is state}
 
 
 def _found(pairs: Iterable[tuple[Event, Kind]]) -> Found:
@@ -244,9 +240,7 @@ def _found(pairs: Iterable[tuple[Event, Kind]]) -> Found:
     return Found(len(all_of_them), tuple(islice(all_of_them, MAX_LISTED)))
 
 
-def _totals(
-    tenant: str | None, sent: Iterable[Event], held: Mapping[Kind, Iterable[Event]], *, routed: bool
-) -> Totals:
+def _totals(tenant: str | None, sent: Iterable[Event], held: Mapping[Kind, Iterable[Event]], *, routed: bool) -> Totals:
     def count(events: Iterable[Event]) -> int:
         return sum(1 for event in events if tenant in (None, event.tenant))
 

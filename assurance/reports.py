@@ -118,9 +118,7 @@ def write_report(report: Report, namespace: str, identity: IdentityKey) -> bytes
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
-def read_report(
-    data: bytes, *, trust: Trust, now: datetime, max_age: timedelta = timedelta(hours=1)
-) -> Report:
+def read_report(data: bytes, *, trust: Trust, now: datetime, max_age: timedelta = timedelta(hours=1)) -> Report:
     """Check a report's file against the trust file, whose namespace counts, and return what it says.
 
     Raises a ReportError: unreadable, signature, namespace, stale, incomplete or speaker.
@@ -134,9 +132,7 @@ def read_report(
         raise StaleReportError
     kind = _kind(first.kind)
     tenant = _check_speaker(first.principal, kind)
-    entries = tuple(
-        _entry(line, kind) for part in sorted(parts, key=lambda each: each.part) for line in part.entries
-    )
+    entries = tuple(_entry(line, kind) for part in sorted(parts, key=lambda each: each.part) for line in part.entries)
     return Report(first.principal, tenant, kind, first.created_at, entries)
 
 

@@ -62,9 +62,7 @@ def log_observer() -> Observer:
 
 
 def _judged(metrics: Metrics, fact: facts.SubmissionJudged) -> None:
-    metrics.count(
-        "hub_portal_submissions_total", outcome=fact.outcome, tenant=fact.tenant, procedure=fact.procedure
-    )
+    metrics.count("hub_portal_submissions_total", outcome=fact.outcome, tenant=fact.tenant, procedure=fact.procedure)
     for rule in fact.rules:
         metrics.count("hub_portal_refusals_total", rule=rule)
 
@@ -166,9 +164,7 @@ def _alarm(metrics: Metrics, fact: facts.Alarm) -> None:
 
 def _lag(metrics: Metrics, fact: facts.Lag) -> None:
     tenant, dataset = of_topic(fact.topic)
-    metrics.set(
-        "hub_lag_records", fact.records, tenant=tenant, dataset=dataset, partition=str(fact.partition)
-    )
+    metrics.set("hub_lag_records", fact.records, tenant=tenant, dataset=dataset, partition=str(fact.partition))
 
 
 def _paused(metrics: Metrics, fact: facts.Paused) -> None:

@@ -85,9 +85,7 @@ _BY_PROCEDURE: Final = 20_000
 """1,000 tenants of 18 procedures and `other`; hub and dashboards were not sized for more"""
 
 
-def _counter(
-    name: str, unit: str, labels: str, en: str, ja: str, *measures: str, sets: int = 1_000
-) -> Metric:
+def _counter(name: str, unit: str, labels: str, en: str, ja: str, *measures: str, sets: int = 1_000) -> Metric:
     return Metric(name, Kind.COUNTER, unit, tuple(labels.split()), en, ja, measures, (), sets)
 
 

@@ -136,9 +136,7 @@ class _Server(ThreadingMixIn, TCPServer):
         connection, address = super().get_request()
         connection.settimeout(_IDLE_SECONDS)
         if self._context is not None:  # the handshake itself waits for the connection's own thread
-            connection = self._context.wrap_socket(
-                connection, server_side=True, do_handshake_on_connect=False
-            )
+            connection = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         return connection, address
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
@@ -213,9 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
             readiness = self.server.health.readiness()
             body = {
                 "ready": readiness.ready,
-                "conditions": [
-                    {"condition": name, "fulfilled": fulfilled} for name, fulfilled in readiness.conditions
-                ],
+                "conditions": [{"condition": name, "fulfilled": fulfilled} for name, fulfilled in readiness.conditions],
                 "paused": [{"stage": stage, "code": code} for stage, code in readiness.paused],
             }
             return (200 if readiness.ready else 503), _JSON, _json(body)

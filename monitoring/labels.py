@@ -95,9 +95,7 @@ class Bounds:
 
     __slots__ = ("_closed",)
 
-    def __init__(
-        self, *, tenants: Collection[str], procedures: Collection[str], metrics: Collection[str]
-    ) -> None:
+    def __init__(self, *, tenants: Collection[str], procedures: Collection[str], metrics: Collection[str]) -> None:
         """Fix the sets that depend on this deployment."""
         self._closed = {
             **_CLOSED,

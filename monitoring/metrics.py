@@ -153,15 +153,16 @@ class Metrics:
         return bool(self._numbers.get(metric.name) or self._histograms.get(metric.name))
 
     def _family(self, metric: Metric) -> Family:
+        unit = metric.unit if metric.unit in ("seconds", "bytes") else ""  # nouns are no units in OpenMetrics
         if metric.kind is Kind.HISTOGRAM:
-            histograms = HistogramMetricFamily(metric.name, metric.en, labels=metric.labels)
+            histograms = HistogramMetricFamily(metric.name, metric.en, labels=metric.labels, unit=unit)
             edges = [*(str(float(edge)) for edge in metric.buckets), "+Inf"]
             for key, one in self._histograms[metric.name].items():
                 buckets = list(zip(edges, map(float, accumulate(one.counts)), strict=True))
                 histograms.add_metric(key, buckets, one.total)
             return histograms
         kind = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
-        family = kind(metric.name, metric.en, labels=metric.labels)
+        family = kind(metric.name, metric.en, labels=metric.labels, unit=unit)
         for key, value in self._numbers[metric.name].items():
             family.add_metric(key, value)
         return family

@@ -80,9 +80,7 @@ def test_each_lost_event_is_named_with_the_place_where_it_is_missing(
     gone = data.draw(st.sampled_from(sent))
     outcome = reconcile(reports(sent, **{kind.value: [line for line in sent if line != gone]}))
     assert not outcome.agreed
-    assert [(one.event_id, one.leaf, one.at) for one in outcome.lost.listed] == [
-        (gone.event_id, gone.leaf, kind)
-    ]
+    assert [(one.event_id, one.leaf, one.at) for one in outcome.lost.listed] == [(gone.event_id, gone.leaf, kind)]
     assert told(outcome) == {"lost": 1}
 
 
@@ -105,9 +103,7 @@ def test_each_event_stored_twice_is_named(sent: list[Entry], kind: Kind, data: s
 
 
 @given(same.filter(bool), st.sampled_from(DESTINATIONS), st.data())
-def test_a_second_leaf_under_an_id_is_extra_and_a_conflict(
-    sent: list[Entry], kind: Kind, data: st.DataObject
-) -> None:
+def test_a_second_leaf_under_an_id_is_extra_and_a_conflict(sent: list[Entry], kind: Kind, data: st.DataObject) -> None:
     doubled = replace(data.draw(st.sampled_from(sent)), leaf=b"\x09" * 32)
     outcome = reconcile(reports(sent, **{kind.value: [*sent, doubled]}))
     assert not outcome.agreed
@@ -215,6 +211,14 @@ def test_a_role_cannot_speak_for_another_municipality() -> None:
     assert not outcome.agreed
     assert outcome.foreign == 1
     assert told(outcome) == {"lost": 1}
+
+
+def test_even_a_true_line_about_another_municipality_is_no_agreement() -> None:
+    sent = [event(1), event(2, tenant="999997")]
+    handed_in = reports(sent)
+    handed_in[3] = replace(handed_in[3], entries=tuple(sent))
+    outcome = reconcile(handed_in)
+    assert (outcome.agreed, outcome.foreign, told(outcome)) == (False, 1, {})
 
 
 def test_reports_of_several_portal_instances_are_taken_together() -> None:

@@ -33,9 +33,7 @@ class Authority:
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         made = self._builder(subject, key).add_extension(where, False).add_extension(issuer, False)
         certificate, private = self._directory / f"{name}.crt", self._directory / f"{name}.key"
-        certificate.write_bytes(
-            made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-        )
+        certificate.write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         private.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM,

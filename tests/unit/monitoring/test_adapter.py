@@ -120,9 +120,7 @@ def declared_facts() -> set[str]:
     for room in ("hub", "portal", "consumers", "monitoring", "assurance"):
         for source in sorted((ROOT / room).rglob("*.py")):
             for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.ClassDef) and any(
-                    ast.unparse(base).endswith("Fact") for base in node.bases
-                ):
+                if isinstance(node, ast.ClassDef) and any(ast.unparse(base).endswith("Fact") for base in node.bases):
                     found.add(node.name)
     return found
 

@@ -24,6 +24,13 @@ TENANTS = ("131041",)
 
 
 @pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the endpoint's own time limits far away, so that only what a test is about can end a connection."""
+    monkeypatch.setattr(module, "_IDLE_SECONDS", 120.0)
+    monkeypatch.setattr(module, "MAX_REQUEST_SECONDS", 120.0)
+
+
+@pytest.fixture
 def health() -> Health:
     return Health({"fenced", "store"})
 
@@ -149,10 +156,9 @@ def test_garbage_is_answered_or_dropped_in_silence(
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.usefixtures("patient")
 def test_peers_beyond_the_bound_are_turned_away_and_the_rest_go_on(served: Endpoint) -> None:
-    silent = [
-        socket.create_connection((served.host, served.port), timeout=10) for _ in range(MAX_CONNECTIONS)
-    ]
+    silent = [socket.create_connection((served.host, served.port), timeout=10) for _ in range(MAX_CONNECTIONS)]
     with socket.create_connection((served.host, served.port), timeout=10) as beyond:
         assert ended(beyond)
     for peer in silent:
@@ -167,6 +173,7 @@ def test_peers_beyond_the_bound_are_turned_away_and_the_rest_go_on(served: Endpo
         pytest.fail("the endpoint did not recover")
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_peer_that_dawdles_is_ended(health: Health, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_REQUEST_SECONDS", 0.3)
     with (
@@ -177,12 +184,15 @@ def test_a_peer_that_dawdles_is_ended(health: Health, monkeypatch: pytest.Monkey
         assert ended(peer)
 
 
+@pytest.mark.usefixtures("patient")
 def test_stopping_ends_open_connections_frees_the_port_and_may_be_repeated(health: Health) -> None:
     endpoint = Endpoint(Metrics(procedures=(), sources=()).registry, health)
     endpoint.start()
     before = threading.active_count()
     with socket.create_connection((endpoint.host, endpoint.port), timeout=30) as peer:
         peer.sendall(b"GET /metrics HTTP/1.1\r\n")
+        while threading.active_count() == before:  # until it has a thread of its own
+            threading.Event().wait(0.01)
         endpoint.stop()
         assert ended(peer)
     endpoint.stop()
@@ -242,18 +252,14 @@ def test_a_scraper_with_a_certificate_of_ours_is_answered(secured: Endpoint, aut
     assert scrape(secured, client(authority, authority.issue("monitor"))) == 200
 
 
-def test_a_scraper_without_certificate_is_refused_by_the_server(
-    secured: Endpoint, authority: Authority
-) -> None:
+def test_a_scraper_without_certificate_is_refused_by_the_server(secured: Endpoint, authority: Authority) -> None:
     assert refusal(secured, client(authority, None)) == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
 
 
 def test_a_scraper_of_an_unknown_authority_is_refused_by_the_server(
     secured: Endpoint, authority: Authority, tmp_path: Path
 ) -> None:
-    assert (
-        refusal(secured, client(authority, Authority(tmp_path).issue("monitor"))) == "TLSV1_ALERT_UNKNOWN_CA"
-    )
+    assert refusal(secured, client(authority, Authority(tmp_path).issue("monitor"))) == "TLSV1_ALERT_UNKNOWN_CA"
 
 
 def test_older_tls_is_refused_by_the_server(secured: Endpoint, authority: Authority) -> None:
@@ -273,6 +279,7 @@ def test_a_plaintext_scrape_gets_no_answer_and_others_go_on(secured: Endpoint, a
     assert scrape(secured, client(authority, authority.issue("monitor"))) == 200
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_handshake_that_hangs_does_not_hold_up_the_others(secured: Endpoint, authority: Authority) -> None:
     with socket.create_connection((secured.host, secured.port), timeout=10):
         assert scrape(secured, client(authority, authority.issue("monitor"))) == 200

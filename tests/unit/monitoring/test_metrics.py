@@ -50,6 +50,7 @@ def test_both_formats_carry_every_declared_metric_and_no_other() -> None:
     names = {family.name for family in parse_openmetrics(openmetrics)}
     declared = {metric.name.removesuffix("_total") for metric in METRICS}
     assert names == declared
+    assert "# UNIT hub_router_delay_seconds seconds\n" in openmetrics
     assert text == declared
 
 
