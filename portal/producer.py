@@ -5,3 +5,195 @@ in `portal.submitting`, the guarantees in `hub.producing`.
 """
 
 from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from hub.envelope.names import ROUTER
+from hub.facts import Observer, Ready, ignore
+from hub.producing.delivery import Delivery, Writer
+from hub.producing.journal import Journal
+from hub.producing.key_directory import KeyDirectory
+from hub.producing.producer import Place, SessionProducer, now_utc
+from hub.producing.receipts import ReceiptReader, StatusReader
+from hub.producing.sealing import Signer
+from hub.role import Role
+from hub.settings import is_rehearsal
+from hub.transport import BatchWriter, Endpoint, PartitionReader
+from portal.index import load_or_make_key
+from portal.report import ReportEntry, report_entries
+from portal.results import Result
+from portal.submitting import Journaled, Submitter
+from schemas.submission import Refused
+from topics import names
+
+JOURNAL: Final = "journal.db"
+JOURNAL_KEY: Final = "journal.key"
+
+
+def journal_owner(role: Role) -> str:
+    """Return whom a journal belongs to: principal, instance and namespace."""
+    return f"{role.principal}/{role.instance}/{role.namespace}"
+
+
+class PortalProducer:
+    """`async with PortalProducer(role) as portal: result = await portal.submit(document)`.
+
+    Entering finishes what a crash left open; leaving waits for what is under way and closes the sessions.
+    A second process on the same role directory is refused with `JournalBusy`.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        observer: Observer = ignore,
+        *,
+        wall: Callable[[], datetime] = now_utc,
+        max_journal_bytes: int | None = None,
+        close_seconds: float = 30.0,
+    ) -> None:
+        """Nothing is opened before entering. `wall` gives aware UTC times."""
+        self._role = role
+        self._observer = observer
+        self._wall = wall
+        self._max_journal_bytes = max_journal_bytes
+        self._close_seconds = close_seconds
+        self._stack = AsyncExitStack()
+        self._submitter: Submitter | None = None
+        self._journal: Journal | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open journal and connections, recover, start.
+
+        Raises `JournalBusy`, `JournalForeign`, `JournalUnavailable`; `BrokerUnavailable` if no broker answers now.
+        """
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            self._stack = stack.pop_all()
+        self._observer(Ready("journal", True))
+        return self
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        role, namespace = self._role, self._role.namespace
+        state = Path(role.state_directory)
+        self._journal = journal = Journal.open(
+            state / JOURNAL, owner=journal_owner(role), max_bytes=self._max_journal_bytes
+        )
+        stack.callback(journal.close)
+        key = load_or_make_key(state / JOURNAL_KEY)
+        endpoint = Endpoint(role.bootstrap, role.tls, f"{role.principal}-{role.instance}")
+        audiences = await stack.enter_async_context(PartitionReader(endpoint, {(names.audiences(namespace), 0): None}))
+        directory = KeyDirectory(audiences, role.trust, journal.highest_epoch, self._observer)
+        tenants = {names.status(namespace, tenant.code): tenant.code for tenant in role.topology.tenants}
+        partitions = role.topology.partitions
+
+        async def new_status_reader(whole: bool) -> StatusReader:
+            reader = PartitionReader(endpoint, _starts(journal, list(tenants), partitions, whole))
+            await reader.start()
+            return reader
+
+        async def new_writer() -> Writer:
+            writer = BatchWriter(endpoint)
+            await writer.start()
+            return writer
+
+        producer = await stack.enter_async_context(
+            SessionProducer(
+                Place(names.submissions(namespace), names.sessions(namespace), partitions),
+                signer=Signer(role.principal, role.instance, role.identity),
+                journal=journal,
+                new_writer=new_writer,
+                keys=directory,
+                audiences=self._audiences,
+                observer=self._observer,
+                wall=self._wall,
+                close_seconds=self._close_seconds,
+            )
+        )
+        letters = Delivery(new_writer, self._observer)
+        stack.push_async_callback(letters.close)
+        receipts = ReceiptReader(
+            new_status_reader,
+            tenants=tenants,
+            trust=role.trust,
+            journal=journal,
+            delivery=letters,
+            keys=directory,
+            principal=role.principal,
+            dead_letters=names.dead_letters(namespace, role.principal),
+            confirmed=producer.confirmed,
+            observer=self._observer,
+            wall=self._wall,
+        )
+        await stack.enter_async_context(_background(receipts))
+        self._submitter = Submitter(
+            producer,
+            journal,
+            key,
+            rehearsal=is_rehearsal(namespace),
+            tenants=[tenant.code for tenant in role.topology.tenants],
+            observer=self._observer,
+            wall=self._wall,
+        )
+        stack.push_async_callback(self._submitter.settle)
+
+    def _audiences(self, tenant: str) -> list[str]:
+        """Return whom a tenant's session is sealed to: the router, and the audience of each route."""
+        routed = {route.audience for route in self._role.topology.routes_of(tenant) if route.audience is not None}
+        return sorted(routed | {ROUTER})
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Wait for what is under way, close the sessions, let go of the journal."""
+        self._observer(Ready("journal", False))
+        await self._stack.__aexit__(kind, error, trace)
+
+    async def submit(self, document: bytes, journaled: Journaled | None = None) -> Result:
+        """Answer one JSON document: `accepted`, `duplicate` or `refused`.
+
+        Returns when the event is journaled and acknowledged by all in-sync replicas; `journaled` is called
+        with the event id before, once the sealed bytes have survived a power cut here. Waits while too much
+        is under way. Raises a retriable `HubError` if nothing can be accepted at the moment.
+        """
+        assert self._submitter is not None
+        return await self._submitter.submit(document, journaled)
+
+    async def refuse(self, refusal: Refused) -> Result:
+        """Journal (time and rule ids, no content) and answer what could not even be cut into documents."""
+        assert self._submitter is not None
+        return await self._submitter.refuse(refusal)
+
+    def report(self) -> Iterator[ReportEntry]:
+        """Yield what this portal sent, for the signed reconciliation report."""
+        assert self._journal is not None
+        return report_entries(self._journal)
+
+
+def _starts(journal: Journal, topics: list[str], partitions: int, whole: bool) -> dict[tuple[str, int], int | None]:
+    """Return where to go on reading each status partition; None: from its beginning, all of them if `whole`."""
+    return {
+        (topic, partition): None if whole else journal.positions(topic).get(partition)
+        for topic in topics
+        for partition in range(partitions)
+    }
+
+
+@contextlib.asynccontextmanager
+async def _background(receipts: ReceiptReader) -> AsyncIterator[None]:
+    """Read receipts for as long as the context is open; an error there ends the context."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(receipts.run(), name="receipts")
+        try:
+            yield
+        finally:
+            task.cancel()

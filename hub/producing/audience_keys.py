@@ -21,9 +21,7 @@ class SealingKey:
     record_hash: bytes
 
 
-def choose(
-    audience: str, known: Iterable[SealingKey], used: tuple[int, bytes] | None, now: datetime
-) -> SealingKey:
+def choose(audience: str, known: Iterable[SealingKey], used: tuple[int, bytes] | None, now: datetime) -> SealingKey:
     """Return the key of the highest epoch that is valid at `now`.
 
     `used` is the highest epoch sealed to so far and its record hash. Raises `AudienceKeyMissing` if no key
@@ -31,9 +29,7 @@ def choose(
     epoch, or if two different keys claim one epoch and neither is the one used.
     """
     valid = [
-        found
-        for found in known
-        if found.key.audience == audience and found.key.not_before <= now < found.key.not_after
+        found for found in known if found.key.audience == audience and found.key.not_before <= now < found.key.not_after
     ]
     if not valid:
         raise AudienceKeyMissing(audience)

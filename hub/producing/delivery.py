@@ -85,9 +85,7 @@ class Delivery:
                 self._writer = await self._connect()
             return self._writer
 
-    async def _until_done(
-        self, topic: str, partition: int, records: Sequence[Outgoing], writer: Writer | None
-    ) -> None:
+    async def _until_done(self, topic: str, partition: int, records: Sequence[Outgoing], writer: Writer | None) -> None:
         pause = _Pause(self._observer, f"produce.{topic.rpartition('.')[2]}.{partition}")
         while True:
             try:

@@ -1,6 +1,5 @@
 """What can stand in a producer's way. `retriable` says whether the same call may succeed later."""
 
-# ruff: noqa: N818 - named for what is the case; the family name says that it is an error
 from __future__ import annotations
 
 from schemas.errors import HubError

@@ -55,9 +55,7 @@ def _event(
     sequence: int,
     state: int,
 ) -> JournaledEvent:
-    return JournaledEvent(
-        event_id, leaf, tenant, receipt_number, session, partition, sequence, EventState(state)
-    )
+    return JournaledEvent(event_id, leaf, tenant, receipt_number, session, partition, sequence, EventState(state))
 
 
 @dataclass(slots=True)
@@ -106,9 +104,7 @@ def _lock(path: Path) -> int:
 class Journal:
     """One producer instance's journal. Open it with `Journal.open`, end it with `close`."""
 
-    def __init__(
-        self, path: Path, owner_lock: int, writer: sqlite3.Connection, reader: sqlite3.Connection
-    ) -> None:
+    def __init__(self, path: Path, owner_lock: int, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
         """Use `Journal.open`."""
         self.path = path
         self._owner_lock = owner_lock
@@ -308,16 +304,12 @@ class Journal:
     def positions(self, topic: str) -> dict[int, int]:
         """Return the next offset to read, per partition of a status topic."""
         return dict(
-            self._reader.execute(
-                "SELECT partition, next_offset FROM position WHERE topic = ?", (topic,)
-            ).fetchall()
+            self._reader.execute("SELECT partition, next_offset FROM position WHERE topic = ?", (topic,)).fetchall()
         )
 
     def highest_epoch(self, audience: str) -> tuple[int, bytes] | None:
         """Return the highest epoch used for an audience, and its key record's hash."""
-        row = self._reader.execute(
-            "SELECT epoch, key_hash FROM epoch WHERE audience = ?", (audience,)
-        ).fetchone()
+        row = self._reader.execute("SELECT epoch, key_hash FROM epoch WHERE audience = ?", (audience,)).fetchone()
         return None if row is None else (row[0], row[1])
 
     def depth(self) -> tuple[int, int]:
@@ -345,9 +337,7 @@ def _check(db: sqlite3.Connection, owner: str) -> None:
     """Make the tables if the file is new; otherwise see that they are this owner's, in this version."""
     version = db.execute("PRAGMA user_version").fetchone()[0]
     application = db.execute("PRAGMA application_id").fetchone()[0]
-    if (version, application) == (0, 0) and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[
-        0
-    ]:
+    if (version, application) == (0, 0) and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         journal_store.create(db, owner)
         return
     if (version, application) != (journal_store.VERSION, journal_store.APPLICATION_ID):

@@ -103,8 +103,7 @@ def _update(db: sqlite3.Connection, number: int, partition: int, **columns: obje
 def _add_session(db: sqlite3.Connection, step: AddSession) -> None:
     try:
         db.execute(
-            "INSERT INTO session (session, topic, tenant, record, created_at_ms, state)"
-            " VALUES (?, ?, ?, ?, ?, 0)",
+            "INSERT INTO session (session, topic, tenant, record, created_at_ms, state) VALUES (?, ?, ?, ?, ?, 0)",
             (step.session, step.topic, step.tenant, step.record, step.created_at_ms),
         )
     except sqlite3.IntegrityError:
@@ -168,8 +167,7 @@ def _acknowledge(db: sqlite3.Connection, step: Acknowledge) -> None:
     if step.through <= through:
         return
     db.execute(
-        "UPDATE event SET state = ? WHERE session = ? AND partition = ?"
-        " AND sequence BETWEEN ? AND ? AND state = ?",
+        "UPDATE event SET state = ? WHERE session = ? AND partition = ? AND sequence BETWEEN ? AND ? AND state = ?",
         (
             int(EventState.ACKNOWLEDGED),
             number,
@@ -204,8 +202,7 @@ def _add_checkpoint(db: sqlite3.Connection, step: AddCheckpoint) -> None:
     if step.first_sequence != through + 1 or last > acknowledged or step.previous != previous:
         raise JournalConflict("checkpoint does not follow its predecessor")
     db.execute(
-        "INSERT INTO checkpoint (session, partition, first_sequence, hash, key, record)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO checkpoint (session, partition, first_sequence, hash, key, record) VALUES (?, ?, ?, ?, ?, ?)",
         (number, step.partition, step.first_sequence, step.hash, step.key, step.record),
     )
     _update(db, number, step.partition, checkpointed_through=last, checkpoint_hash=step.hash)
@@ -253,8 +250,7 @@ def _confirm(db: sqlite3.Connection, step: Confirm) -> Confirmed:
             elsewhere += 1
             continue
         row = db.execute(
-            "SELECT number, event_id, leaf, state FROM event"
-            " WHERE session = ? AND partition = ? AND sequence = ?",
+            "SELECT number, event_id, leaf, state FROM event WHERE session = ? AND partition = ? AND sequence = ?",
             (session, receipt.partition, receipt.sequence),
         ).fetchone()
         if row is None or (row[1], row[2]) != (receipt.event_id, receipt.leaf):

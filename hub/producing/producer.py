@@ -74,9 +74,7 @@ class SessionProducer:
         self._budget = Budget(max_in_flight_bytes, MAX_IN_FLIGHT_EVENTS)
         self._tally = Tally(unconfirmed, unacknowledged)
         self._delivery = Delivery(new_writer, observer)
-        self._closer = Closer(
-            place.topic, place.sessions_topic, journal, self._delivery, signer, observer, wall
-        )
+        self._closer = Closer(place.topic, place.sessions_topic, journal, self._delivery, signer, observer, wall)
         self._keeper = SessionKeeper(closer=self._closer, audiences=audiences, keys=keys, monotonic=clock)
         tools = Tools(
             place.topic,
@@ -89,9 +87,7 @@ class SessionProducer:
             self._tally,
             self._tallied,
         )
-        self._workers = [
-            PartitionWorker(partition, tools, self._keeper) for partition in range(place.partitions)
-        ]
+        self._workers = [PartitionWorker(partition, tools, self._keeper) for partition in range(place.partitions)]
         self._keeper.serve(self._workers)
         self._group: asyncio.TaskGroup | None = None
         self._running: list[asyncio.Task[None]] = []
@@ -109,8 +105,7 @@ class SessionProducer:
         self._tallied()
         self._group = await asyncio.TaskGroup().__aenter__()
         self._running = [
-            self._group.create_task(worker.run(), name=f"produce {worker.partition}")
-            for worker in self._workers
+            self._group.create_task(worker.run(), name=f"produce {worker.partition}") for worker in self._workers
         ]
         self._running.append(self._group.create_task(self._keeper.run(), name="sessions"))
         return self

@@ -74,9 +74,7 @@ class Closer:
             now = self.now(found.created_at_ms)
             record = self.signer.close(session, self.journal.lanes(session), now)
             await self.journal.apply(AddClose(session, record))
-        await self.delivery.send(
-            self.sessions_topic, SESSIONS_PARTITION, [Outgoing(close_key(session), record)]
-        )
+        await self.delivery.send(self.sessions_topic, SESSIONS_PARTITION, [Outgoing(close_key(session), record)])
         await self.journal.apply(SessionClosed(session))
 
     async def _announce(self, found: StoredSession) -> None:
@@ -87,9 +85,7 @@ class Closer:
 
     async def _finish(self, lane: Lane, found: StoredSession) -> None:
         for checkpoint in self.journal.unsent_checkpoints(lane.session, lane.partition):
-            await self.delivery.send(
-                self.topic, lane.partition, [Outgoing(checkpoint.key, checkpoint.record)]
-            )
+            await self.delivery.send(self.topic, lane.partition, [Outgoing(checkpoint.key, checkpoint.record)])
             await self.journal.apply(CheckpointSent(lane.session, lane.partition, checkpoint.hash))
         while await self._send_pending(lane := self._again(lane)):
             pass

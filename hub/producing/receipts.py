@@ -1,0 +1,209 @@
+"""Read the desks' status topics: verified `StoredReceipt`s let the journal forget sealed bytes, nothing else does.
+
+Each producer instance reads on its own, from positions in its journal that move together with what they
+confirmed. What is no valid receipt becomes a dead letter of this role, sealed to `quarantine` (it may be
+anything), before the position moves past it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Final, Protocol, TypeVar
+
+from hub.envelope.letters import Content, DeadLetter, Place, quarantine
+from hub.envelope.names import QUARANTINE
+from hub.envelope.reasons import EnvelopeError, Reason
+from hub.envelope.records import AudienceKey, StoredReceipt
+from hub.envelope.sealed import SCHEMA_ID as SEALED_EVENT
+from hub.envelope.signed import Signed
+from hub.envelope.times import from_ms
+from hub.envelope.trust import Trust
+from hub.envelope.validation import validate_receipt
+from hub.envelope.wire import frame_id
+from hub.facts import Alarm, DeadLettered, Observer, Paused
+from hub.producing.audience_keys import SealingKey
+from hub.producing.delivery import Delivery
+from hub.producing.journal import Journal
+from hub.producing.journal_rows import Confirm, Confirmed, Receipt
+from hub.transport import KafkaRecord, OffsetGone, Outgoing
+from schemas.errors import HubError
+
+T = TypeVar("T")
+
+POLL_BYTES: Final = 4 * 1024 * 1024
+POLL_MS: Final = 500
+PAUSE_SECONDS: Final = 1.0
+
+
+class StatusReader(Protocol):
+    """What is needed of a `hub.transport.PartitionReader` on all status partitions."""
+
+    async def poll(self, max_bytes: int, timeout_ms: int) -> list[KafkaRecord]:
+        """Return the next records in order per partition, none after the time-out."""
+
+    async def close(self) -> None:
+        """Disconnect."""
+
+
+class Keys(Protocol):
+    """Where the operator's key for quarantine comes from."""
+
+    async def current(self, audiences: Sequence[str], now: datetime) -> tuple[SealingKey, ...]:
+        """Return the key of each audience that is valid at `now`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one record of a status topic is: receipts, or a reason why not; neither for other readers' records."""
+
+    receipts: tuple[Receipt, ...] = ()
+    refused: Reason | None = None
+
+
+def judge(record: KafkaRecord, tenant: str, trust: Trust, now: datetime) -> Judged:
+    """Decide what a record on a tenant's status topic means for a producer. Pure.
+
+    Sealed status events and other signed records of the desk are for other readers.
+    """
+    if record.value is None:
+        return Judged(refused=Reason.NOT_FRAMED)
+    try:
+        if frame_id(record.value) == SEALED_EVENT:
+            return Judged()
+        signed = Signed.parse(record.value)
+        if signed.name != StoredReceipt.RECORD:
+            return Judged()
+    except EnvelopeError as problem:
+        return Judged(refused=problem.reason)
+    found = validate_receipt(signed, trust, now, tenant=tenant, partition=record.partition)
+    if isinstance(found, Reason):
+        return Judged(refused=found)
+    return Judged(
+        tuple(
+            Receipt(found.session, found.partition, each.sequence, each.event_id, each.leaf) for each in found.entries
+        )
+    )
+
+
+class ReceiptReader:
+    """Trims the journal by what the desks confirm. `run` reads until it is cancelled."""
+
+    def __init__(
+        self,
+        new_reader: Callable[[bool], Awaitable[StatusReader]],
+        *,
+        tenants: dict[str, str],
+        trust: Trust,
+        journal: Journal,
+        delivery: Delivery,
+        keys: Keys,
+        principal: str,
+        dead_letters: str,
+        confirmed: Callable[[int], None],
+        observer: Observer,
+        wall: Callable[[], datetime],
+    ) -> None:
+        """`new_reader` gives a started reader from the journal's positions, or (True) of all there is.
+
+        `tenants` maps each status topic to its tenant; `confirmed` is told how many entries were trimmed.
+        """
+        self._new_reader = new_reader
+        self._reader: StatusReader | None = None
+        self._whole = False
+        self._tenants = tenants
+        self._trust = trust
+        self._journal = journal
+        self._delivery = delivery
+        self._keys = keys
+        self._principal = principal
+        self._dead_letters = dead_letters
+        self._confirmed = confirmed
+        self._observer = observer
+        self._wall = wall
+
+    async def run(self) -> None:
+        """Read, judge, confirm; what is not there at the moment (Kafka, journal, a key) is waited for."""
+        try:
+            while True:
+                for place, records in (await self._patiently(self._poll)).items():
+                    await self._patiently(partial(self._take, *place, records))
+        finally:
+            await self._close()
+
+    async def _close(self) -> None:
+        if self._reader is not None:
+            await self._reader.close()
+            self._reader = None
+
+    async def _poll(self) -> dict[tuple[str, int], list[KafkaRecord]]:
+        by_place: dict[tuple[str, int], list[KafkaRecord]] = defaultdict(list)
+        if self._reader is None:
+            self._reader = await self._new_reader(self._whole)
+        try:
+            records = await self._reader.poll(POLL_BYTES, POLL_MS)
+        except OffsetGone:
+            # Retention was faster than this instance. What is left is read from the start (confirming twice
+            # does no harm); entries whose receipt is gone stay until somebody compares.
+            self._observer(Alarm("receipts.gone"))
+            self._whole = True
+            await self._close()
+            return {}
+        for record in records:
+            by_place[record.topic, record.partition].append(record)
+        return by_place
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        paused = ""
+        while True:
+            try:
+                done = await work()
+            except HubError as problem:
+                if problem.code != paused:
+                    paused = problem.code
+                    self._observer(Paused("receipts", paused, True))
+                await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                if paused:
+                    self._observer(Paused("receipts", paused, False))
+                return done
+
+    async def _take(self, topic: str, partition: int, records: Sequence[KafkaRecord]) -> None:
+        receipts: list[Receipt] = []
+        for record in records:
+            judged = judge(record, self._tenants[topic], self._trust, self._wall())
+            receipts += judged.receipts
+            if judged.refused is not None:
+                await self._put_aside(record, judged.refused)
+        step = Confirm(topic, partition, records[-1].offset + 1, tuple(receipts))
+        (done,) = await self._journal.apply(step)
+        assert isinstance(done, Confirmed)
+        if done.contradicting:
+            self._observer(Alarm("receipt.contradiction", f"{topic}/{partition}"))
+        if done.trimmed:
+            self._confirmed(done.trimmed)
+
+    async def _put_aside(self, record: KafkaRecord, reason: Reason) -> None:
+        (operator,) = await self._keys.current([QUARANTINE], self._wall())
+        letter = self._letter(record, reason, operator.key)
+        await self._delivery.send(
+            self._dead_letters, record.partition, [Outgoing(letter.key.encode(), letter.encode())]
+        )
+        self._observer(DeadLettered(self._principal, reason.value))
+        self._observer(Alarm("receipt.refused", f"{record.topic}/{record.partition} {reason.value}"))
+
+    def _letter(self, record: KafkaRecord, reason: Reason, key: AudienceKey) -> DeadLetter:
+        place = Place(record.topic, record.partition, record.offset)
+        return DeadLetter(
+            reason=reason,
+            stage=self._principal,
+            place=place,
+            appended_at=from_ms(max(0, record.timestamp_ms)),
+            written_at=self._wall(),
+            content=None,
+            quarantine=quarantine(place, Content(record.key, record.value), key),
+        )
