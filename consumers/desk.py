@@ -20,7 +20,7 @@ from consumers.intake import (
 )
 from consumers.judgement import Judgement
 from consumers.letters import Letters
-from consumers.store.model import CheckpointSeen, NewEvent, NoticeSeen, Outgoing
+from consumers.store.model import CheckpointSeen, Content, NewEvent, NoticeSeen, Outgoing
 from consumers.store.vault import Vault
 from hub.envelope.header import EventHeader
 from hub.envelope.reasons import Reason
@@ -131,34 +131,7 @@ class _Work:
             assert sealed is not None  # or it would not have been opened
             content = judge._vault.seal(sealed.epoch, header.tenant, header.event_id, leaf, reading.plaintext)
             findings = reading.findings
-        cause = header.cause
-        self._events.append(
-            NewEvent(
-                tenant=header.tenant,
-                producer=header.producer,
-                event_id=header.event_id,
-                leaf=leaf,
-                session=header.session,
-                sequence=header.sequence,
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                kind=header.kind.value,
-                receipt_number=header.receipt_number,
-                procedure=header.procedure,
-                procedure_version=header.procedure_version,
-                tax_item=header.tax_item,
-                accepted_at_ms=header.accepted_at_ms,
-                produced_at_ms=header.produced_at_ms,
-                stored_at_ms=self._at_ms,
-                calculation_check=header.calculation_check.value,
-                signature_check=header.signature_check.value,
-                findings=findings,
-                cause_event_id=None if cause is None else cause.event_id,
-                cause_leaf=None if cause is None else cause.leaf,
-                content=content,
-            )
-        )
+        self._events.append(new_event(record, header, leaf, self._at_ms, content, findings))
         self._stored.append((arrived, record))
 
     def _refuse(self, record: KafkaRecord, refused: Refused) -> None:
@@ -178,6 +151,43 @@ class _Work:
             letters=dict(self._letters),
             alarms=tuple(self._alarms),
         )
+
+
+def new_event(
+    record: KafkaRecord,
+    header: EventHeader,
+    leaf: bytes,
+    at_ms: int,
+    content: Content | None = None,
+    findings: int = 0,
+) -> NewEvent:
+    """Return the row of an event, as its header and its place say."""
+    cause = header.cause
+    return NewEvent(
+        tenant=header.tenant,
+        producer=header.producer,
+        event_id=header.event_id,
+        leaf=leaf,
+        session=header.session,
+        sequence=header.sequence,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        kind=header.kind.value,
+        receipt_number=header.receipt_number,
+        procedure=header.procedure,
+        procedure_version=header.procedure_version,
+        tax_item=header.tax_item,
+        accepted_at_ms=header.accepted_at_ms,
+        produced_at_ms=header.produced_at_ms,
+        stored_at_ms=at_ms,
+        calculation_check=header.calculation_check.value,
+        signature_check=header.signature_check.value,
+        findings=findings,
+        cause_event_id=None if cause is None else cause.event_id,
+        cause_leaf=None if cause is None else cause.leaf,
+        content=content,
+    )
 
 
 def checkpoint_seen(checkpoint: Checkpoint, session: Session, at_ms: int) -> CheckpointSeen:

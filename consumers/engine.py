@@ -50,6 +50,9 @@ class Reader(Protocol):
     async def end_offsets(self) -> Mapping[tuple[str, int], int]:
         """Return where each partition ends."""
 
+    async def position(self, place: tuple[str, int]) -> int:
+        """Return the offset that is read next, behind transaction markers too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
@@ -229,16 +232,17 @@ class Engine:
             await sleep(stop, self._limits.watch_seconds)
             try:
                 troubles = await self._in_thread(self._troubles)
-                ends = await reader.end_offsets()
+                behind = {
+                    place: max(0, end - await reader.position(place))
+                    for place, end in (await reader.end_offsets()).items()
+                }
             except HubError as error:
                 if not error.retriable:
                     raise
                 continue  # whoever reads or stores next says so
             self._alarm(troubles)
-            for (topic, partition), end in ends.items():
-                place = self._places.get((topic, partition))
-                if place is not None:
-                    self._observe(Lag(topic, partition, max(0, end - place)))
+            for (topic, partition), records in behind.items():
+                self._observe(Lag(topic, partition, records))
 
     def _troubles(self) -> dict[str, int]:
         now_ms = self._clocks.now_ms()

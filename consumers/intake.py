@@ -7,10 +7,9 @@ authenticity are judged here again (docs/envelope.md, "What each hop does"). Onl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 from typing import Final, Protocol, TypeAlias
 
 from hub.crypto.secret import Secret
@@ -18,12 +17,11 @@ from hub.envelope import header as headers
 from hub.envelope import sealed as sealing
 from hub.envelope import signed as signing
 from hub.envelope.header import EventHeader
+from hub.envelope.inspection import Expect, Lane, Refusal, inspect, lane, peek_session
 from hub.envelope.leaf import leaf
-from hub.envelope.limits import MAX_SEALED_BYTES
 from hub.envelope.names import Kind
 from hub.envelope.reasons import EnvelopeError, Reason
 from hub.envelope.records import Checkpoint, DeadLetterNotice, Session, StoredReceipt
-from hub.envelope.sealed import Sealed
 from hub.envelope.session import open_section
 from hub.envelope.signed import Signed
 from hub.envelope.trust import Trust
@@ -31,14 +29,6 @@ from hub.envelope.validation import validate_checkpoint, validate_notice, valida
 from hub.envelope.wire import frame_id
 from hub.transport import KafkaRecord
 from topics.partition import partition_for
-
-
-class Ciphertexts(Enum):
-    """Which ciphertexts an event on a topic must carry; anything else is refused."""
-
-    OWN_ONLY = "own"
-    NONE = "none"
-    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +39,8 @@ class Expectation:
     kind: Kind
     source: str
     """the topic that sessions of its events were made for"""
-    ciphertexts: Ciphertexts
+    ciphertexts: Expect
+    """which ciphertexts an event must carry; anything else is refused"""
     receipts: bool = False
     notices: bool = False
 
@@ -125,7 +116,7 @@ class Secrets(Protocol):
         """
 
 
-_SIGNED: Final = (Checkpoint.RECORD, StoredReceipt.RECORD, DeadLetterNotice.RECORD)
+_MAX_LANES: Final = 8_192
 
 
 def session_named(value: bytes | None) -> bytes | None:
@@ -134,7 +125,8 @@ def session_named(value: bytes | None) -> bytes | None:
         return None
     try:
         if frame_id(value) == sealing.SCHEMA_ID:
-            return headers.read_fixed(sealing.parse(value).header)[0][0]
+            named = peek_session(value)
+            return None if isinstance(named, Refusal) else named
         if frame_id(value) == signing.SCHEMA_ID:
             signed = Signed.parse(value)
             if signed.name == Checkpoint.RECORD:
@@ -142,6 +134,31 @@ def session_named(value: bytes | None) -> bytes | None:
     except EnvelopeError:
         return None
     return None
+
+
+class _Lanes(Mapping[bytes, Lane]):
+    """The one lane that `inspect` asks for, found when it asks; remembers why there is none."""
+
+    def __init__(self, intake: Intake, partition: int, expected: Expectation) -> None:
+        self._intake = intake
+        self._partition = partition
+        self._expected = expected
+        self.session: Session | None = None
+        self.refused: Reason = Reason.UNKNOWN_SESSION
+
+    def __getitem__(self, name: bytes) -> Lane:
+        found = self._intake._lane(name, self._partition, self._expected)
+        if isinstance(found, Reason):
+            self.refused = found
+            raise KeyError
+        self.session = found[0]
+        return found[1]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 class Intake:
@@ -155,7 +172,6 @@ class Intake:
         sessions: Sessions,
         secrets: Secrets,
         trust: Callable[[], Trust],
-        schema_ids: Collection[int] = (sealing.SCHEMA_ID,),
     ) -> None:
         """`audience` None: opens nothing (audit). `expected` says what a topic may hold."""
         self._audience = audience
@@ -164,7 +180,8 @@ class Intake:
         self._sessions = sessions
         self._secrets = secrets
         self._trust = trust
-        self._sealed_ids = frozenset(schema_ids)
+        self._lanes: dict[tuple[bytes, int, str], tuple[Session, Lane]] = {}
+        self._lanes_trust: Trust | None = None
 
     def take(self, record: KafkaRecord, now: datetime) -> Outcome:
         """Judge one record. Raises only what asks for a pause; everything else is an outcome."""
@@ -172,87 +189,62 @@ class Intake:
         try:
             if value is None:
                 return Refused(Reason.NOT_FRAMED)
-            if len(value) > MAX_SEALED_BYTES:
-                return Refused(Reason.TOO_LARGE)
             schema = frame_id(value)
-            if schema in self._sealed_ids:
-                return self._event(record, sealing.parse(value, self._sealed_ids))
+            if schema == sealing.SCHEMA_ID:
+                return self._event(record, value, self._expected(record.topic))
             if schema == signing.SCHEMA_ID:
                 return self._signed(record, Signed.parse(value), now)
         except EnvelopeError as problem:
             return Refused(problem.reason)
         return Refused(Reason.FOREIGN_SCHEMA)
 
-    # events
-
-    def _event(self, record: KafkaRecord, sealed: Sealed) -> Outcome:
-        header = headers.decode(sealed.header)
-        mine = sealed.leaf()
-        refused = self._place(record, header) or self._contents(record, sealed)
-        if refused is not None:
-            return Refused(refused, session=header.session, leaf=mine)
-        session = self._sessions.find(header.session)
-        if isinstance(session, Reason):
-            return Refused(session, session=header.session, leaf=mine)
-        refused = self._session(record, header, session, sealed)
-        if refused is not None:
-            return Refused(refused, session=header.session, leaf=mine)
-        if self._audience is None or session.audience(self._audience) is None:
-            return Arrived(header, mine, session, None)
-        ciphertext = sealed.ciphertext(self._audience)
-        if ciphertext is None:  # on a topic that is open to several audiences, nothing is for this desk
-            return Arrived(header, mine, session, None)
+    def _event(self, record: KafkaRecord, value: bytes, expected: Expectation) -> Outcome:
+        lanes = _Lanes(self, record.partition, expected)
+        found = inspect(value, record.key, lanes, expected.ciphertexts)
+        if isinstance(found, Refusal):
+            reason = lanes.refused if found.reason is Reason.UNKNOWN_SESSION else found.reason
+            return Refused(reason, session=found.session, leaf=found.leaf)
+        header, leaf_ = found.header, found.leaf
+        session = lanes.session
+        assert session is not None  # or its lane would not have been found
+        if partition_for(header.receipt_number, self._partitions) != record.partition:
+            return Refused(Reason.WRONG_PARTITION, session=session.id, leaf=leaf_)
+        ciphertext = None if self._audience is None else found.sealed.ciphertext(self._audience)
+        if self._audience is None or ciphertext is None:
+            return Arrived(header, leaf_, session, None)
         secret = self._secrets.secret(session, self._audience)
         if secret is Reason.ERASED:
             return Skipped()
         if isinstance(secret, Reason):
-            return Refused(secret, session=header.session, leaf=mine)
+            return Refused(secret, session=session.id, leaf=leaf_)
         try:
-            plaintext = open_section(secret, sealed.header, self._audience, ciphertext)
+            plaintext = open_section(secret, found.sealed.header, self._audience, ciphertext)
         except EnvelopeError as problem:
-            return Refused(problem.reason, session=header.session, leaf=mine)
-        return Arrived(header, mine, session, plaintext)
+            return Refused(problem.reason, session=session.id, leaf=leaf_)
+        return Arrived(header, leaf_, session, plaintext)
 
-    def _place(self, record: KafkaRecord, header: EventHeader) -> Reason | None:
-        expected = self._expected(record.topic)
-        if record.key != header.event_id.encode():
-            return Reason.WRONG_KEY
-        if header.partition != record.partition:
-            return Reason.WRONG_PARTITION
-        if partition_for(header.receipt_number, self._partitions) != record.partition:
-            return Reason.WRONG_PARTITION
-        if header.tenant != expected.tenant:
+    def _lane(self, name: bytes, partition: int, expected: Expectation) -> tuple[Session, Lane] | Reason:
+        trust = self._trust()
+        if trust is not self._lanes_trust:
+            self._lanes.clear()
+            self._lanes_trust = trust
+        known = self._lanes.get((name, partition, expected.source))
+        if known is not None:
+            return known
+        session = self._sessions.find(name)
+        if isinstance(session, Reason):
+            return session
+        if session.tenant != expected.tenant:
             return Reason.WRONG_TENANT
-        return None if header.kind is expected.kind else Reason.WRONG_TOPIC
-
-    def _contents(self, record: KafkaRecord, sealed: Sealed) -> Reason | None:
-        wanted = self._expected(record.topic).ciphertexts
-        for section in sealed.sections:
-            due = wanted is Ciphertexts.ALL or (wanted is Ciphertexts.OWN_ONLY and section.audience == self._audience)
-            if due and section.ciphertext is None:
-                return Reason.STRIPPED_CIPHERTEXT
-            if not due and section.ciphertext is not None:
-                return Reason.FOREIGN_CIPHERTEXT
-        if wanted is Ciphertexts.OWN_ONLY and sealed.ciphertext(self._audience or "") is None:
-            return Reason.NOT_ADDRESSED
-        return None if sealed.digests_hold() else Reason.DIGEST_MISMATCH
-
-    def _session(self, record: KafkaRecord, header: EventHeader, session: Session, sealed: Sealed) -> Reason | None:
-        if session.topic != self._expected(record.topic).source:
+        if session.topic != expected.source:
             return Reason.WRONG_TOPIC
-        if header.tenant != session.tenant:
-            return Reason.WRONG_TENANT
-        if header.producer != session.producer:
-            return Reason.WRONG_PRODUCER
-        if not session.created_at <= header.produced_at < session.expires_at:
-            return Reason.PRODUCED_OUTSIDE_SESSION
-        if any(session.audience(section.audience) is None for section in sealed.sections):
-            return Reason.SECTIONS
-        if not self._trust().may_produce(header.producer, session.topic, header.tenant, header.procedure):
-            return Reason.NOT_PERMITTED
-        return None
-
-    # signed records
+        made = lane(session, partition, trust, topic=expected.source)
+        if isinstance(made, Reason):
+            return made
+        if len(self._lanes) >= _MAX_LANES:
+            self._lanes.clear()
+        self._lanes[name, partition, expected.source] = (session, made)
+        return session, made
 
     def _signed(self, record: KafkaRecord, signed: Signed, now: datetime) -> Outcome:
         expected = self._expected(record.topic)

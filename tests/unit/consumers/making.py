@@ -56,9 +56,7 @@ def checkpoint(first: int, *entries: tuple[bytes, bool], partition: int = 0) -> 
 
 
 def notice(number: int) -> NoticeSeen:
-    return NoticeSeen(
-        SESSION, 0, number, TENANT, event_id(number), leaf(number), f"R7-99999-{number:09d}", "mac", NOW
-    )
+    return NoticeSeen(SESSION, 0, number, TENANT, event_id(number), leaf(number), f"R7-99999-{number:09d}", "mac", NOW)
 
 
 def step(expected: int | None, next_offset: int, partition: int = 0) -> Advance:

@@ -85,18 +85,14 @@ def entries(count: int) -> list[tuple[str, bytes]]:
     """A whole session of `count` events."""
     made = [(STATEMENT, codec.encode_statement(place(0), "Session", SESSION_RECORD))]
     made += [(EVENT, codec.encode_event(place(n), header(n), leaf(n))) for n in range(count)]
-    checkpoint = Checkpoint(
-        SESSION, 0, 0, tuple(CheckpointEntry(leaf(n)) for n in range(count)), None, MOMENT
-    ).encode()
+    checkpoint = Checkpoint(SESSION, 0, 0, tuple(CheckpointEntry(leaf(n)) for n in range(count)), None, MOMENT).encode()
     made.append(
         (
             STATEMENT,
             codec.encode_statement(place(count), "Checkpoint", sign("Checkpoint", checkpoint, PORTAL)),
         )
     )
-    close = SessionClose(
-        SESSION, (ClosedPartition(0, count - 1, Checkpoint.decode(checkpoint).hash),), MOMENT
-    ).encode()
+    close = SessionClose(SESSION, (ClosedPartition(0, count - 1, Checkpoint.decode(checkpoint).hash),), MOMENT).encode()
     made.append(
         (
             STATEMENT,

@@ -103,9 +103,7 @@ def test_a_row_moved_onto_another_does_not_open(vault: Vault) -> None:
             vault.open(tenant, event, leaf_, content)
 
 
-def test_store_key_of_another_owner_does_not_open(
-    vault: Vault, keys: HeldKeys, stored: dict[int, StoreKey]
-) -> None:
+def test_store_key_of_another_owner_does_not_open(vault: Vault, keys: HeldKeys, stored: dict[int, StoreKey]) -> None:
     content = _seal(vault)
     _commit(vault, stored)
     other = Vault("eltax/review-999997", keys, stored.get, os.urandom)

@@ -1,0 +1,287 @@
+"""A desk believes nobody: each way in which a record can lie is refused with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from consumers.intake import Arrived, Listed, Noticed, Refused, session_named
+from consumers.own_keys import OwnKeyMissing
+from hub.envelope.reasons import Reason
+from hub.envelope.records import Checkpoint, CheckpointEntry
+from hub.envelope.sealed import build, parse
+from hub.envelope.signed import sign
+from hub.transport import KafkaRecord
+from tests.unit.consumers.world import (
+    EPOCH,
+    HELPDESK,
+    NAMESPACE,
+    NOW,
+    PARTITIONS,
+    REVIEW,
+    TENANT,
+    Event,
+    MemoryKeys,
+    Portal,
+    World,
+)
+from topics import names
+
+TOPIC = names.review(NAMESPACE, TENANT)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+def portal(world: World) -> Portal:
+    return Portal(world)
+
+
+def record(event: Event, keep: str | None = REVIEW) -> KafkaRecord:
+    return KafkaRecord(TOPIC, event.header.partition, 7, 0, event.key, event.copy(keep))
+
+
+def judged(world: World, given: KafkaRecord, audience: str | None = REVIEW) -> object:
+    return world.intake(audience).take(given, NOW)
+
+
+def reason(outcome: object) -> Reason:
+    assert isinstance(outcome, Refused), outcome
+    assert not outcome.authentic
+    return outcome.reason
+
+
+def test_own_section_is_opened(world: World, portal: Portal) -> None:
+    event = portal.seal(1, review=b"for review", helpdesk=b"for helpdesk")
+    outcome = judged(world, record(event))
+    assert isinstance(outcome, Arrived)
+    assert (outcome.plaintext, outcome.leaf, outcome.header) == (b"for review", event.out.leaf, event.header)
+    outcome = judged(world, record(event, HELPDESK), HELPDESK)
+    assert isinstance(outcome, Arrived)
+    assert outcome.plaintext == b"for helpdesk"
+
+
+def test_plaintext_is_not_shown_by_repr(world: World, portal: Portal) -> None:
+    outcome = judged(world, record(portal.seal(1, review=b"for review")))
+    assert "for review" not in repr(outcome)
+
+
+def test_audit_sees_the_leaf_and_opens_nothing(world: World, portal: Portal) -> None:
+    event = portal.seal(1)
+    outcome = judged(world, record(event, None), None)
+    assert isinstance(outcome, Arrived)
+    assert (outcome.plaintext, outcome.leaf) == (None, event.out.leaf)
+
+
+@pytest.mark.parametrize("audience", [REVIEW, None])
+def test_helpdesk_copy_is_refused_elsewhere(world: World, portal: Portal, audience: str | None) -> None:
+    refused = reason(judged(world, record(portal.seal(1), HELPDESK), audience))
+    assert refused in (Reason.STRIPPED_CIPHERTEXT, Reason.FOREIGN_CIPHERTEXT)
+
+
+def test_stripped_copy_never_counts_as_delivered(world: World, portal: Portal) -> None:
+    assert reason(judged(world, record(portal.seal(1), None))) is Reason.STRIPPED_CIPHERTEXT
+
+
+def test_whole_event_with_foreign_ciphertexts_is_refused(world: World, portal: Portal) -> None:
+    event = portal.seal(1)
+    given = replace(record(event), value=event.out.value)
+    assert reason(judged(world, given)) is Reason.FOREIGN_CIPHERTEXT
+
+
+Change = Callable[[KafkaRecord], KafkaRecord]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda r: replace(r, value=None), Reason.NOT_FRAMED),
+        (lambda r: replace(r, value=b""), Reason.NOT_FRAMED),
+        (lambda r: replace(r, value='{"decedent_name": "見本太郎"}'.encode()), Reason.NOT_FRAMED),
+        (lambda r: replace(r, value=b"\x00\x00\x00\xff\xff" + r.value[5:]), Reason.FOREIGN_SCHEMA),
+        (lambda r: replace(r, value=r.value[:-1]), Reason.TRUNCATED),
+        (lambda r: replace(r, value=r.value[:60]), Reason.TRUNCATED),
+        (lambda r: replace(r, value=r.value + b"\x00"), Reason.TRAILING_BYTES),
+        (lambda r: replace(r, key=b"0190f3d4-0000-7000-8000-00000000ffff"), Reason.WRONG_KEY),
+        (lambda r: replace(r, key=None), Reason.WRONG_KEY),
+        (lambda r: replace(r, partition=(r.partition + 1) % PARTITIONS), Reason.WRONG_PARTITION),
+    ],
+)
+def test_record_that_was_tampered_with_is_refused(
+    world: World, portal: Portal, change: Change, expected: Reason
+) -> None:
+    assert reason(judged(world, change(record(portal.seal(1))))) is expected
+
+
+def test_changed_ciphertext_is_refused(world: World, portal: Portal) -> None:
+    event = portal.seal(1)
+    value = event.copy(REVIEW)
+    ciphertext = parse(value).ciphertext(REVIEW)
+    assert ciphertext is not None
+    changed = value.replace(ciphertext, bytes([ciphertext[0] ^ 1]) + ciphertext[1:])
+    assert reason(judged(world, replace(record(event), value=changed))) is Reason.DIGEST_MISMATCH
+
+
+def test_changed_ciphertext_with_its_own_digest_is_refused(world: World, portal: Portal) -> None:
+    """A router that forges a consistent record still cannot make the section open."""
+    first, second = portal.seal(1), portal.seal(2)
+    mine, other = parse(first.copy(REVIEW)), parse(second.copy(REVIEW))
+    forged = build(mine.header, [(s.audience, s.digest, s.ciphertext) for s in other.sections], mine.mac)
+    assert reason(judged(world, replace(record(first), value=forged))) is Reason.NOT_AUTHENTIC
+
+
+def test_changed_header_does_not_open(world: World, portal: Portal) -> None:
+    event = portal.seal(1)
+    value = event.copy(REVIEW).replace(b"heir-representative-designation", b"heir-representative-designatiox")
+    assert reason(judged(world, replace(record(event), value=value))) is Reason.NOT_AUTHENTIC
+
+
+def test_event_of_an_unknown_session_is_refused(world: World, portal: Portal) -> None:
+    event = portal.seal(1)
+    world.sessions.known.clear()
+    outcome = judged(world, record(event))
+    assert reason(outcome) is Reason.UNKNOWN_SESSION
+    assert isinstance(outcome, Refused)
+    assert outcome.session == portal.id
+
+
+def test_event_of_another_tenants_session_is_refused(world: World, portal: Portal) -> None:
+    event = portal.seal(1)
+    foreign = replace(portal.secrets.session, tenant="131041")
+    world.sessions.known[portal.id] = foreign
+    assert reason(judged(world, record(event))) is Reason.WRONG_TENANT
+
+
+def test_event_of_a_session_for_another_topic_is_refused(world: World, portal: Portal) -> None:
+    event = portal.seal(1)
+    world.sessions.known[portal.id] = replace(portal.secrets.session, topic="eltax.submissions")
+    assert reason(judged(world, record(event))) is Reason.WRONG_TOPIC
+
+
+def test_event_outside_its_sessions_time_is_refused(world: World, portal: Portal) -> None:
+    event = portal.seal(1)
+    late = replace(portal.secrets.session, expires_at=NOW - timedelta(seconds=1))
+    world.sessions.known[portal.id] = late
+    assert reason(judged(world, record(event))) is Reason.PRODUCED_OUTSIDE_SESSION
+
+
+def test_session_whose_secret_is_not_the_committed_one_is_refused(world: World, portal: Portal) -> None:
+    event = portal.seal(1)
+    session = portal.secrets.session
+    audiences = tuple(
+        replace(each, commitment=bytes(32)) if each.audience == REVIEW else each for each in session.audiences
+    )
+    world.sessions.known[portal.id] = replace(session, audiences=audiences)
+    assert reason(judged(world, record(event))) is Reason.COMMITMENT
+
+
+def test_missing_own_key_asks_for_a_pause_and_gives_no_letter(world: World, portal: Portal) -> None:
+    keys = world.keys(REVIEW)
+    keys._store = MemoryKeys()  # type: ignore[assignment]
+    with pytest.raises(OwnKeyMissing) as caught:
+        world.intake(REVIEW, keys).take(record(portal.seal(1)), NOW)
+    assert caught.value.retriable
+
+
+def test_destroyed_epoch_is_skipped(world: World, portal: Portal) -> None:
+    keys = world.keys(REVIEW)
+    keys._store = MemoryKeys()  # type: ignore[assignment]
+    keys._destroyed = lambda epoch: epoch == EPOCH
+    assert type(world.intake(REVIEW, keys).take(record(portal.seal(1)), NOW)).__name__ == "Skipped"
+
+
+def test_a_key_that_arrives_later_is_found(world: World, portal: Portal) -> None:
+    keys = world.keys(REVIEW)
+    store = keys._store
+    keys._store = MemoryKeys()  # type: ignore[assignment]
+    intake = world.intake(REVIEW, keys)
+    given = record(portal.seal(1))
+    with pytest.raises(OwnKeyMissing):
+        intake.take(given, NOW)
+    keys._store = store
+    assert isinstance(intake.take(given, NOW), Arrived)
+
+
+def checkpoint_record(portal: Portal, partition: int) -> KafkaRecord:
+    key, value = portal.checkpoint(partition)
+    return KafkaRecord(TOPIC, partition, 9, 0, key, value)
+
+
+def test_checkpoint_of_the_producer_is_taken(world: World, portal: Portal) -> None:
+    event = portal.seal(1)
+    outcome = judged(world, checkpoint_record(portal, event.header.partition))
+    assert isinstance(outcome, Listed)
+    assert [entry.leaf for entry in outcome.checkpoint.entries] == [event.out.leaf]
+
+
+def test_checkpoint_signed_by_another_is_refused(world: World, portal: Portal) -> None:
+    body = Checkpoint(portal.id, 0, 0, (CheckpointEntry(bytes(32)),), None, NOW).encode()
+    for signer in ("router", REVIEW):
+        value = sign(Checkpoint.RECORD, body, world.identities[signer])
+        given = KafkaRecord(TOPIC, 0, 1, 0, Checkpoint.decode(body).key.encode(), value)
+        assert reason(judged(world, given)) in (Reason.BAD_SIGNATURE, Reason.UNTRUSTED)
+
+
+def test_checkpoint_on_another_partition_or_key_is_refused(world: World, portal: Portal) -> None:
+    given = checkpoint_record(portal, 0)
+    assert reason(judged(world, replace(given, partition=1))) is Reason.WRONG_PARTITION
+    assert reason(judged(world, replace(given, key=b"checkpoint/x"))) is Reason.WRONG_KEY
+
+
+def test_checkpoint_of_an_unknown_session_is_refused(world: World, portal: Portal) -> None:
+    given = checkpoint_record(portal, 0)
+    world.sessions.known.clear()
+    assert reason(judged(world, given)) is Reason.UNKNOWN_SESSION
+
+
+def test_notice_of_the_router_names_the_leaf(world: World, portal: Portal) -> None:
+    event = portal.seal(1)
+    outcome = judged(world, world.notice(TOPIC, event))
+    assert isinstance(outcome, Noticed)
+    assert outcome.leaf == event.out.leaf
+
+
+def test_notice_of_anybody_else_is_refused(world: World, portal: Portal) -> None:
+    world.identities["router"] = world.identities["portal"]
+    refused = reason(judged(world, world.notice(TOPIC, portal.seal(1))))
+    assert refused in (Reason.BAD_SIGNATURE, Reason.UNTRUSTED)
+
+
+def test_session_record_on_an_event_topic_is_refused(world: World, portal: Portal) -> None:
+    given = KafkaRecord(TOPIC, 0, 0, 0, portal.id.hex().encode(), portal.secrets.signed)
+    assert reason(judged(world, given)) is Reason.FOREIGN_SCHEMA
+
+
+def test_named_session_is_read_without_judging(world: World, portal: Portal) -> None:
+    event = portal.seal(1)
+    assert session_named(event.out.value) == portal.id
+    assert session_named(checkpoint_record(portal, 0).value) == portal.id
+    for nothing in (None, b"", b"\x00\x00\x00\x00\x01", b"plain", event.out.value[:40]):
+        assert session_named(nothing) is None
+
+
+def test_every_prefix_and_bit_flip_is_refused_without_raising(world: World, portal: Portal) -> None:
+    event = portal.seal(1)
+    intake = world.intake(REVIEW)
+    value = event.copy(REVIEW)
+    given = record(event)
+    for length in range(0, len(value), 7):
+        assert isinstance(intake.take(replace(given, value=value[:length]), NOW), Refused)
+    taken = []
+    for place in range(len(value)):
+        changed = bytearray(value)
+        changed[place] ^= 0x10
+        outcome = intake.take(replace(given, value=bytes(changed)), NOW)
+        if isinstance(outcome, Arrived):
+            taken.append(outcome)
+    # The mac is the router's to check. Another audience's digest changes the leaf: such a row is never
+    # confirmed by a checkpoint, and is an alarm beside the true one.
+    assert [outcome.leaf == event.out.leaf for outcome in taken].count(True) == 32
+    assert [outcome.leaf == event.out.leaf for outcome in taken].count(False) == 32
