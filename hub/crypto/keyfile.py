@@ -6,9 +6,9 @@
     suite  = 1 Ed25519 (32-byte seed) | 2 MLKEM768_X25519 (64 + 32) | 3 X25519 (32)
     file key = scrypt(passphrase, salt, N, r, p), 32 bytes
 
-Everything in the clear is authenticated, so a file cannot be passed off as another audience's, and
-costs cannot be lowered unseen. Files of one store share a salt: one derivation of half a second opens them all; nonces are
-random, and a store holds tens of keys.
+Everything in the clear is authenticated, so a file cannot be passed off as another audience's, and costs
+cannot be lowered unseen. Files of one store share a salt: one derivation of half a second opens them all;
+nonces are random, and a store holds tens of keys.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from hmac import compare_digest
 from hmac import digest as mac_digest
 from typing import Final, NamedTuple
 
+from hub.crypto.secret import Unprintable
 from hub.envelope import header as headers
 from hub.envelope.header import SESSION_AT, SESSION_END, EventHeader, Fixed
 from hub.envelope.names import ROUTER, Kind, kind_of_topic
@@ -25,21 +26,21 @@ from hub.envelope.times import to_ms
 from hub.envelope.trust import Trust
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+@dataclass(frozen=True, slots=True, repr=False)
+class Lane(Unprintable):
     """What one session and partition fix. Make it with `lane`."""
 
     session: bytes
     fixed: Fixed
-    prefix: bytes = field(repr=False)
-    mac_key: bytes | None = field(repr=False)
+    prefix: bytes
+    mac_key: bytes | None
     """None where the reader is not the router, or the events have no mac"""
     from_ms: int
     until_ms: int
     """produced_at must be from `from_ms` to before `until_ms`"""
     procedures: frozenset[str] | None
     """None: all"""
-    sections: list[str]
+    sections: tuple[str, ...]
     """audiences of the session without the router, in order"""
     whole: bool
     """every event must have all of `sections` (submissions); else at least one of them"""
@@ -69,7 +70,7 @@ def lane(session: Session, partition: int, trust: Trust, *, topic: str, mac_key:
         to_ms(session.created_at),
         to_ms(session.expires_at),
         None if granted is None else frozenset(granted),
-        [each.audience for each in session.audiences if each.audience != ROUTER],
+        tuple(each.audience for each in session.audiences if each.audience != ROUTER),
         kind is Kind.SUBMISSION,
         kind is Kind.SUBMISSION,
     )
@@ -198,7 +199,7 @@ def _contents(sealed: Sealed, one: Lane, expect: Expect) -> tuple[bytes, bool, R
         mac_good = compare_digest(mac_digest(mac_key, found, "sha256"), mac)
         if not mac_good:
             return found, False, Reason.BAD_MAC
-    if reason is None and audiences != one.sections and _foreign(audiences, one, own):
+    if reason is None and tuple(audiences) != one.sections and _foreign(audiences, one, own):
         reason = Reason.SECTIONS
     return found, mac_good, reason
 

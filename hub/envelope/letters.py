@@ -119,10 +119,12 @@ class DeadLetter:
         """Read a framed record. Raises EnvelopeError."""
         value = decode_body(cls.RECORD, record)
         sealed = value["quarantine"]
-        if value["authentic"] != (sealed is None) or (sealed and (value["key"] or value["value"])):
+        if value["authentic"] != (sealed is None) or (
+            sealed is not None and (value["key"], value["value"]) != (None, None)
+        ):
             raise EnvelopeError(Reason.MALFORMED)
         reason = Reason.of(value["reason"])
-        if reason is None:
+        if reason is None or value["partition"] < 0 or value["offset"] < 0:
             raise EnvelopeError(Reason.MALFORMED)
         return cls(
             reason,

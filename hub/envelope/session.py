@@ -170,15 +170,18 @@ class SessionSecrets(Unprintable):
         """Seal framed plaintexts, one per audience, under a header. Seal a header once only.
 
         Raises FOREIGN_SESSION, WRONG_TENANT, WRONG_PRODUCER, WRONG_TOPIC if the header is not this session's,
-        NOT_ADDRESSED for an audience without a secret, HEADER_INVALID, TOO_LARGE, PRODUCED_OUTSIDE_SESSION.
+        NOT_ADDRESSED for an audience without a secret, SECTIONS if one of a submission's is missing,
+        HEADER_INVALID, CAUSE, TOO_LARGE, PRODUCED_OUTSIDE_SESSION.
         """
         session = self.session
         refused = _mismatch(header, session, self._kind)
         if refused is not None:
             raise EnvelopeError(refused)
+        if not sections or (self._kind is Kind.SUBMISSION and len(sections) != len(self._secrets) - 1):
+            raise EnvelopeError(Reason.SECTIONS)
         if not session.created_at <= header.produced_at < session.expires_at:
             raise EnvelopeError(Reason.PRODUCED_OUTSIDE_SESSION)
-        if max_sealed_bytes({name: len(plaintext) for name, plaintext in sections.items()}) > _BOUND:
+        if max_sealed_bytes({name: len(text) for name, text in sections.items()}) > MAX_SEALED_BYTES:
             raise EnvelopeError(Reason.TOO_LARGE)
         framed = headers.encode(header)
         sealed: list[tuple[str, bytes, bytes | None]] = []
@@ -209,13 +212,10 @@ def _mismatch(header: EventHeader, session: Session, kind: Kind | None) -> Reaso
     return None if header.kind is kind else Reason.WRONG_TOPIC
 
 
-_BOUND: Final = MAX_SEALED_BYTES + MAX_HEADER_BYTES
-
-
 def max_sealed_bytes(sections: Mapping[str, int]) -> int:
     """Return an upper bound of a sealed event's size, from its plaintexts' lengths in bytes.
 
-    To be asked before a sequence number is taken: an event within MAX_SEALED_BYTES can always be sealed.
+    To be asked before a sequence number is taken: `seal` refuses what is over MAX_SEALED_BYTES by this bound.
     """
     overhead = MAX_AUDIENCE_BYTES + 32 + keys.TAG_BYTES + 8
     return MAX_HEADER_BYTES + 64 + sum(padded_bytes(length) + overhead for length in sections.values())

@@ -135,9 +135,8 @@ def _session_place(session: Session, found_on: str | None) -> Reason | None:
 
 
 def _session_audiences(session: Session, trust: Trust, keys: KeyLookup | None) -> Reason | None:
-    if session.kind is Kind.SUBMISSION and session.audience(ROUTER) is None:
-        return Reason.INVALID_SESSION
-    if not session.audiences:
+    # The router checks submissions only; what a desk produces goes straight to its readers.
+    if (session.audience(ROUTER) is not None) != (session.kind is Kind.SUBMISSION) or not session.audiences:
         return Reason.INVALID_SESSION
     for each in session.audiences:
         if not 0 < len(each.audience.encode()) < MAX_AUDIENCE_BYTES or not is_epoch(each.epoch):
@@ -196,7 +195,7 @@ def validate_checkpoint(
         return Reason.WRONG_PARTITION
     if key is not None and key != record.key.encode():
         return Reason.WRONG_KEY
-    if (record.previous is None) != (record.first_sequence == 0) and record.previous is None:
+    if record.previous is None and record.first_sequence:
         return Reason.BROKEN_CHAIN
     return (
         _dated(session, record.produced_at, now) or _by_producer(signed, session, trust, record.produced_at) or record
