@@ -13,7 +13,7 @@ from typing import Final
 
 from consumers.audit import codec
 from consumers.audit.codec import Statement
-from consumers.audit.entries import SessionEntry
+from consumers.audit.entries import CheckpointEntry, CloseEntry, Entry, SessionEntry
 from consumers.audit.ledger import Ledger, Trouble
 from consumers.audit.tree import read_head
 from consumers.store.errors import StoreError
@@ -89,6 +89,7 @@ class _Walk:
         self.frontier = Frontier()
         self.damage: list[str] = []
         self._sessions: dict[bytes, SessionEntry] = {}
+        self._waiting: dict[bytes, list[tuple[int, Entry | None, Statement | None]]] = {}
         self._signature_holds = signature_holds
         self._head_holds = head_holds
 
@@ -102,6 +103,9 @@ class _Walk:
                 self.frontier.append(leaf_hash(entry))
                 self._entry(number, kind, entry)
                 head = self._heads(head, heads)
+            for waiting in self._waiting.values():
+                for number, _, _ in waiting:
+                    self._damaged(f"session-missing {number}")
             while head is not None:  # a signed head beyond the rows: rows were cut off
                 self._damaged(f"rows-cut-off {self.frontier.size} of {head[0]}")
                 head = next(heads, None)
@@ -115,16 +119,26 @@ class _Walk:
     def _entry(self, number: int, kind: str, framed: bytes) -> None:
         try:
             entry, statement = codec.decode(kind, framed)
-            if statement is not None and not self._signature_holds(statement, self._sessions):
-                self._damaged(f"signature {number}")
-                return
         except (CodecError, EnvelopeError):
             self._damaged(f"entry {number}")
             return
+        if isinstance(entry, (CheckpointEntry, CloseEntry)) and entry.session not in self._sessions:
+            # Topics are read side by side: a checkpoint may be entered before its session.
+            self._waiting.setdefault(entry.session, []).append((number, entry, statement))
+            return
+        self._take(number, entry, statement)
+
+    def _take(self, number: int, entry: Entry | None, statement: Statement | None) -> None:
+        if statement is not None and not self._signature_holds(statement, self._sessions):
+            self._damaged(f"signature {number}")
+            return
+        if entry is None:
+            return
+        self.ledger.add(entry)
         if isinstance(entry, SessionEntry):
             self._sessions[entry.session] = entry
-        if entry is not None:
-            self.ledger.add(entry)
+            for waiting in self._waiting.pop(entry.session, ()):
+                self._take(*waiting)
 
     def _heads(
         self, head: tuple[int, bytes, bytes] | None, heads: Iterator[tuple[int, bytes, bytes]]

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from consumers.store import tables as t
+from consumers.store.chunking import chunks
 from consumers.store.model import (
     Content,
     HistoryEntry,
@@ -118,6 +119,20 @@ def _stored(row: Row[Any]) -> StoredEvent:
         cause_leaf=row.cause_leaf,
     )
     return StoredEvent(row.number, event, row.confirmed_at_ms, row.replays, row.conflict)
+
+
+def repeated(db: Connection, receipt_numbers: Sequence[str]) -> frozenset[str]:
+    """Read which receipt numbers have more than one submission."""
+    found: set[str] = set()
+    for some in chunks(receipt_numbers):
+        query = (
+            select(t.event.c.receipt_number)
+            .where(t.event.c.receipt_number.in_(some), t.event.c.kind == "submission")
+            .group_by(t.event.c.receipt_number)
+            .having(func.count() > 1)
+        )
+        found.update(db.execute(query).scalars())
+    return frozenset(found)
 
 
 def content(db: Connection, number: int) -> Content | None:

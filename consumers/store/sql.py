@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, func, insert, inspect, select, update
 
 from consumers.store import reading, writing
 from consumers.store import tables as t
+from consumers.store.chunking import chunks
 from consumers.store.dialect import Dialect, SqliteDialect
 from consumers.store.errors import StoreMismatch, StoreTooNew
 from consumers.store.model import (
@@ -121,7 +122,7 @@ class SqlStore:
     def sent(self, numbers: Sequence[int]) -> None:
         """Drop outbox rows that were acknowledged."""
         with self._writing() as db:
-            for some in writing.chunks(numbers):
+            for some in chunks(numbers):
                 db.execute(delete(t.outbox).where(t.outbox.c.number.in_(some)))
 
     def store_key(self, epoch: int) -> StoreKey | None:
@@ -150,6 +151,11 @@ class SqlStore:
         """Return rows in the order in which they were stored."""
         with self._reading() as db:
             return reading.events(db, receipt_number, event_id, after, limit)
+
+    def repeated(self, receipt_numbers: Sequence[str]) -> frozenset[str]:
+        """Return those of the receipt numbers under which more than one submission is stored."""
+        with self._reading() as db:
+            return reading.repeated(db, sorted(set(receipt_numbers)))
 
     def content(self, number: int) -> Content | None:
         """Return the sealed content of a row; None if it has none (any more)."""

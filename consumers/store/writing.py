@@ -7,13 +7,14 @@ after its checkpoint (a dead letter that was replayed) finds the promise, a chec
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from consumers.store import tables as t
+from consumers.store.chunking import chunks
 from consumers.store.errors import StorePositionLost
 from consumers.store.model import (
     Advance,
@@ -26,9 +27,6 @@ from consumers.store.model import (
     Outgoing,
     StoreKey,
 )
-
-_CHUNK: Final = 400  # values in one IN list; SQLite allows 32,766 parameters, older builds 999
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -52,12 +50,6 @@ class Tally:
             self.contradictions,
             self.unvoided,
         )
-
-
-def chunks(values: Sequence[T]) -> Iterable[Sequence[T]]:
-    """Cut a sequence into pieces that fit into an IN list."""
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]
 
 
 def advance(db: Connection, steps: Sequence[Advance]) -> None:

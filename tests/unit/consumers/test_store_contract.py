@@ -288,3 +288,10 @@ def test_writable_says_nothing_when_all_is_well(store: Store) -> None:
     store.writable()
     assert issubclass(StorePositionLost, StoreError)
     assert SESSION
+
+
+def test_repeated_receipt_numbers_are_told(store: Store) -> None:
+    twice = replace(new_event(2), receipt_number=new_event(1).receipt_number)
+    store.commit(batch(None, 3, new_event(0), new_event(1), twice))
+    wanted = [new_event(0).receipt_number, new_event(1).receipt_number, "R7-unknown"]
+    assert store.repeated(wanted) == {new_event(1).receipt_number}

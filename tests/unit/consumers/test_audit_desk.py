@@ -1,0 +1,329 @@
+"""The audit desk over its topics: what it enters into its log, and what it alarms about."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from consumers.audit.codec import Statement
+from consumers.audit.entries import Place, SessionEntry
+from consumers.audit.judge import Announcements, AuditJudge, resume
+from consumers.audit.signatures import SignatureRules
+from consumers.audit.tree import Tree
+from consumers.audit.verify import Verification, verify
+from consumers.intake import Expectation, Intake
+from consumers.own_keys import SessionSecretsCache
+from consumers.store.sql import SqlStore
+from hub.crypto.identity import IdentityKey
+from hub.envelope.inspection import PRODUCED, STRIPPED
+from hub.envelope.names import Kind
+from hub.envelope.records import StoredEvent, StoredReceipt
+from hub.envelope.signed import Signed, sign
+from hub.envelope.trust import Trust
+from hub.envelope.trust_builder import TrustBuilder
+from hub.facts import Alarm, LogExtended
+from tests.unit.consumers.world import (
+    AUDIT,
+    NAMESPACE,
+    NOW,
+    PARTITIONS,
+    REVIEW,
+    STATUS,
+    TENANT,
+    Event,
+    ListWriter,
+    Portal,
+    World,
+)
+from topics import names
+
+TOPIC = names.audit(NAMESPACE, TENANT)
+SESSIONS = names.sessions(NAMESPACE)
+LETTERS = names.dead_letters(NAMESPACE, AUDIT)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+def store(world: World) -> Iterator[SqlStore]:
+    opened = world.store(AUDIT)
+    yield opened
+    opened.close()
+
+
+def announce(world: World, portal: Portal) -> None:
+    world.topics.append(SESSIONS, 0, portal.id.hex().encode(), portal.secrets.signed)
+
+
+def close(world: World, portal: Portal) -> None:
+    world.topics.append(SESSIONS, 0, *portal.close())
+
+
+def checkpoints(world: World, portal: Portal) -> None:
+    for partition in range(PARTITIONS):
+        world.topics.append(TOPIC, partition, *portal.checkpoint(partition))
+
+
+def receipt(world: World, *events: Event, desk: str = REVIEW) -> None:
+    for event in events:
+        header = event.header
+        stored = (StoredEvent(header.sequence, header.event_id, event.out.leaf),)
+        made = StoredReceipt(header.session, header.partition, TENANT, REVIEW, stored, NOW)
+        value = sign(StoredReceipt.RECORD, made.encode(), world.identities[desk])
+        world.topics.append(STATUS, header.partition, made.key.encode(), value)
+
+
+def judge(world: World, store: SqlStore) -> AuditJudge:
+    routed = Expectation(TENANT, Kind.SUBMISSION, names.submissions(NAMESPACE), STRIPPED, notices=True)
+    status = Expectation(TENANT, Kind.STATUS, STATUS, PRODUCED, receipts=True)
+    intake = Intake(
+        None,
+        {TOPIC: routed, STATUS: status}.__getitem__,
+        PARTITIONS,
+        world.sessions,
+        SessionSecretsCache(world.keys(REVIEW)),
+        lambda: world.trust,
+    )
+    return AuditJudge(
+        intake,
+        Announcements(TENANT, world.sessions, lambda: world.trust),
+        [SESSIONS],
+        Tree.load(TENANT, world.identities[AUDIT], store),
+        resume(store),
+        world.letters(AUDIT),
+        world.sessions.ensure,
+    )
+
+
+async def run(world: World, store: SqlStore, until: Callable[[], bool] | None = None) -> None:
+    engine = world.engine(AUDIT, judge(world, store), store)
+    reader = world.reader([TOPIC, STATUS, SESSIONS], await engine.places())
+    stop = asyncio.Event()
+
+    def done() -> bool:
+        total = sum(
+            len(lane) for (topic, _), lane in world.topics.records.items() if topic in (TOPIC, STATUS, SESSIONS)
+        )
+        return sum(store.positions().values()) == total and not store.waiting_count()
+
+    async def watch() -> None:
+        async with asyncio.timeout(20):
+            while not (until or done)():  # noqa: ASYNC110 - facts and rows have no event to wait for
+                await asyncio.sleep(0.01)
+        stop.set()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(engine.run(reader, ListWriter(world.topics), stop))
+        tasks.create_task(watch())
+
+
+def checked(world: World, store: SqlStore, later: timedelta = timedelta()) -> Verification:
+    rules = SignatureRules(world.trust, AUDIT)
+    now_ms = world.now_ms + int(later.total_seconds() * 1_000)
+    return verify(store, rules.statement_holds, rules.head_holds, now_ms)
+
+
+def alarms(world: World) -> set[str]:
+    return {fact.code for fact in world.told(Alarm)}  # type: ignore[attr-defined]
+
+
+async def test_a_whole_session_is_verified_to_the_end(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    events = [portal.seal(n) for n in range(20)]
+    world.route(TOPIC, None, *events)
+    checkpoints(world, portal)
+    close(world, portal)
+    receipt(world, *events)
+    await run(world, store)
+    found = checked(world, store, timedelta(hours=2))
+    assert found.verified, found
+    assert (found.troubles, found.damage) == ({}, ())
+    assert (found.events, found.checkpoints, found.gaps, found.duplicates, found.unconfirmed) == (
+        20, PARTITIONS, 0, 0, 0,
+    )  # fmt: skip
+    assert found.size == 20 + PARTITIONS + 2 + 20
+    assert found.receipted == 20
+    assert not world.told(Alarm)
+    assert LogExtended(TENANT, found.size) in world.facts
+
+
+async def test_log_goes_on_after_a_restart(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    for part in range(3):
+        world.route(TOPIC, None, *(portal.seal(part * 10 + n) for n in range(10)))
+        checkpoints(world, portal)
+        await run(world, store)
+    close(world, portal)
+    await run(world, store)
+    found = checked(world, store)
+    assert (found.verified, found.events, found.checkpoints) == (True, 30, 3 * PARTITIONS)
+
+
+async def test_repeats_are_counted_and_do_not_break_the_proof(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    events = [portal.seal(n) for n in range(5)]
+    world.route(TOPIC, None, *events, *events)
+    checkpoints(world, portal)
+    await run(world, store)
+    found = checked(world, store)
+    assert (found.verified, found.events, found.duplicates) == (True, 5, 5)
+    assert store.counts()["replays"] == 5
+
+
+async def test_withheld_event_and_withheld_checkpoint_are_found(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    first, second = portal.seal(1), portal.seal(2)
+    world.route(TOPIC, None, first)
+    checkpoints(world, portal)
+    third = portal.seal(3)
+    world.route(TOPIC, None, third)
+    portal.checkpoint(third.header.partition)
+    close(world, portal)
+    await run(world, store)
+    found = checked(world, store, timedelta(minutes=2))
+    assert not found.verified
+    assert found.troubles == {"checkpoint-gap": 1, "missing-event": 1, "unconfirmed-event": 1}
+    assert (found.gaps, found.unconfirmed) == (2, 1)
+    assert second.out.leaf not in {row.event.leaf for row in store.events()}
+
+
+async def test_gap_alarms_when_it_stays(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    event = portal.seal(1)
+    world.route(TOPIC, None, event)
+    portal.checkpoint(event.header.partition)
+    close(world, portal)
+    await run(world, store, lambda: Alarm("checkpoint-gap", AUDIT) in world.facts)
+
+
+async def test_notice_explains_a_missing_event(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    lost = portal.seal(1)
+    world.notice(TOPIC, lost)
+    checkpoints(world, portal)
+    close(world, portal)
+    await run(world, store)
+    found = checked(world, store, timedelta(minutes=2))
+    assert (found.verified, found.troubles) == (True, {})
+    assert "dead-letter-notice" in alarms(world)
+    assert store.overdue(world.now_ms + 61_000).explained == 1
+
+
+async def test_forged_receipt_and_plaintext_become_letters_and_entries(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    event = portal.seal(1)
+    world.route(TOPIC, None, event)
+    receipt(world, event, desk="portal")
+    world.topics.append(TOPIC, 0, b"key", "見本太郎".encode())
+    await run(world, store)
+    found = checked(world, store)
+    assert found.troubles["refused-record"] == 2
+    assert len(world.topics.all(LETTERS)) == 2
+    assert found.receipted == 0
+    files = b"".join(file.read_bytes() for file in world.directory.iterdir())
+    assert "見本太郎".encode() not in files
+
+
+async def test_copy_with_a_ciphertext_is_refused_by_audit(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    world.route(TOPIC, REVIEW, portal.seal(1))
+    await run(world, store)
+    assert store.events() == []
+    assert len(world.topics.all(LETTERS)) == 1
+
+
+async def test_receipt_for_an_event_that_never_passed_is_found(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    receipt(world, portal.seal(1))
+    await run(world, store)
+    found = checked(world, store)
+    assert not found.verified
+    assert found.troubles == {"receipt-without-event": 1}
+
+
+async def test_session_chain_is_checked(world: World, store: SqlStore) -> None:
+    first = Portal(world)
+    second = Portal(world, previous=first.id)
+    announce(world, second)
+    await run(world, store)
+    assert checked(world, store).troubles == {"missing-predecessor": 1}
+    announce(world, first)
+    await run(world, store)
+    assert checked(world, store).troubles == {"missing-close": 1}
+    first.seal(1)
+    close(world, first)
+    await run(world, store)
+    assert checked(world, store).troubles == {}
+
+
+async def test_second_leaf_for_an_id_alarms_and_fails_the_verification(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    world.route(TOPIC, None, portal.seal(1), portal.seal(1, review=b"other"))
+    checkpoints(world, portal)
+    await run(world, store)
+    found = checked(world, store)
+    assert (found.verified, found.troubles) == (False, {"second-leaf": 1})
+    assert "second-leaf" in alarms(world)
+
+
+async def test_other_tenants_sessions_are_not_entered(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    announcements = Announcements("131041", world.sessions, lambda: world.trust)
+    record = world.topics.all(SESSIONS)[0]
+    assert announcements.take(record, NOW) is None
+
+
+async def test_forged_session_is_refused(world: World, store: SqlStore) -> None:
+    world.identities["portal"] = world.identities[REVIEW]
+    announce(world, Portal(world))
+    await run(world, store)
+    assert checked(world, store).troubles["refused-record"] == 1
+    assert "refused-record" in alarms(world)
+
+
+def test_signature_rules_want_the_right_signer(world: World) -> None:
+    rules = SignatureRules(world.trust, AUDIT)
+    portal = Portal(world)
+    signed = Signed.parse(portal.secrets.signed)
+    known: Mapping[bytes, SessionEntry] = {}
+    place = Place(SESSIONS, 0, 0, 0)
+    assert rules.statement_holds(Statement(place, "Session", signed), known)
+    key, value = portal.close()
+    close_ = Statement(place, "SessionClose", Signed.parse(value))
+    assert key
+    assert not rules.statement_holds(close_, known)  # its session was never entered
+
+
+def test_year_old_and_later_revoked_keys_still_verify_what_they_signed(world: World) -> None:
+    portal = Portal(world)
+    signed = Signed.parse(portal.secrets.signed)
+    statement = Statement(Place(SESSIONS, 0, 0, 0), "Session", signed)
+    admin = IdentityKey.generate()
+    key = world.identities["portal"]
+
+    def holds(revoked_at: datetime) -> bool:
+        builder = TrustBuilder.following(world.trust).audience(REVIEW, minimum_epoch=209901)
+        builder.revoke(key.key_id, revoked_at)
+        trust = Trust.load(builder.sign(NOW, admin), admin.public)
+        return SignatureRules(trust, AUDIT).statement_holds(statement, {})
+
+    assert holds(NOW + timedelta(days=1))
+    assert not holds(NOW - timedelta(days=1))
