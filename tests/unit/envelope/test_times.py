@@ -1,0 +1,67 @@
+"""Times, epochs and names."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.envelope.contracts import encode_body, schema_id
+from hub.envelope.names import Kind, TopicName, kind_of_topic, parse_topic
+from hub.envelope.reading_rules import moment
+from hub.envelope.reasons import EnvelopeError, Reason
+from hub.envelope.times import epoch_bounds, epoch_of, from_ms, next_epoch, to_ms
+
+
+def test_epoch_changes_at_midnight_in_japan() -> None:
+    before = datetime(2026, 3, 31, 14, 59, 59, tzinfo=UTC)
+    assert (epoch_of(before), epoch_of(before + timedelta(seconds=1))) == (202603, 202604)
+    assert epoch_bounds(202604)[0] == before + timedelta(seconds=1)
+    assert epoch_bounds(202612)[1] == epoch_bounds(202701)[0]
+    assert next_epoch(202612) == 202701
+    with pytest.raises(ValueError, match="month"):
+        epoch_bounds(202613)
+
+
+@given(st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 1), timezones=st.just(UTC)))
+def test_times_keep_their_milliseconds(time: datetime) -> None:
+    assert timedelta(0) <= time - from_ms(to_ms(time)) < timedelta(milliseconds=1)
+    begin, end = epoch_bounds(epoch_of(time))
+    assert begin <= time < end
+
+
+def test_time_without_offset_or_out_of_range_is_refused() -> None:
+    assert to_ms(datetime(1970, 1, 1, 9, tzinfo=timezone(timedelta(hours=9)))) == 0
+    for bad in (datetime(2026, 1, 1), datetime(1969, 12, 31, tzinfo=UTC)):
+        with pytest.raises(ValueError, match="time"):
+            to_ms(bad)
+    for milliseconds in (-1, 253_402_300_800_000):
+        with pytest.raises(EnvelopeError):
+            moment(milliseconds)
+
+
+@pytest.mark.parametrize(
+    ("topic", "name", "kind"),
+    [
+        ("eltax.submissions", TopicName("eltax", None, "submissions"), Kind.SUBMISSION),
+        ("eltax.131041.status", TopicName("eltax", "131041", "status"), Kind.STATUS),
+        ("rehearsal-1.131041.accepted", TopicName("rehearsal-1", "131041", "accepted"), Kind.ACCEPTED),
+        ("eltax.131041.review", TopicName("eltax", "131041", "review"), None),
+        ("eltax.dead-letters.router", None, None),
+        ("eltax..status", None, None),
+        ("submissions", None, None),
+        ("", None, None),
+    ],
+)
+def test_topics_are_read(topic: str, name: TopicName | None, kind: Kind | None) -> None:
+    assert parse_topic(topic) == name and kind_of_topic(topic) is kind
+
+
+def test_record_that_breaks_its_contract_is_not_encoded() -> None:
+    with pytest.raises(EnvelopeError) as refused:
+        encode_body("KeyDestroyed", {"audience": 1})
+    assert refused.value.reason is Reason.MALFORMED
+    with pytest.raises(LookupError):
+        schema_id("Nothing")

@@ -1,0 +1,143 @@
+"""The trust file: what is not in it is not trusted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from hub.crypto.audience import Suite
+from hub.crypto.identity import IdentityKey
+from hub.envelope.reasons import Reason
+from hub.envelope.records import KeyDestroyed
+from hub.envelope.signed import Signed, sign
+from hub.envelope.trust import Right, Trust, TrustRefused
+from hub.envelope.trust_builder import TrustBuilder
+from tests.unit.envelope.support import (
+    NOW,
+    NS,
+    REVIEW,
+    SUBMISSIONS,
+    YEAR,
+    T,
+    identity,
+    trust,
+    trust_builder,
+)
+
+ADMIN = identity("admin")
+
+
+def reloaded(builder: TrustBuilder) -> Trust:
+    return Trust.load(builder.sign(NOW, ADMIN), ADMIN.public)
+
+
+def test_trust_file_survives_its_bytes() -> None:
+    again = reloaded(TrustBuilder.following(trust()))
+    assert (again.principals, again.audiences) == (trust().principals, trust().audiences)
+    assert (again.namespace, again.serial, again.issued_at) == (NS, trust().serial + 1, NOW)
+
+
+def test_only_the_pinned_administrator_makes_trust() -> None:
+    impostor = IdentityKey.generate()
+    value = trust_builder().sign(NOW, impostor)
+    with pytest.raises(TrustRefused):
+        Trust.load(value, ADMIN.public)
+    assert Trust.load(value, [ADMIN.public, impostor.public]).namespace == NS
+    for bad in (b"", b"{}", value[:-1], trust_builder().sign(NOW, ADMIN)[:-1]):
+        with pytest.raises(TrustRefused):
+            Trust.load(bad, ADMIN.public)
+
+
+def test_another_signed_record_is_no_trust_file() -> None:
+    value = sign("KeyDestroyed", KeyDestroyed("router", 202604, bytes(8), NOW).encode(), ADMIN)
+    with pytest.raises(TrustRefused):
+        Trust.load(value, ADMIN.public)
+
+
+def test_one_key_cannot_belong_to_two_principals() -> None:
+    builder = trust_builder().identity("router", identity("portal").public, NOW, NOW + YEAR)
+    with pytest.raises(TrustRefused):
+        reloaded(builder)
+
+
+def test_key_speaks_within_its_window_only() -> None:
+    portal = identity("portal")
+    known = trust()
+    for at, speaks in (
+        (NOW - YEAR, True),
+        (NOW + YEAR - timedelta(seconds=1), True),
+        (NOW + YEAR, False),
+        (NOW - YEAR - timedelta(seconds=1), False),
+    ):
+        assert (known.identity("portal", portal.key_id, at) is not None) is speaks
+    assert known.identity("router", portal.key_id, NOW) is None
+    assert known.identity("nobody", portal.key_id, NOW) is None
+
+
+def test_revoked_key_never_counts_again_whatever_its_date() -> None:
+    portal, successor = identity("portal"), IdentityKey.generate()
+    builder = TrustBuilder.following(trust()).revoke(portal.key_id, NOW)
+    builder.identity("portal", successor.public, NOW - YEAR, NOW + YEAR)
+    known = reloaded(builder)
+    assert known.revoked(portal.key_id) and not known.revoked(successor.key_id)
+    body = KeyDestroyed("router", 202604, bytes(8), NOW).encode()
+    signed = Signed.parse(sign("KeyDestroyed", body, portal))
+    assert known.signed_by(signed, "portal", NOW - timedelta(days=100)) is Reason.REVOKED
+    both = Signed.parse(sign("KeyDestroyed", body, portal, successor))
+    assert known.signed_by(both, "portal", NOW) is None
+    with pytest.raises(TrustRefused):
+        TrustBuilder(NS).revoke(portal.key_id, NOW)
+
+
+def test_signature_that_names_a_good_key_and_is_not_its_own_is_bad() -> None:
+    body = KeyDestroyed("router", 202604, bytes(8), NOW).encode()
+    signed = Signed.parse(sign("KeyDestroyed", body, identity("portal")))
+    forged = Signed(KeyDestroyed("portal", 202604, bytes(8), NOW).encode(), signed.signatures)
+    assert trust().signed_by(signed, "portal", NOW) is None
+    assert trust().signed_by(forged, "portal", NOW) is Reason.BAD_SIGNATURE
+    assert trust().signed_by(signed, "router", NOW) is Reason.UNTRUSTED
+
+
+@pytest.mark.parametrize(
+    ("principal", "topic", "tenant", "may"),
+    [
+        ("portal", SUBMISSIONS, T, True),
+        ("portal", SUBMISSIONS, "999997", True),
+        ("portal", SUBMISSIONS, "131059", False),
+        ("portal", "eltax.submissions", T, False),
+        ("portal", f"{NS}.{T}.status", T, False),
+        ("portal", f"{NS}.sessions", T, False),
+        ("portal", "submissions", T, False),
+        ("router", SUBMISSIONS, T, False),
+        ("nobody", SUBMISSIONS, T, False),
+        (REVIEW, f"{NS}.{T}.status", T, True),
+        (REVIEW, f"{NS}.{T}.accepted", T, True),
+        (REVIEW, f"{NS}.999997.status", "999997", False),
+        (REVIEW, f"{NS}.999997.status", T, False),
+        (REVIEW, SUBMISSIONS, T, False),
+    ],
+)
+def test_only_what_is_granted_may_be_produced(principal: str, topic: str, tenant: str, may: bool) -> None:
+    assert trust().may_produce(principal, topic, tenant) is may
+
+
+def test_procedures_may_be_limited() -> None:
+    builder = TrustBuilder.following(trust()).principal(
+        "portal", may_produce=[Right("submissions", None, frozenset({"one"}))], instances=["a"]
+    )
+    known = reloaded(builder)
+    assert known.may_produce("portal", SUBMISSIONS, "131059", "one")
+    assert known.may_produce("portal", SUBMISSIONS, "131059")
+    assert not known.may_produce("portal", SUBMISSIONS, "131059", "two")
+    assert known.instance_known("portal", "a") and not known.instance_known("portal", "b")
+    assert known.instance_known("router", "anything") and not known.instance_known("nobody", "a")
+
+
+def test_unlisted_audience_takes_no_keys() -> None:
+    known = reloaded(TrustBuilder.following(trust()).audience("portal", minimum_epoch=202604, suites=[Suite.X25519]))
+    assert known.suite_allowed("router", Suite.HYBRID) and not known.suite_allowed("router", Suite.X25519)
+    assert known.suite_allowed("portal", Suite.X25519) and known.minimum_epoch("portal") == 202604
+    assert not known.suite_allowed("nobody", Suite.HYBRID) and known.owner("nobody") is None
+    assert known.owner("quarantine") == "operator" and known.minimum_epoch("nobody") == 0
+    assert [each.public for each in known.administrators] == [ADMIN.public]
