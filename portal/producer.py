@@ -13,9 +13,11 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
+from hub.crypto.identity import IdentityKey
 from hub.envelope.names import ROUTER
+from hub.envelope.trust import Trust
 from hub.facts import Observer, Ready, ignore
 from hub.producing.delivery import Delivery, Writer
 from hub.producing.journal import Journal
@@ -23,21 +25,61 @@ from hub.producing.key_directory import KeyDirectory
 from hub.producing.producer import Place, SessionProducer, now_utc
 from hub.producing.receipts import ReceiptReader, StatusReader
 from hub.producing.sealing import Signer
-from hub.role import Role
 from hub.settings import is_rehearsal
-from hub.transport import BatchWriter, Endpoint, PartitionReader
+from hub.transport import BatchWriter, Endpoint, PartitionReader, TlsIdentity
 from portal.index import load_or_make_key
 from portal.report import ReportEntry, report_entries
 from portal.results import Result
 from portal.submitting import Journaled, Submitter
 from schemas.submission import Refused
 from topics import names
+from topics.layout import Topology
 
 JOURNAL: Final = "journal.db"
 JOURNAL_KEY: Final = "journal.key"
 
 
-def journal_owner(role: Role) -> str:
+class PortalRole(Protocol):
+    """What is needed of a `hub.role.Role`: names, keys and addresses of the principal `portal`."""
+
+    @property
+    def principal(self) -> str:
+        """Name of the principal."""
+
+    @property
+    def instance(self) -> str:
+        """Name of this machine or process of the principal; one journal each."""
+
+    @property
+    def namespace(self) -> str:
+        """`eltax` or `rehearsal…`."""
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port[,host:port…]` of the brokers."""
+
+    @property
+    def tls(self) -> TlsIdentity:
+        """Certificate, key and authority."""
+
+    @property
+    def identity(self) -> IdentityKey:
+        """The key that signs."""
+
+    @property
+    def trust(self) -> Trust:
+        """The verified trust file."""
+
+    @property
+    def topology(self) -> Topology:
+        """Topics, tenants and routes of the namespace."""
+
+    @property
+    def state_directory(self) -> Path:
+        """Where the journal lives."""
+
+
+def journal_owner(role: PortalRole) -> str:
     """Return whom a journal belongs to: principal, instance and namespace."""
     return f"{role.principal}/{role.instance}/{role.namespace}"
 
@@ -51,7 +93,7 @@ class PortalProducer:
 
     def __init__(
         self,
-        role: Role,
+        role: PortalRole,
         observer: Observer = ignore,
         *,
         wall: Callable[[], datetime] = now_utc,
@@ -191,9 +233,18 @@ def _starts(journal: Journal, topics: list[str], partitions: int, whole: bool) -
 @contextlib.asynccontextmanager
 async def _background(receipts: ReceiptReader) -> AsyncIterator[None]:
     """Read receipts for as long as the context is open; an error there ends the context."""
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(receipts.run(), name="receipts")
-        try:
-            yield
-        finally:
-            task.cancel()
+    await receipts.start()
+    raised: Exception | None = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(receipts.run(), name="receipts")
+            try:
+                yield
+            except Exception as problem:  # noqa: BLE001 - the caller's own; raised again below, in no group
+                raised = problem
+            finally:
+                task.cancel()
+    finally:
+        await receipts.close()
+    if raised is not None:
+        raise raised

@@ -91,7 +91,7 @@ def judge(record: KafkaRecord, tenant: str, trust: Trust, now: datetime) -> Judg
 
 
 class ReceiptReader:
-    """Trims the journal by what the desks confirm. `run` reads until it is cancelled."""
+    """Trims the journal by what the desks confirm: `start`, `run` until it is cancelled, `close`."""
 
     def __init__(
         self,
@@ -126,16 +126,18 @@ class ReceiptReader:
         self._observer = observer
         self._wall = wall
 
+    async def start(self) -> None:
+        """Connect to the status topics. Raises what the reader raises if no broker answers now."""
+        self._reader = await self._new_reader(False)
+
     async def run(self) -> None:
         """Read, judge, confirm; what is not there at the moment (Kafka, journal, a key) is waited for."""
-        try:
-            while True:
-                for place, records in (await self._patiently(self._poll)).items():
-                    await self._patiently(partial(self._take, *place, records))
-        finally:
-            await self._close()
+        while True:
+            for place, records in (await self._patiently(self._poll)).items():
+                await self._patiently(partial(self._take, *place, records))
 
-    async def _close(self) -> None:
+    async def close(self) -> None:
+        """Disconnect, once `run` has been cancelled."""
         if self._reader is not None:
             await self._reader.close()
             self._reader = None
@@ -151,7 +153,7 @@ class ReceiptReader:
             # does no harm); entries whose receipt is gone stay until somebody compares.
             self._observer(Alarm("receipts.gone"))
             self._whole = True
-            await self._close()
+            await self.close()
             return {}
         for record in records:
             by_place[record.topic, record.partition].append(record)

@@ -102,6 +102,7 @@ class Desk:
             observer=self.facts.append,
             wall=lambda: NOW,
         )
+        await reader.start()
         task = asyncio.create_task(reader.run())
         async with asyncio.timeout(20):
             while sum(self.journal.positions(STATUS).values()) < self._offset:  # noqa: ASYNC110
