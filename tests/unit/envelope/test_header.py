@@ -153,6 +153,32 @@ def test_header_that_contradicts_its_kind_is_not_read(case: str) -> None:
     assert refused.value.reason is Reason.CAUSE
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tenant": "13104x"},
+        {"producer": ""},
+        {"partition": -1},
+        {"sequence": -1},
+        {"event_id": CAUSE.event_id.upper()},
+        {"event_id": CAUSE.event_id.replace("-7", "-4", 1)},
+        {"receipt_number": ""},
+        {"procedure": "p" * 129},
+        {"procedure_version": -1},
+        {"tax_item": ""},
+        {"accepted_at": -1},
+        {"produced_at": MAX_TIME_MS},
+    ],
+)
+def test_header_that_a_stranger_wrote_against_the_rules_is_not_read(change: dict[str, Any]) -> None:
+    header = header_for(world().secrets)
+    out = BytesIO()
+    fastavro.schemaless_writer(out, PARSED, as_dict(header) | change)
+    with pytest.raises(EnvelopeError) as refused:
+        headers.decode(headers.encode(header)[:5] + out.getvalue())
+    assert refused.value.reason is Reason.HEADER_INVALID
+
+
 def test_another_record_is_not_taken_for_a_header() -> None:
     with pytest.raises(EnvelopeError) as refused:
         headers.decode(world().event.value)
