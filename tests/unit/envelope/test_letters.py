@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,9 @@ def test_reasons_are_a_closed_list_that_people_can_read() -> None:
     assert Reason.of("bored") is None
     assert set(Reason) > MAY_BE_PLAINTEXT
     assert "not-framed" in str(EnvelopeError(Reason.NOT_FRAMED))
+
+
+def test_every_reason_is_in_the_public_page() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "envelope.md").read_text()
+    for reason in Reason:
+        assert f"| `{reason}` | {reason.english} | {reason.japanese} |" in page
