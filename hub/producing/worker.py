@@ -250,7 +250,7 @@ class PartitionWorker:
         if sealed:
             # Kafka has the batch, the journal does not know: a crash before the mark sends it again.
             crashpoints.reached("portal.after-send")
-        self._acknowledged(sealed, checkpoints, refused, started)
+        await self._acknowledged(sealed, checkpoints, refused, started)
 
     async def _journal_failed(self, sealed: list[_Sealed], problem: JournalUnavailable) -> None:
         """Nothing was written, no number was taken: tell the callers; a checkpoint tries again later."""
@@ -262,7 +262,7 @@ class PartitionWorker:
             await asyncio.sleep(min(1.0, MAX_PAUSE_SECONDS))
         tools.observer(Paused("journal", problem.code, False))
 
-    def _acknowledged(
+    async def _acknowledged(
         self,
         sealed: list[_Sealed],
         checkpoints: list[_Checkpoint],
@@ -292,6 +292,9 @@ class PartitionWorker:
             # Not awaited: lost in a crash, the same bytes go out again and are known as replays.
             self._marks = steps
             self._marking = asyncio.create_task(tools.journal.apply(*steps), name=f"mark {self.partition}")
+        voids = sum(event.void for events in settled.values() for event in events)
+        if voids:  # whoever submits a void input again must find it void
+            await self._marked()
         for session, events in settled.items():
             self._lanes[session].settle(events, now)
         for place, item in enumerate(sealed, start=len(checkpoints)):
@@ -299,7 +302,6 @@ class PartitionWorker:
                 _fail(item.job, EventVoid())
             elif not item.job.result.done():
                 item.job.result.set_result(Published(item.entry.event_id, item.entry.leaf))
-        voids = sum(event.void for events in settled.values() for event in events)
         self._count(-voids, -len(sealed))
         if len(sealed) > voids:
             count = len(sealed) - voids

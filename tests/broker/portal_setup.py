@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hub.envelope.signed import sign
 from hub.envelope.times import epoch_bounds, epoch_of, next_epoch
 from hub.envelope.trust import Right, Trust
 from hub.envelope.trust_builder import TrustBuilder
-from hub.transport import BatchWriter, Endpoint, Outgoing, PartitionReader, TlsIdentity
+from hub.transport import BatchWriter, Endpoint, NotAuthorized, Outgoing, PartitionReader, TlsIdentity
 from hub.transport.admin import Admin
 from tests.kafka import TestKafka
 from tests.unit.producing.wire import Seen, look
@@ -111,9 +112,26 @@ class Portal:
         return environment
 
 
-async def prepare(kafka: TestKafka, namespace: str, directory: Path) -> Portal:
+def _narrowed(topology: Topology, max_bytes: int | None) -> Topology:
+    """Return the topology with a smaller limit on the submissions topic than the portal believes in."""
+    if max_bytes is None:
+        return topology
+    return replace(
+        topology,
+        topics=tuple(
+            replace(topic, configs={**topic.configs, "max.message.bytes": str(max_bytes)})
+            if topic.name == names.submissions(topology.namespace)
+            else topic
+            for topic in topology.topics
+        ),
+    )
+
+
+async def prepare(
+    kafka: TestKafka, namespace: str, directory: Path, *, max_submission_bytes: int | None = None
+) -> Portal:
     """Create topics and rights, publish audience keys, write the portal's files into `directory`."""
-    topology = expand(declaration.load(), namespace)
+    topology = _narrowed(expand(declaration.load(), namespace), max_submission_bytes)
     portal = Portal(kafka, namespace, topology, directory)
     async with Admin(portal.admin()) as admin:
         await admin.execute(plan(await admin.current(topology), topology))
@@ -155,4 +173,18 @@ async def prepare(kafka: TestKafka, namespace: str, directory: Path) -> Portal:
         "ca": str(tls.ca),
     }
     (directory / "role.json").write_text(json.dumps(said))
+    await _until_rights_hold(Endpoint(kafka.bootstrap, tls_of(kafka, "portal"), "test-portal"), portal)
     return portal
+
+
+async def _until_rights_hold(endpoint: Endpoint, portal: Portal) -> None:
+    """New rights reach the broker's authorizer a little after they are acknowledged."""
+    places = {(names.audiences(portal.namespace), 0): None}
+    places |= {(names.status(portal.namespace, tenant), 0): None for tenant in TENANTS}
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                async with PartitionReader(endpoint, places):
+                    return
+            except NotAuthorized:
+                await asyncio.sleep(0.1)

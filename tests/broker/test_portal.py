@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import signal
 import sys
@@ -21,7 +22,7 @@ from portal.producer import JOURNAL, PortalProducer, journal_owner
 from portal.results import Status
 from schemas.generator import generate
 from tests.broker.portal_setup import TENANTS, Portal, Role, load_role, prepare
-from tests.kafka import TestKafka
+from tests.kafka import TestKafka, fresh_namespace
 from tests.unit.producing.wire import assert_whole
 
 pytestmark = pytest.mark.broker
@@ -182,6 +183,32 @@ async def test_second_portal_on_the_same_directory_is_refused(portal: Portal, ro
         with pytest.raises(JournalBusy):
             async with PortalProducer(role):
                 pass
+
+
+async def test_submission_that_kafka_refuses_for_good_is_void_and_the_rest_goes_on(
+    kafka: TestKafka, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    directory = tmp_path_factory.mktemp("narrow")
+    narrow = await prepare(kafka, fresh_namespace(), directory, max_submission_bytes=60_000)
+    lines = documents(30)
+    large = json.loads(lines[7])
+    content = base64.b64encode(bytes(70_000)).decode()
+    large["attachments"] = [{"file_name": "artificial.pdf", "media_type": "application/pdf", "content_base64": content}]
+    lines[7] = json.dumps(large).encode()
+    facts: list[Fact] = []
+    async with PortalProducer(load_role(narrow.directory), facts.append) as out:
+        results = await asyncio.gather(*(out.submit(line) for line in lines))
+        again = await out.submit(lines[7])
+    refused = results.pop(7)
+    assert {result.status for result in results} == {Status.ACCEPTED}
+    assert refused.status is Status.REFUSED and refused.errors[0].rule == "event.void"
+    assert again == refused
+    assert sum(isinstance(fact, Alarm) and fact.code == "produce.refused" for fact in facts) == 1
+    seen = await narrow.seen()
+    assert_whole(seen)
+    listed = [entry.void for chain in seen.checkpoints.values() for one in chain for entry in one.entries]
+    assert (len(listed), listed.count(True)) == (30, 1)
+    assert refused.event_id not in seen.values
 
 
 async def test_error_of_the_caller_comes_out_as_it_is_and_sessions_are_closed(portal: Portal, role: Role) -> None:
