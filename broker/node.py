@@ -270,10 +270,12 @@ class EmbeddedKafka:
         context.load_cert_chain(self._identity.certificate, self._identity.private_key)
         request = b"\x00\x12" + b"\x00\x00" + b"\x00\x00\x00\x01" + b"\x00\x05ready"
         try:
-            with socket.create_connection(("127.0.0.1", self._ports[0]), timeout=2) as plain:
-                with context.wrap_socket(plain, server_hostname="localhost") as secure:
-                    secure.sendall(len(request).to_bytes(4, "big") + request)
-                    answer = secure.recv(10)
+            with (
+                socket.create_connection(("127.0.0.1", self._ports[0]), timeout=2) as plain,
+                context.wrap_socket(plain, server_hostname="localhost") as secure,
+            ):
+                secure.sendall(len(request).to_bytes(4, "big") + request)
+                answer = secure.recv(10)
         except OSError:
             return False
         return len(answer) == 10 and answer[4:10] == b"\x00\x00\x00\x01\x00\x00"

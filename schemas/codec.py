@@ -100,7 +100,7 @@ def decode(framed: bytes, accept: Collection[str], *, canonical: bool = True) ->
     source = BytesIO(framed)
     source.seek(FRAME_BYTES)
     try:
-        value = schemaless_reader(source, contract.parsed, None)
+        value: Any = schemaless_reader(source, contract.parsed, None)
     except (EOFError, IndexError):
         raise Truncated(contract.name) from None
     except (ValueError, TypeError, KeyError, OverflowError, UnicodeDecodeError, MemoryError, RecursionError):

@@ -97,7 +97,7 @@ class _Strict(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[object] = set()
         for key, _ in node.value:
-            name = self.construct_object(key, deep=deep)  # type: ignore[no-untyped-call]
+            name = self.construct_object(key, deep=deep)
             if name in seen:
                 raise DeclarationInvalid(f"line {key.start_mark.line + 1}", f"the key {name!r} stands twice")
             seen.add(name)

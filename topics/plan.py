@@ -55,7 +55,7 @@ class CreateTopic(Step):
 
 @dataclass(frozen=True, slots=True)
 class AlterTopic(Step):
-    """Set configurations: value, and what it was."""
+    """Set all declared configurations; `was` names what differed, and its value."""
 
     name: str
     configs: Mapping[str, str]
@@ -145,7 +145,7 @@ def _topic_steps(topic: Topic, found: FoundTopic | None, brokers: int) -> list[S
     changed = {key: value for key, value in configs.items() if found.configs.get(key) != value}
     if not changed:
         return []
-    return [AlterTopic(topic.name, changed, {key: found.configs.get(key) for key in changed})]
+    return [AlterTopic(topic.name, configs, {key: found.configs.get(key) for key in changed})]
 
 
 def _plain(value: Any) -> Any:

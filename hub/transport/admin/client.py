@@ -1,0 +1,223 @@
+"""Reads what a cluster has in one namespace and carries out a plan's steps, in an order that fails closed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.admin import DescribeClientQuotasRequest
+
+from hub.transport.admin.protocol import (
+    OPERATIONS,
+    RESOURCES,
+    AlterUserQuotas,
+    CreateAcls,
+    DeleteAcls,
+    DescribeAllAcls,
+)
+from hub.transport.endpoint import Endpoint
+from hub.transport.errors import translate
+from topics.layout import Acl, Quota, Topology
+from topics.plan import (
+    AllowAcl,
+    AlterTopic,
+    CreateTopic,
+    Current,
+    DeleteTopic,
+    FoundTopic,
+    Plan,
+    RemoveAcl,
+    SetQuota,
+)
+from topics.plan import plan as plan_for
+
+T = TypeVar("T")
+
+_ALREADY_THERE: Final = 36
+_CN: Final = "CN="
+_USER: Final = "User:CN="
+_BULK: Final = 200
+_SET_ON_TOPIC: Final = 1
+"""config source DYNAMIC_TOPIC_CONFIG"""
+_RESOURCE_OF: Final = {code: resource for resource, code in RESOURCES.items()}
+_OPERATION_OF: Final = {code: operation for operation, code in OPERATIONS.items()}
+
+
+class Admin:
+    """The administrator's connection; needs the super user's certificate."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Nothing is connected before `start`."""
+        self._endpoint = endpoint
+        self._made: AIOKafkaAdminClient | None = None
+
+    async def start(self) -> None:
+        """Connect. Raises BrokerUnavailable."""
+        client = AIOKafkaAdminClient(**self._endpoint.client_options())
+        try:
+            await client.start()
+        except (KafkaError, OSError) as error:
+            await client.close()
+            raise translate(error) from error
+        self._made = client
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._made is not None:
+            await self._made.close()
+            self._made = None
+
+    async def __aenter__(self) -> Self:
+        """Connect."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Disconnect."""
+        await self.close()
+
+    async def current(self, topology: Topology) -> Current:
+        """What the cluster has that bears the namespace of `topology`: topics, rights, and its principals' quotas."""
+        try:
+            return Current(
+                brokers=len((await self._client().describe_cluster())["brokers"]),
+                topics=await self._topics(topology),
+                acls=await self._acls(topology),
+                quotas=await self._quotas(topology),
+            )
+        except (KafkaError, OSError) as error:
+            raise translate(error) from error
+
+    async def execute(self, plan: Plan) -> None:
+        """Carry out the steps: rights are taken away first, topics come before rights, deletions last.
+
+        Raises NotAuthorized or another TransportError at the first step that is refused; a second run goes on there.
+        """
+        try:
+            await self._rights(DeleteAcls, [step.acl for step in plan.steps if isinstance(step, RemoveAcl)])
+            await self._create([step for step in plan.steps if isinstance(step, CreateTopic)])
+            await self._alter([step for step in plan.steps if isinstance(step, AlterTopic)])
+            await self._set([step.quota for step in plan.steps if isinstance(step, SetQuota)])
+            await self._rights(CreateAcls, [step.acl for step in plan.steps if isinstance(step, AllowAcl)])
+            doomed = [step.name for step in plan.steps if isinstance(step, DeleteTopic)]
+            if doomed:
+                answer = await self._client().delete_topics(doomed)
+                for name, code in answer.topic_error_codes:
+                    _check(code, name)
+        except (KafkaError, OSError) as error:
+            raise translate(error, str(error.args[0]) if error.args else "") from error
+
+    async def settle(self, topology: Topology, *, seconds: float = 20.0) -> Plan:
+        """Wait until the broker answers as if the plan were carried out; return what still differs after `seconds`.
+
+        The controller says yes before the brokers have heard of it.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            left = plan_for(await self.current(topology), topology)
+            if left.empty or time.monotonic() > deadline:
+                return left
+            await asyncio.sleep(0.1)
+
+    async def _topics(self, topology: Topology) -> tuple[FoundTopic, ...]:
+        prefix = f"{topology.namespace}."
+        found = [each for each in await self._client().describe_topics() if each["topic"].startswith(prefix)]
+        if not found:
+            return ()
+        resources = [ConfigResource(ConfigResourceType.TOPIC, each["topic"]) for each in found]
+        configs: dict[str, dict[str, str]] = {}
+        for answer in await self._client().describe_configs(resources):
+            for code, _, _, name, entries in answer.resources:
+                _check(code, name)
+                configs[name] = {entry[0]: entry[1] for entry in entries if entry[3] == _SET_ON_TOPIC}
+        return tuple(
+            FoundTopic(each["topic"], len(each["partitions"]), configs.get(each["topic"], {}))
+            for each in sorted(found, key=lambda each: each["topic"])
+        )
+
+    async def _acls(self, topology: Topology) -> frozenset[Acl]:
+        answer = await self._send(DescribeAllAcls())
+        _check(answer.error_code, "rights")
+        prefix = f"{topology.namespace}."
+        found = set()
+        for kind, name, pattern, entries in answer.resources:
+            if kind not in _RESOURCE_OF or not name.startswith(prefix):
+                continue
+            for principal, _, operation, permission in entries:
+                if permission == 3 and operation in _OPERATION_OF and principal.startswith(_USER):  # allow
+                    holder = principal.removeprefix(_USER)
+                    found.add(Acl(holder, _RESOURCE_OF[kind], name, _OPERATION_OF[operation], pattern == 4))
+        return frozenset(found)
+
+    async def _quotas(self, topology: Topology) -> tuple[Quota, ...]:
+        answer = await self._send(DescribeClientQuotasRequest([("user", 2, None)], False))
+        _check(answer.error_code, "quotas")
+        ours = {principal.name for principal in topology.principals}
+        found = []
+        for entity, values in answer.entries or ():
+            names = dict(entity)
+            rates = dict(values)
+            holder = (names.get("user") or "").removeprefix(_CN)
+            if len(names) == 1 and holder in ours and "producer_byte_rate" in rates:
+                found.append(Quota(holder, int(rates["producer_byte_rate"])))
+        return tuple(sorted(found))
+
+    async def _create(self, steps: Sequence[CreateTopic]) -> None:
+        if not steps:
+            return
+        wanted = [
+            NewTopic(step.name, step.partitions, step.replication_factor, topic_configs=dict(step.configs))
+            for step in steps
+        ]
+        answer = await self._client().create_topics(wanted)
+        for name, code, *_ in answer.topic_errors:
+            if code != _ALREADY_THERE:
+                _check(code, name)
+
+    async def _alter(self, steps: Sequence[AlterTopic]) -> None:
+        for step in steps:
+            resource = ConfigResource(ConfigResourceType.TOPIC, step.name, configs=dict(step.configs))
+            for answer in await self._client().alter_configs([resource]):
+                for code, *_ in answer.resources:
+                    _check(code, step.name)
+
+    async def _set(self, quotas: Sequence[Quota]) -> None:
+        if quotas:
+            answer = await self._send(
+                AlterUserQuotas([(_CN + quota.principal, quota.produce_bytes_per_second) for quota in quotas])
+            )
+            for code, _, _ in answer.entries:
+                _check(code, "quotas")
+
+    async def _rights(self, kind: type[CreateAcls] | type[DeleteAcls], acls: Sequence[Acl]) -> None:
+        for some in _in_bulk(acls):
+            answer = await self._send(kind(some))
+            outcomes = answer.creation_responses if kind is CreateAcls else answer.filter_responses
+            for code, *_ in outcomes:
+                _check(code, "rights")
+
+    async def _send(self, request: Any) -> Any:
+        return await self._client()._send_to_controller(request)
+
+    def _client(self) -> AIOKafkaAdminClient:
+        if self._made is None:
+            raise RuntimeError("the administrator is not connected")
+        return self._made
+
+
+def _check(code: int, about: str) -> None:
+    if code:
+        raise for_code(code)(about)
+
+
+def _in_bulk(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), _BULK):
+        yield items[start : start + _BULK]

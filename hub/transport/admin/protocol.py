@@ -1,0 +1,150 @@
+"""Requests that the client library lacks or sends one at a time: rights in bulk, and client quotas.
+
+Kafka protocol: CreateAcls (30) v1, DeleteAcls (31) v1, DescribeAcls (29) v1, AlterClientQuotas (49) v0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from aiokafka.protocol.admin import (
+    CreateAclsRequest_v1,
+    DeleteAclsRequest_v1,
+    DescribeAclsRequest_v1,
+)
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import Array, Boolean, Float64, Int16, Int32, Schema, String
+
+from topics.layout import Acl, Operation, Resource
+
+RESOURCES: Final = {Resource.TOPIC: 2, Resource.GROUP: 3, Resource.TRANSACTIONAL_ID: 5}
+OPERATIONS: Final = {Operation.READ: 3, Operation.WRITE: 4, Operation.DESCRIBE: 8}
+_LITERAL, _PREFIXED, _ANY_PATTERN = 3, 4, 1
+_ALLOW, _ANY = 3, 1
+_ANY_HOST: Final = "*"
+
+
+def principal_name(principal: str) -> str:
+    """How the broker names the holder of a certificate with this CN."""
+    return f"User:CN={principal}"
+
+
+def _pattern(acl: Acl) -> int:
+    return _PREFIXED if acl.prefixed else _LITERAL
+
+
+class DescribeAllAcls(Request[DescribeAclsRequest_v1]):  # type: ignore[misc]
+    """Every right there is."""
+
+    API_KEY = 29
+
+    def build(self, request_struct_class: Any) -> Any:
+        """Fill the struct."""
+        return request_struct_class(_ANY, None, _ANY_PATTERN, None, None, _ANY, _ANY)
+
+
+class CreateAcls(Request[CreateAclsRequest_v1]):  # type: ignore[misc]
+    """Add rights."""
+
+    API_KEY = 30
+
+    def __init__(self, acls: Sequence[Acl]) -> None:
+        """Of all these."""
+        self._acls = acls
+
+    def build(self, request_struct_class: Any) -> Any:
+        """Fill the struct."""
+        return request_struct_class(
+            [
+                (
+                    RESOURCES[acl.resource],
+                    acl.name,
+                    _pattern(acl),
+                    principal_name(acl.principal),
+                    _ANY_HOST,
+                    OPERATIONS[acl.operation],
+                    _ALLOW,
+                )
+                for acl in self._acls
+            ]
+        )
+
+
+class DeleteAcls(Request[DeleteAclsRequest_v1]):  # type: ignore[misc]
+    """Remove rights."""
+
+    API_KEY = 31
+
+    def __init__(self, acls: Sequence[Acl]) -> None:
+        """Of exactly these."""
+        self._acls = acls
+
+    def build(self, request_struct_class: Any) -> Any:
+        """Fill the struct."""
+        return request_struct_class(
+            [
+                (
+                    RESOURCES[acl.resource],
+                    acl.name,
+                    _pattern(acl),
+                    principal_name(acl.principal),
+                    _ANY_HOST,
+                    OPERATIONS[acl.operation],
+                    _ALLOW,
+                )
+                for acl in self._acls
+            ]
+        )
+
+
+class AlterClientQuotasResponse_v0(Response):  # type: ignore[misc]  # noqa: N801 - the library's way of naming
+    """One outcome per entity."""
+
+    API_KEY = 49
+    API_VERSION = 0
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "entries",
+            Array(
+                ("error_code", Int16),
+                ("error_message", String("utf-8")),
+                ("entity", Array(("entity_type", String("utf-8")), ("entity_name", String("utf-8")))),
+            ),
+        ),
+    )
+
+
+class AlterClientQuotasRequest_v0(RequestStruct):  # type: ignore[misc]  # noqa: N801 - the library's way of naming
+    """Quota changes per entity."""
+
+    API_KEY = 49
+    API_VERSION = 0
+    RESPONSE_TYPE = AlterClientQuotasResponse_v0
+    SCHEMA = Schema(
+        (
+            "entries",
+            Array(
+                ("entity", Array(("entity_type", String("utf-8")), ("entity_name", String("utf-8")))),
+                ("ops", Array(("key", String("utf-8")), ("value", Float64), ("remove", Boolean))),
+            ),
+        ),
+        ("validate_only", Boolean),
+    )
+
+
+class AlterUserQuotas(Request[AlterClientQuotasRequest_v0]):  # type: ignore[misc]
+    """Set produce quotas of users."""
+
+    API_KEY = 49
+
+    def __init__(self, quotas: Sequence[tuple[str, float]]) -> None:
+        """Pairs of (user name as the broker knows it, bytes per second)."""
+        self._quotas = quotas
+
+    def build(self, request_struct_class: Any) -> Any:
+        """Fill the struct."""
+        return request_struct_class(
+            [([("user", user)], [("producer_byte_rate", float(rate), False)]) for user, rate in self._quotas], False
+        )
