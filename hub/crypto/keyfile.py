@@ -7,7 +7,7 @@
     file key = scrypt(passphrase, salt, N, r, p), 32 bytes
 
 Everything in the clear is authenticated, so a file cannot be passed off as another audience's, and costs
-cannot be lowered unseen. Files of one store share a salt: one derivation of half a second opens them all;
+cannot be lowered unseen. Files of one store share a salt: one derivation (0.28 s) opens them all;
 nonces are random, and a store holds tens of keys.
 """
 
