@@ -208,6 +208,18 @@ async def test_gap_alarms_when_it_stays(world: World, store: SqlStore) -> None:
     await run(world, store, lambda: Alarm("checkpoint-gap", AUDIT) in world.facts)
 
 
+async def test_gap_is_still_known_after_a_restart(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    event = portal.seal(1)
+    world.route(TOPIC, None, event)
+    portal.checkpoint(event.header.partition)
+    close(world, portal)
+    await run(world, store)
+    world.facts.clear()
+    await run(world, store, lambda: Alarm("checkpoint-gap", AUDIT) in world.facts)
+
+
 async def test_notice_explains_a_missing_event(world: World, store: SqlStore) -> None:
     portal = Portal(world)
     announce(world, portal)

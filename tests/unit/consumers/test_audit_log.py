@@ -254,6 +254,13 @@ def test_a_statement_with_another_signature_is_found(store: SqlStore) -> None:
     assert not found.verified
 
 
+def test_checkpoint_whose_session_was_never_entered_is_found(store: SqlStore) -> None:
+    fill(store, entries(3)[1:])
+    found = checked(store)
+    assert found.damage == ("session-missing 3", "session-missing 4")
+    assert not found.verified
+
+
 def test_heads_are_signed_and_grow(store: SqlStore) -> None:
     fill(store, entries(18), each=5)
     heads = [read_head(record) for _, _, record in store.tree_heads()]

@@ -159,6 +159,18 @@ def test_event_of_another_tenants_session_is_refused(world: World, portal: Porta
     assert reason(judged(world, record(event))) is Reason.WRONG_TENANT
 
 
+def test_whole_event_of_another_tenant_is_refused(world: World) -> None:
+    """Consistent in itself, and delivered to the wrong ward."""
+    event = Portal(world, tenant="131041").seal(1)
+    assert reason(judged(world, record(event))) is Reason.WRONG_TENANT
+
+
+def test_event_that_names_the_wrong_partition_for_its_receipt_is_refused(world: World, portal: Portal) -> None:
+    right = portal.header(1).partition
+    event = portal.seal(1, partition=(right + 1) % PARTITIONS)
+    assert reason(judged(world, record(event))) is Reason.WRONG_PARTITION
+
+
 def test_event_of_a_session_for_another_topic_is_refused(world: World, portal: Portal) -> None:
     event = portal.seal(1)
     world.sessions.known[portal.id] = replace(portal.secrets.session, topic="eltax.submissions")

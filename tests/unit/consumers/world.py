@@ -164,13 +164,13 @@ class KnownSessions:
 class Portal:
     """A portal's session towards one tenant."""
 
-    def __init__(self, world: World, previous: bytes | None = None) -> None:
+    def __init__(self, world: World, previous: bytes | None = None, tenant: str = TENANT) -> None:
         self.world = world
         self.secrets = SessionSecrets.create(
             producer="portal",
             instance="a",
             topic=names.submissions(NAMESPACE),
-            tenant=TENANT,
+            tenant=tenant,
             created_at=NOW - timedelta(minutes=1),
             expires_at=NOW + timedelta(hours=1),
             audiences=[world.audience_keys[name] for name in AUDIENCES if name != "quarantine"],
