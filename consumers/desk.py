@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -16,7 +16,6 @@ from consumers.intake import (
     Receipted,
     Refused,
     Skipped,
-    session_named,
 )
 from consumers.judgement import Judgement
 from consumers.letters import Letters
@@ -28,8 +27,8 @@ from hub.envelope.records import Checkpoint, Session
 from hub.envelope.times import from_ms
 from hub.transport import KafkaRecord
 
-Ensure = Callable[[Collection[bytes]], Awaitable[None]]
-"""Reads the sessions topics to their end, at most once, if one of these session ids is unknown."""
+Prepare = Callable[[Sequence[KafkaRecord]], Awaitable[None]]
+"""Fetches the sessions that records name; raises retriable errors (see `consumers.sessions`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class DeskJudge:
     """Judges the records of one desk. Implements `consumers.judgement.Judge`."""
 
     def __init__(
-        self, audience: str, desk: Desk, intake: Intake, vault: Vault, letters: Letters, ensure: Ensure
+        self, audience: str, desk: Desk, intake: Intake, vault: Vault, letters: Letters, prepare: Prepare
     ) -> None:
         """`audience` is the desk's own."""
         self._audience = audience
@@ -63,12 +62,11 @@ class DeskJudge:
         self._intake = intake
         self._vault = vault
         self._letters = letters
-        self._ensure = ensure
+        self._prepare = prepare
 
     async def prepare(self, records: Sequence[KafkaRecord]) -> None:
         """Make sure that every session that is named was looked for. Raises retriable errors."""
-        named = {session for record in records if (session := session_named(record.value)) is not None}
-        await self._ensure(named)
+        await self._prepare(records)
 
     def judge(self, records: Sequence[KafkaRecord], at_ms: int) -> Judgement:
         """Judge the records of one poll."""

@@ -12,6 +12,7 @@ the run. Knows neither Kafka's client nor SQL.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -62,6 +63,11 @@ class Clocks:
     """milliseconds since 1970 UTC"""
     monotonic: Callable[[], float]
     """seconds"""
+
+
+def system_clocks() -> Clocks:
+    """Return the clocks of this machine."""
+    return Clocks(lambda: time.time_ns() // 1_000_000, time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from hub.envelope.inspection import Expect, Lane, Refusal, inspect, lane, peek_s
 from hub.envelope.leaf import leaf
 from hub.envelope.names import Kind
 from hub.envelope.reasons import EnvelopeError, Reason
-from hub.envelope.records import Checkpoint, DeadLetterNotice, Session, StoredReceipt
+from hub.envelope.records import Checkpoint, DeadLetterNotice, Session, SessionClose, StoredReceipt
 from hub.envelope.session import open_section
 from hub.envelope.signed import Signed
 from hub.envelope.trust import Trust
@@ -131,6 +131,8 @@ def session_named(value: bytes | None) -> bytes | None:
             signed = Signed.parse(value)
             if signed.name == Checkpoint.RECORD:
                 return Checkpoint.decode(signed.body).session
+            if signed.name == SessionClose.RECORD:
+                return SessionClose.decode(signed.body).session
     except EnvelopeError:
         return None
     return None

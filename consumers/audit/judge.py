@@ -16,7 +16,7 @@ from consumers.audit.codec import EVENT, NOTICE, REFUSAL, STATEMENT
 from consumers.audit.entries import Entry, Place
 from consumers.audit.ledger import Chains
 from consumers.audit.tree import Tree
-from consumers.desk import Ensure, checkpoint_seen, new_event, notice_seen
+from consumers.desk import Prepare, checkpoint_seen, new_event, notice_seen
 from consumers.intake import (
     Arrived,
     Intake,
@@ -27,7 +27,6 @@ from consumers.intake import (
     Refused,
     Sessions,
     Skipped,
-    session_named,
 )
 from consumers.judgement import Judgement
 from consumers.letters import Letters
@@ -94,7 +93,7 @@ class AuditJudge:
         tree: Tree,
         chains: Chains,
         letters: Letters,
-        ensure: Ensure,
+        prepare: Prepare,
     ) -> None:
         """`tree` and `chains` go on where the log ended (see `resume`)."""
         self._intake = intake
@@ -103,14 +102,13 @@ class AuditJudge:
         self._tree = tree
         self._chains = chains
         self._letters = letters
-        self._ensure = ensure
+        self._prepare = prepare
         self._pending: list[Entry] = []
         self._seen: Counter[str] = Counter()
 
     async def prepare(self, records: Sequence[KafkaRecord]) -> None:
         """Make sure that every session that is named was looked for. Raises retriable errors."""
-        named = {session for record in records if (session := session_named(record.value)) is not None}
-        await self._ensure(named)
+        await self._prepare(records)
 
     def judge(self, records: Sequence[KafkaRecord], at_ms: int) -> Judgement:
         """Judge the records of one poll; the log is extended in the order of the records."""

@@ -48,27 +48,39 @@ class SqlStore:
         self._engine = dialect.engine()
         self._owner = owner
         try:
-            with self._writing() as db:
-                self._found(db)
+            with self._reading() as db:
+                ready = self._current(db)
+            if not ready:
+                with self._writing() as db:
+                    self._found(db)
         except BaseException:
             self._engine.dispose()
             raise
 
-    def _found(self, db: Connection) -> None:
+    def _current(self, db: Connection) -> bool:
+        """Say whether the tables are there in this version. Raises StoreMismatch, StoreTooNew."""
         if not inspect(db).has_table(t.owner.name):
-            t.metadata.create_all(db)
-            self._dialect.guard_log(db)
-            db.execute(insert(t.owner).values(name=self._owner, schema_version=t.SCHEMA_VERSION))
-            return
+            return False
         name, version = db.execute(select(t.owner.c.name, t.owner.c.schema_version)).one()
         if name != self._owner:
             raise StoreMismatch(f"it is {name}'s")
         if version > t.SCHEMA_VERSION:
             raise StoreTooNew(f"version {version}, known {t.SCHEMA_VERSION}")
+        return bool(version == t.SCHEMA_VERSION)
+
+    def _found(self, db: Connection) -> None:
+        """Make the tables, or bring them to this version; another process may have been first."""
+        if self._current(db):
+            return
+        if not inspect(db).has_table(t.owner.name):
+            t.metadata.create_all(db)
+            self._dialect.guard_log(db)
+            db.execute(insert(t.owner).values(name=self._owner, schema_version=t.SCHEMA_VERSION))
+            return
+        version = db.execute(select(t.owner.c.schema_version)).scalar_one()
         for migrate in MIGRATIONS[version - 1 :]:
             migrate(db)
-        if version != t.SCHEMA_VERSION:
-            db.execute(update(t.owner).values(schema_version=t.SCHEMA_VERSION))
+        db.execute(update(t.owner).values(schema_version=t.SCHEMA_VERSION))
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

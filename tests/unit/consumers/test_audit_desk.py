@@ -17,6 +17,7 @@ from consumers.audit.tree import Tree
 from consumers.audit.verify import Verification, verify
 from consumers.intake import Expectation, Intake
 from consumers.own_keys import SessionSecretsCache
+from consumers.sessions import SessionsAtHand
 from consumers.store.sql import SqlStore
 from hub.crypto.identity import IdentityKey
 from hub.envelope.inspection import PRODUCED, STRIPPED
@@ -83,22 +84,23 @@ def receipt(world: World, *events: Event, desk: str = REVIEW) -> None:
 def judge(world: World, store: SqlStore) -> AuditJudge:
     routed = Expectation(TENANT, Kind.SUBMISSION, names.submissions(NAMESPACE), STRIPPED, notices=True)
     status = Expectation(TENANT, Kind.STATUS, STATUS, PRODUCED, receipts=True)
+    sessions = SessionsAtHand(world.sessions)
     intake = Intake(
         None,
         {TOPIC: routed, STATUS: status}.__getitem__,
         PARTITIONS,
-        world.sessions,
+        sessions,
         SessionSecretsCache(world.keys(REVIEW)),
         lambda: world.trust,
     )
     return AuditJudge(
         intake,
-        Announcements(TENANT, world.sessions, lambda: world.trust),
+        Announcements(TENANT, sessions, lambda: world.trust),
         [SESSIONS],
         Tree.load(TENANT, world.identities[AUDIT], store),
         resume(store),
         world.letters(AUDIT),
-        world.sessions.ensure,
+        sessions.prepare,
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from consumers.desk import DeskJudge, Reading
 from consumers.intake import Arrived
+from consumers.sessions import SessionsAtHand
 from consumers.store.errors import StorePositionLost, StoreUnavailable
 from consumers.store.model import Batch, Committed, Outgoing
 from consumers.store.sql import SqlStore
@@ -66,13 +67,14 @@ def store(world: World) -> Iterator[SqlStore]:
 
 
 def judge(world: World, store: SqlStore) -> DeskJudge:
+    sessions = SessionsAtHand(world.sessions)
     return DeskJudge(
         REVIEW,
         PlainDesk(),
-        world.intake(REVIEW),
+        world.intake(REVIEW, sessions=sessions),
         world.vault(REVIEW, store),
         world.letters(REVIEW),
-        world.sessions.ensure,
+        sessions.prepare,
     )
 
 

@@ -16,6 +16,7 @@ from consumers.engine import Clocks, Engine, Limits
 from consumers.intake import Expectation, Intake
 from consumers.letters import Letters
 from consumers.own_keys import OwnKeys, SessionSecretsCache
+from consumers.sessions import SessionsAtHand
 from consumers.store.sql import SqlStore, open_sqlite
 from consumers.store.vault import Vault
 from hub.crypto.audience import AudiencePrivateKey, Suite
@@ -283,11 +284,20 @@ class World:
         topic = names.dead_letters(NAMESPACE, principal)
         return Letters(principal, topic, lambda: self.audience_keys.get("quarantine"))
 
-    def intake(self, audience: str | None, keys: OwnKeys | None = None) -> Intake:
+    def intake(
+        self, audience: str | None, keys: OwnKeys | None = None, sessions: SessionsAtHand | None = None
+    ) -> Intake:
         expect: Expect = STRIPPED if audience is None else routed_to(audience)
         expectation = Expectation(TENANT, Kind.SUBMISSION, names.submissions(NAMESPACE), expect, notices=True)
         secrets = SessionSecretsCache(keys or self.keys(audience or REVIEW))
-        return Intake(audience, lambda _: expectation, PARTITIONS, self.sessions, secrets, lambda: self.trust)
+        return Intake(
+            audience,
+            lambda _: expectation,
+            PARTITIONS,
+            sessions or self.sessions,
+            secrets,
+            lambda: self.trust,
+        )
 
     def route(self, topic: str, keep: str | None, *events: Event) -> list[KafkaRecord]:
         return [self.topics.append(topic, event.header.partition, event.key, event.copy(keep)) for event in events]

@@ -1,0 +1,181 @@
+"""How a desk's parts come together from one role directory; the same for every desk.
+
+Each desk states its topics and what they may hold. The session registry and the quarantine key come from
+`hub.reading`; the caller owns them, and the store, and closes both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from consumers.engine import Clocks, Engine, Limits
+from consumers.intake import Expectation, Intake, Secrets
+from consumers.judgement import Judge
+from consumers.letters import Letters
+from consumers.own_keys import OwnKeyMissing, OwnKeys, SessionSecretsCache
+from consumers.patience import Patience
+from consumers.sessions import Registry, SessionsAtHand
+from consumers.store.port import Store
+from consumers.store.vault import Vault
+from hub.crypto.identity import IdentityKey
+from hub.crypto.keystore import KeyStore
+from hub.crypto.random import system_random
+from hub.crypto.secret import Secret
+from hub.envelope.inspection import PRODUCED, STRIPPED, routed_to
+from hub.envelope.names import Kind
+from hub.envelope.reasons import Reason
+from hub.envelope.records import AudienceKey, Session
+from hub.envelope.times import epoch_of, from_ms
+from hub.envelope.trust import Trust
+from hub.facts import Observer, Ready
+from hub.transport import BatchWriter, Endpoint, PartitionReader, TlsIdentity
+from topics import names
+from topics.layout import Topology
+
+
+class DeskRole(Protocol):
+    """What a desk needs of its role directory (`hub.role.Role`)."""
+
+    @property
+    def principal(self) -> str: ...
+    @property
+    def instance(self) -> str: ...
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def bootstrap(self) -> str: ...
+    @property
+    def tls(self) -> TlsIdentity: ...
+    @property
+    def identity(self) -> IdentityKey: ...
+    @property
+    def keystore(self) -> KeyStore: ...
+    @property
+    def trust(self) -> Trust: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every desk is given, besides its own judgement."""
+
+    role: DeskRole
+    topology: Topology
+    store: Store
+    observer: Observer
+    clocks: Clocks
+    registry: Registry
+    quarantine_key: Callable[[], AudienceKey | None]
+    """the operator's current key, for records that may be plaintext"""
+    destroyed: Callable[[int], bool] = lambda epoch: False
+    """whether the own key of an epoch (YYYYMM) is known to be destroyed"""
+    limits: Limits | None = None
+
+    @property
+    def tenant(self) -> str:
+        """The desk's one tenant: its principal is `<desk>-<tenant>`."""
+        return self.role.principal.rpartition("-")[2]
+
+    @property
+    def owner(self) -> str:
+        """Whose store it is: `<namespace>/<principal>`."""
+        return f"{self.role.namespace}/{self.role.principal}"
+
+    def letters(self) -> Letters:
+        """Return the writer of this desk's dead letters."""
+        topic = names.dead_letters(self.role.namespace, self.role.principal)
+        return Letters(self.role.principal, topic, self.quarantine_key)
+
+    def keys(self) -> OwnKeys:
+        """Return this desk's audience keys; the audience has the principal's name."""
+        return OwnKeys(self.role.principal, self.role.keystore, self.destroyed)
+
+    def vault(self, keys: OwnKeys) -> Vault:
+        """Return the encryption at rest of this desk's store."""
+        return Vault(self.owner, keys, self.store.store_key, system_random)
+
+    def sessions(self) -> SessionsAtHand:
+        """Return the sessions that each poll is judged with."""
+        return SessionsAtHand(self.registry)
+
+    def intake(
+        self, sessions: SessionsAtHand, audience: str | None, keys: OwnKeys | None, expected: Mapping[str, Expectation]
+    ) -> Intake:
+        """Return the judge of single records."""
+        secrets: Secrets = _NoSecrets() if keys is None else SessionSecretsCache(keys)
+        return Intake(
+            audience,
+            expected.__getitem__,
+            self.topology.partitions,
+            sessions,
+            secrets,
+            lambda: self.role.trust,
+        )
+
+    async def run(self, judge: Judge, topics: Collection[str], stop: asyncio.Event, keys: OwnKeys | None) -> None:
+        """Run a desk over whole topics until `stop`, from the places that its store knows."""
+        patience = Patience(self.role.principal, self.observer)
+        if await patience.until_done("sessions", self._caught_up, stop) is None:
+            return
+        if keys is not None and await patience.until_done("audiences", lambda: self._own_key(keys), stop) is None:
+            return
+        self.observer(Ready("sessions", True))
+        self.observer(Ready("audiences", True))
+        engine = Engine(self.role.principal, judge, self.store, self.observer, self.clocks, self.limits)
+        places = await engine.places()
+        endpoint = Endpoint(self.role.bootstrap, self.role.tls, f"{self.role.principal}-{self.role.instance}")
+        starts = {place: places.get(place) for place in self._partitions(topics)}
+        reader, writer = PartitionReader(endpoint, starts), BatchWriter(endpoint)
+        try:
+            if await patience.until_done("broker", lambda: _started(reader), stop) is None:
+                return
+            await engine.run(reader, writer, stop)
+        finally:
+            await reader.close()
+            await writer.close()
+
+    def _partitions(self, topics: Collection[str]) -> list[tuple[str, int]]:
+        declared = {topic.name: topic.partitions for topic in self.topology.topics}
+        return [(topic, partition) for topic in topics for partition in range(declared[topic])]
+
+    async def _caught_up(self) -> bool:
+        await self.registry.ensure(())
+        return True
+
+    async def _own_key(self, keys: OwnKeys) -> bool:
+        """The key of the running month must be there before anything is read."""
+        epoch = epoch_of(from_ms(self.clocks.now_ms()))
+        if not await asyncio.to_thread(keys.of, epoch):
+            raise OwnKeyMissing(f"{self.role.principal} {epoch}")
+        return True
+
+
+async def _started(reader: PartitionReader) -> bool:
+    await reader.start()
+    return True
+
+
+class _NoSecrets:
+    """For a desk that opens nothing."""
+
+    def secret(self, session: Session, audience: str) -> Secret | Reason:
+        return Reason.NOT_ADDRESSED
+
+
+def routed(namespace: str, tenant: str, audience: str | None) -> Expectation:
+    """What a routed topic may hold: submissions with the own ciphertext alone (audit: none)."""
+    return Expectation(
+        tenant,
+        Kind.SUBMISSION,
+        names.submissions(namespace),
+        STRIPPED if audience is None else routed_to(audience),
+        notices=True,
+    )
+
+
+def produced(namespace: str, tenant: str, kind: Kind) -> Expectation:
+    """What `status` and `accepted` may hold: events as the review desk sealed them, and its receipts."""
+    topic = names.of_tenant(namespace, tenant, kind.value)
+    return Expectation(tenant, kind, topic, PRODUCED, receipts=kind is Kind.STATUS)

@@ -1,0 +1,50 @@
+"""The audit desk as a process: `AuditConsumer(...).run(stop)`, and `audit verify` for a role directory."""
+
+from __future__ import annotations
+
+import asyncio
+
+from consumers.assembly import DeskRole, Surroundings, produced, routed
+from consumers.audit.judge import Announcements, AuditJudge, resume
+from consumers.audit.signatures import SignatureRules
+from consumers.audit.tree import Tree
+from consumers.audit.verify import Verification, verify
+from consumers.store.port import Store
+from hub.envelope.names import Kind
+from topics import names
+
+
+class AuditConsumer:
+    """Reads every topic of its tenant that speaks of events, and both sessions topics; keeps the log."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        """Nothing is opened before `run`."""
+        self._around = surroundings
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop`; raises what cannot heal. First checks the log's rows against its head."""
+        around = self._around
+        role, tenant = around.role, around.tenant
+        expected = {
+            names.audit(role.namespace, tenant): routed(role.namespace, tenant, None),
+            names.status(role.namespace, tenant): produced(role.namespace, tenant, Kind.STATUS),
+            names.accepted(role.namespace, tenant): produced(role.namespace, tenant, Kind.ACCEPTED),
+        }
+        sessions = [names.sessions(role.namespace), names.desk_sessions(role.namespace, tenant)]
+        sessions_at_hand = around.sessions()
+        judge = AuditJudge(
+            around.intake(sessions_at_hand, None, None, expected),
+            Announcements(tenant, sessions_at_hand, lambda: role.trust),
+            sessions,
+            await asyncio.to_thread(Tree.load, tenant, role.identity, around.store),
+            await asyncio.to_thread(resume, around.store),
+            around.letters(),
+            sessions_at_hand.prepare,
+        )
+        await around.run(judge, [*expected, *sessions], stop, None)
+
+
+def verify_store(role: DeskRole, store: Store, now_ms: int) -> Verification:
+    """`audit verify`: recompute everything from the rows of the role's store."""
+    rules = SignatureRules(role.trust, role.principal)
+    return verify(store, rules.statement_holds, rules.head_holds, now_ms)
