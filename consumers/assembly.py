@@ -31,7 +31,7 @@ from hub.envelope.records import AudienceKey, Session
 from hub.envelope.times import epoch_of, from_ms
 from hub.envelope.trust import Trust
 from hub.facts import Observer, Ready
-from hub.transport import BatchWriter, Endpoint, PartitionReader, TlsIdentity
+from hub.transport import BatchWriter, Endpoint, PartitionReader
 from topics import names
 from topics.layout import Topology
 
@@ -42,13 +42,11 @@ class DeskRole(Protocol):
     @property
     def principal(self) -> str: ...
     @property
-    def instance(self) -> str: ...
-    @property
     def namespace(self) -> str: ...
     @property
-    def bootstrap(self) -> str: ...
+    def endpoint(self) -> Endpoint: ...
     @property
-    def tls(self) -> TlsIdentity: ...
+    def topology(self) -> Topology: ...
     @property
     def identity(self) -> IdentityKey: ...
     @property
@@ -62,7 +60,6 @@ class Surroundings:
     """What every desk is given, besides its own judgement."""
 
     role: DeskRole
-    topology: Topology
     store: Store
     observer: Observer
     clocks: Clocks
@@ -108,7 +105,7 @@ class Surroundings:
         return Intake(
             audience,
             expected.__getitem__,
-            self.topology.partitions,
+            self.role.topology.partitions,
             sessions,
             secrets,
             lambda: self.role.trust,
@@ -125,9 +122,8 @@ class Surroundings:
         self.observer(Ready("audiences", True))
         engine = Engine(self.role.principal, judge, self.store, self.observer, self.clocks, self.limits)
         places = await engine.places()
-        endpoint = Endpoint(self.role.bootstrap, self.role.tls, f"{self.role.principal}-{self.role.instance}")
         starts = {place: places.get(place) for place in self._partitions(topics)}
-        reader, writer = PartitionReader(endpoint, starts), BatchWriter(endpoint)
+        reader, writer = PartitionReader(self.role.endpoint, starts), BatchWriter(self.role.endpoint)
         try:
             if await patience.until_done("broker", lambda: _started(reader), stop) is None:
                 return
@@ -137,7 +133,7 @@ class Surroundings:
             await writer.close()
 
     def _partitions(self, topics: Collection[str]) -> list[tuple[str, int]]:
-        declared = {topic.name: topic.partitions for topic in self.topology.topics}
+        declared = {topic.name: topic.partitions for topic in self.role.topology.topics}
         return [(topic, partition) for topic in topics for partition in range(declared[topic])]
 
     async def _caught_up(self) -> bool:

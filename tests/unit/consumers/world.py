@@ -170,7 +170,7 @@ class Portal:
         self.secrets = SessionSecrets.create(
             producer="portal",
             instance="a",
-            topic=names.submissions(NAMESPACE),
+            topic=names.submissions(world.namespace),
             tenant=tenant,
             created_at=NOW - timedelta(minutes=1),
             expires_at=NOW + timedelta(hours=1),
@@ -247,8 +247,9 @@ class Event:
 class World:
     """Keys, trust, topics, and the router's work done by hand."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, namespace: str = NAMESPACE) -> None:
         self.directory = directory
+        self.namespace = namespace
         self.topics = Topics()
         self.sessions = KnownSessions()
         self.facts: list[Fact] = []
@@ -259,7 +260,7 @@ class World:
             name: AudienceKey(name, EPOCH, key.key_id, Suite.X25519, key.public, begin, end)
             for name, key in self.private.items()
         }
-        builder = TrustBuilder(NAMESPACE)
+        builder = TrustBuilder(namespace)
         for name, key in self.identities.items():
             builder.identity(name, key.public, NOW - timedelta(days=30), NOW + timedelta(days=30))
         builder.principal("portal", may_produce=[Right("submissions")])
@@ -275,20 +276,20 @@ class World:
         return OwnKeys(audience, MemoryKeys({(audience, EPOCH, key.key_id): key}))  # type: ignore[arg-type]
 
     def store(self, principal: str = REVIEW) -> SqlStore:
-        return open_sqlite(self.directory / f"{principal}.db", f"{NAMESPACE}/{principal}")
+        return open_sqlite(self.directory / f"{principal}.db", f"{self.namespace}/{principal}")
 
     def vault(self, principal: str, store: SqlStore) -> Vault:
-        return Vault(f"{NAMESPACE}/{principal}", self.keys(principal), store.store_key, system_random)
+        return Vault(f"{self.namespace}/{principal}", self.keys(principal), store.store_key, system_random)
 
     def letters(self, principal: str) -> Letters:
-        topic = names.dead_letters(NAMESPACE, principal)
+        topic = names.dead_letters(self.namespace, principal)
         return Letters(principal, topic, lambda: self.audience_keys.get("quarantine"))
 
     def intake(
         self, audience: str | None, keys: OwnKeys | None = None, sessions: SessionsAtHand | None = None
     ) -> Intake:
         expect: Expect = STRIPPED if audience is None else routed_to(audience)
-        expectation = Expectation(TENANT, Kind.SUBMISSION, names.submissions(NAMESPACE), expect, notices=True)
+        expectation = Expectation(TENANT, Kind.SUBMISSION, names.submissions(self.namespace), expect, notices=True)
         secrets = SessionSecretsCache(keys or self.keys(audience or REVIEW))
         return Intake(
             audience,
