@@ -39,12 +39,14 @@ LETTERS = names.dead_letters(NAMESPACE, REVIEW)
 class PlainDesk:
     """A desk whose section is any text; answers with one line per event."""
 
+    status_topic = STATUS
+
     def read(self, header: EventHeader, plaintext: bytes) -> Reading | Reason:
         return Reason.PLAINTEXT_INVALID if plaintext == b"invalid" else Reading(plaintext, 1)
 
     def answer(self, stored: Sequence[tuple[Arrived, KafkaRecord]], at_ms: int) -> tuple[Outgoing, ...]:
         return tuple(
-            Outgoing(STATUS, record.partition, b"stored", arrived.header.event_id.encode(), "receipt")
+            Outgoing(self.status_topic, record.partition, b"stored", arrived.header.event_id.encode(), "receipt")
             for arrived, record in stored
         )
 
