@@ -1,0 +1,105 @@
+"""A role as its process sees it: one directory with its certificate, its keys and the trust file.
+
+    <role directory>/  tls.crt tls.key ca.crt   trust.bin admin.pub   passphrase   keys/   state/
+
+Nothing outside this directory is read. `admin.pub` pins the administrators: one public key (64 hex digits)
+a line; `trust.bin` counts only if one of them signed it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hub.crypto.identity import IdentityKey
+from hub.crypto.keystore import FileKeyStore
+from hub.envelope.trust import Trust
+from hub.settings import RoleSettings
+from hub.transport import Endpoint, TlsIdentity
+from schemas.errors import HubError
+from topics.declaration import load
+from topics.layout import Topology, expand
+
+
+class RoleIncomplete(HubError):
+    """The role directory lacks something."""
+
+    code = "role.incomplete"
+    hint = "The administrator makes role directories with `eltax-hub keys init`; HUB_ROLE_DIR names one of them."
+
+
+class RoleForeign(HubError):
+    """The role directory belongs to another namespace or principal."""
+
+    code = "role.foreign"
+    hint = "HUB_NAMESPACE must be the one that the trust file was signed for."
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A principal's process: who it is, what it holds, and where the brokers are."""
+
+    principal: str
+    instance: str
+    namespace: str
+    bootstrap: str
+    directory: Path
+    tls: TlsIdentity
+    identity: IdentityKey = field(repr=False)
+    keystore: FileKeyStore = field(repr=False)
+    trust: Trust = field(repr=False)
+    topology: Topology = field(repr=False)
+
+    @property
+    def state_directory(self) -> Path:
+        """Where journal or store live."""
+        return self.directory / "state"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """How this role reaches the brokers."""
+        return Endpoint(self.bootstrap, self.tls, f"{self.principal}-{self.instance}")
+
+
+def load_role(settings: RoleSettings, *, allow_weak: bool = False) -> Role:
+    """Load and check a role directory; `allow_weak` accepts the key files that tests make.
+
+    Raises RoleIncomplete, RoleForeign, TrustRefused, KeyStoreError.
+    """
+    directory = settings.role_dir.resolve()
+    for name in ("tls.crt", "tls.key", "ca.crt", "trust.bin", "admin.pub"):
+        if not (directory / name).is_file():
+            raise RoleIncomplete(f"{directory} ({name})")
+    principal = directory.name
+    pinned = [bytes.fromhex(line) for line in (directory / "admin.pub").read_text(encoding="ascii").split()]
+    trust = Trust.load((directory / "trust.bin").read_bytes(), pinned)
+    if trust.namespace != settings.namespace or principal not in trust.principals:
+        raise RoleForeign(f"{principal} in {settings.namespace}, trust file of {trust.namespace}")
+    passphrase = (settings.key_passphrase_file or directory / "passphrase").read_bytes().strip()
+    keystore = FileKeyStore(directory / "keys", passphrase, allow_weak=allow_weak)
+    topology = expand(load(settings.topics_file), settings.namespace, partitions=settings.partitions)
+    declared = topology.principal(principal)
+    (directory / "state").mkdir(exist_ok=True, mode=0o700)
+    return Role(
+        principal=principal,
+        instance=settings.instance or declared.instances[0],
+        namespace=settings.namespace,
+        bootstrap=settings.bootstrap,
+        directory=directory,
+        tls=TlsIdentity(directory / "tls.crt", directory / "tls.key", directory / "ca.crt"),
+        identity=_identity(keystore, trust, principal),
+        keystore=keystore,
+        trust=trust,
+        topology=topology,
+    )
+
+
+def _identity(keystore: FileKeyStore, trust: Trust, principal: str) -> IdentityKey:
+    """The newest of our identity keys that the trust file lists and has not revoked."""
+    listed = {each.key_id: each for each in trust.principals[principal].identities}
+    usable = [
+        key for key in keystore.load_identities() if key.key_id in listed and listed[key.key_id].revoked_at is None
+    ]
+    if not usable:
+        raise RoleIncomplete(f"{principal} has no identity key that the trust file lists")
+    return max(usable, key=lambda key: listed[key.key_id].not_before)
