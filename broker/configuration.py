@@ -1,19 +1,24 @@
-"""The configuration of the embedded node, as pure text."""
+"""The configuration of the embedded node, as pure text.
+
+Paths are relative to the node's directory, in which Java runs: properties files are Latin-1 and `log.dirs` is a
+list with commas, so a directory's own name must not have to stand in them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Final
+
+DATA: Final = "data"
+KEYSTORE: Final = "config/keystore.pem"
+TRUSTSTORE: Final = "config/ca.crt"
 
 
 @dataclass(frozen=True, slots=True)
 class NodeConfiguration:
     """One KRaft node that is broker and controller: mTLS only, on loopback only, rights by ACL only."""
 
-    data: Path
-    keystore: Path
-    truststore: Path
     client_port: int
     controller_port: int
     super_users: Sequence[str]
@@ -30,15 +35,15 @@ class NodeConfiguration:
             "listener.security.protocol.map": "MTLS:SSL,CONTROLLER:SSL",
             "inter.broker.listener.name": "MTLS",
             "controller.listener.names": "CONTROLLER",
-            "log.dirs": str(self.data),
-            # named peers only (checklist: network-peer-restriction, transport-encryption)
+            "log.dirs": DATA,
+            # named peers only, and nothing in the clear
             "ssl.client.auth": "required",
             "ssl.enabled.protocols": "TLSv1.3",
             "ssl.protocol": "TLSv1.3",
             "ssl.keystore.type": "PEM",
-            "ssl.keystore.location": str(self.keystore),
+            "ssl.keystore.location": KEYSTORE,
             "ssl.truststore.type": "PEM",
-            "ssl.truststore.location": str(self.truststore),
+            "ssl.truststore.location": TRUSTSTORE,
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "allow.everyone.if.no.acl.found": "false",
             "super.users": users,
@@ -63,22 +68,26 @@ class NodeConfiguration:
             "log.retention.check.interval.ms": "300000",
             # a hung client must not keep a transaction, and with it every read_committed reader, waiting
             "transaction.max.timeout.ms": "60000",
-            "controlled.shutdown.enable": "true",
+            # one broker and its controller live and die together: no need to wait for a session to end
+            "broker.session.timeout.ms": "3000",
+            "broker.heartbeat.interval.ms": "500",
+            # the default sets 128 MiB of the heap aside for compaction
+            "log.cleaner.dedupe.buffer.size": str(8 * 2**20),
         }
         return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
-def logging(directory: Path) -> str:
-    """The log4j2 configuration: two files under `directory`, INFO for the server, the authorizer's refusals apart."""
-    return f"""<?xml version="1.0" encoding="UTF-8"?>
+def logging() -> str:
+    """The log4j2 configuration: two files under logs/, INFO for the server, the authorizer's refusals apart."""
+    return """<?xml version="1.0" encoding="UTF-8"?>
 <Configuration status="ERROR">
   <Appenders>
-    <RollingFile name="server" fileName="{directory}/server.log" filePattern="{directory}/server.%i.log">
-      <PatternLayout pattern="%d{{ISO8601}} %p %m (%c)%n"/>
+    <RollingFile name="server" fileName="logs/server.log" filePattern="logs/server.%i.log">
+      <PatternLayout pattern="%d{ISO8601} %p %m (%c)%n"/>
       <Policies><SizeBasedTriggeringPolicy size="20 MB"/></Policies><DefaultRolloverStrategy max="3"/>
     </RollingFile>
-    <RollingFile name="authorizer" fileName="{directory}/authorizer.log" filePattern="{directory}/authorizer.%i.log">
-      <PatternLayout pattern="%d{{ISO8601}} %p %m (%c)%n"/>
+    <RollingFile name="authorizer" fileName="logs/authorizer.log" filePattern="logs/authorizer.%i.log">
+      <PatternLayout pattern="%d{ISO8601} %p %m (%c)%n"/>
       <Policies><SizeBasedTriggeringPolicy size="20 MB"/></Policies><DefaultRolloverStrategy max="3"/>
     </RollingFile>
   </Appenders>

