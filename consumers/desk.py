@@ -19,12 +19,12 @@ from consumers.intake import (
 )
 from consumers.judgement import Judgement
 from consumers.letters import Letters
-from consumers.store.model import CheckpointSeen, Content, NewEvent, NoticeSeen, Outgoing
+from consumers.store.model import CheckpointSeen, Content, NewEvent, NoticeSeen, Outgoing, Remark
 from consumers.store.vault import Vault
 from hub.envelope.header import EventHeader
 from hub.envelope.reasons import Reason
 from hub.envelope.records import Checkpoint, Session
-from hub.envelope.times import from_ms
+from hub.envelope.times import from_ms, to_ms
 from hub.transport import KafkaRecord
 
 Prepare = Callable[[Sequence[KafkaRecord]], Awaitable[None]]
@@ -95,6 +95,7 @@ class _Work:
         self._stored: list[tuple[Arrived, KafkaRecord]] = []
         self._checkpoints: list[CheckpointSeen] = []
         self._notices: list[NoticeSeen] = []
+        self._remarks: list[Remark] = []
         self._outgoing: list[Outgoing] = []
         self._letters: Counter[str] = Counter()
         self._alarms: list[tuple[str, str]] = []
@@ -113,8 +114,9 @@ class _Work:
                 self._refuse(record, refused)
             case Skipped():
                 self._alarms.append(("erased-event", record.topic))
-            case Receipted():
-                pass
+            case Receipted(receipt):
+                at_ms = to_ms(receipt.stored_at)
+                self._remarks.extend(Remark(each.leaf, at_ms, "review-stored") for each in receipt.entries)
 
     def _arrived(self, record: KafkaRecord, arrived: Arrived) -> None:
         judge, header, leaf = self._judge, arrived.header, arrived.leaf
@@ -144,6 +146,7 @@ class _Work:
             events=tuple(self._events),
             checkpoints=tuple(self._checkpoints),
             notices=tuple(self._notices),
+            remarks=tuple(self._remarks),
             outgoing=(*self._outgoing, *answers),
             store_keys=self._judge._vault.new_keys(),
             letters=dict(self._letters),

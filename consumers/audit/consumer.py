@@ -40,6 +40,7 @@ class AuditConsumer:
             await asyncio.to_thread(resume, around.store),
             around.letters(),
             sessions_at_hand.prepare,
+            around.store.unknown,
         )
         await around.run(judge, [*expected, *sessions], stop, None)
 

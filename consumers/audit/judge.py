@@ -6,7 +6,7 @@ becomes a refusal entry besides its dead letter. Troubles between records are th
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -14,7 +14,7 @@ from typing import Final
 from consumers.audit import codec
 from consumers.audit.codec import EVENT, NOTICE, REFUSAL, STATEMENT
 from consumers.audit.entries import Entry, Place
-from consumers.audit.ledger import Chains
+from consumers.audit.ledger import UNCONFIRMED_AFTER_MS, Chains
 from consumers.audit.tree import Tree
 from consumers.desk import Prepare, checkpoint_seen, new_event, notice_seen
 from consumers.intake import (
@@ -94,8 +94,9 @@ class AuditJudge:
         chains: Chains,
         letters: Letters,
         prepare: Prepare,
+        unknown: Callable[[Sequence[tuple[str, bytes]]], int],
     ) -> None:
-        """`tree` and `chains` go on where the log ended (see `resume`)."""
+        """`unknown` counts what the store lacks; `tree` and `chains` go on where the log ended (`resume`)."""
         self._intake = intake
         self._announcements = announcements
         self._sessions_topics = frozenset(sessions_topics)
@@ -103,7 +104,12 @@ class AuditJudge:
         self._chains = chains
         self._letters = letters
         self._prepare = prepare
+        self._unknown = unknown
         self._pending: list[Entry] = []
+        self._pending_receipts: list[tuple[str, bytes]] = []
+        self._receipts: deque[tuple[int, tuple[str, bytes]]] = deque()
+        self._unfounded = 0
+        self._at_ms = 0
         self._seen: Counter[str] = Counter()
 
     async def prepare(self, records: Sequence[KafkaRecord]) -> None:
@@ -112,6 +118,7 @@ class AuditJudge:
 
     def judge(self, records: Sequence[KafkaRecord], at_ms: int) -> Judgement:
         """Judge the records of one poll; the log is extended in the order of the records."""
+        self._at_ms = at_ms
         work = _Work(self._letters, at_ms)
         now = from_ms(at_ms)
         for record in records:
@@ -120,6 +127,7 @@ class AuditJudge:
             else:
                 work.take(record, self._intake.take(record, now))
         self._pending = work.ledger
+        self._pending_receipts = work.receipted
         return Judgement(
             events=tuple(work.events),
             checkpoints=tuple(work.checkpoints),
@@ -137,13 +145,20 @@ class AuditJudge:
         for entry in self._pending:
             self._chains.add(entry)
         self._pending = []
+        self._receipts.extend((self._at_ms, receipt) for receipt in self._pending_receipts)
+        self._pending_receipts = []
 
     def troubles(self, now_ms: int) -> Mapping[str, int]:
         """Return what the ledger finds wrong for a minute already; what may still arrive does not count."""
         self._chains.compact()
         found = self._chains.troubles(now_ms)
+        due = []
+        while self._receipts and self._receipts[0][0] <= now_ms - UNCONFIRMED_AFTER_MS:
+            due.append(self._receipts.popleft()[1])
+        self._unfounded += self._unknown(due)
         self._seen = Counter({trouble.value: self._seen[trouble.value] + 1 for trouble in found})
-        return {trouble.value: count for trouble, count in found.items() if self._seen[trouble.value] >= _PATIENCE}
+        lasting = {t.value: count for t, count in found.items() if self._seen[t.value] >= _PATIENCE}
+        return lasting | {Trouble.RECEIPT_WITHOUT_EVENT.value: self._unfounded}
 
 
 class _Work:
@@ -158,6 +173,7 @@ class _Work:
         self.outgoing: list[Outgoing] = []
         self.entries: list[tuple[str, bytes]] = []
         self.ledger: list[Entry] = []
+        self.receipted: list[tuple[str, bytes]] = []
         self.letters: Counter[str] = Counter()
         self.alarms: list[tuple[str, str]] = []
 
@@ -170,8 +186,9 @@ class _Work:
             case Listed(checkpoint, session, signed):
                 self._state(place, signed)
                 self.checkpoints.append(checkpoint_seen(checkpoint, session, self._at_ms))
-            case Receipted(_, signed):
+            case Receipted(receipt, signed):
                 self._state(place, signed)
+                self.receipted.extend((each.event_id, each.leaf) for each in receipt.entries)
             case Noticed(notice, header, leaf):
                 self._enter(NOTICE, codec.encode_notice(place, header, leaf, notice.reason.value))
                 self.notices.append(notice_seen(header, leaf, notice.reason, self._at_ms))

@@ -109,6 +109,19 @@ class NoticeSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """What became of an event, by its leaf: `what` is a declared word, `detail` a code or an event id.
+
+    The same word again with the same detail changes nothing.
+    """
+
+    leaf: bytes
+    at_ms: int
+    what: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """Bytes to send because of this batch; the same bytes are sent again after a crash."""
 
@@ -144,6 +157,7 @@ class Batch:
     events: tuple[NewEvent, ...] = ()
     checkpoints: tuple[CheckpointSeen, ...] = ()
     notices: tuple[NoticeSeen, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     outgoing: tuple[Outgoing, ...] = ()
     store_keys: tuple[StoreKey, ...] = ()
     log: LogAppend | None = None

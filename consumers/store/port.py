@@ -64,6 +64,9 @@ class Store(Protocol):
     ) -> Sequence[StoredEvent]:
         """Return rows in the order in which they were stored, from row number `after` (exclusive) on."""
 
+    def unknown(self, events: Sequence[tuple[str, bytes]]) -> int:
+        """Count those (event id, leaf) that are not stored."""
+
     def repeated(self, receipt_numbers: Sequence[str]) -> frozenset[str]:
         """Return those of the receipt numbers under which more than one submission is stored."""
 

@@ -121,6 +121,15 @@ def _stored(row: Row[Any]) -> StoredEvent:
     return StoredEvent(row.number, event, row.confirmed_at_ms, row.replays, row.conflict)
 
 
+def unknown(db: Connection, wanted: Sequence[tuple[str, bytes]]) -> int:
+    """Count (event id, leaf) that no row has."""
+    left = set(wanted)
+    for some in chunks(sorted({event_id for event_id, _ in left})):
+        rows = select(t.event.c.event_id, t.event.c.leaf).where(t.event.c.event_id.in_(some))
+        left.difference_update((row.event_id, row.leaf) for row in db.execute(rows))
+    return len(left)
+
+
 def repeated(db: Connection, receipt_numbers: Sequence[str]) -> frozenset[str]:
     """Read which receipt numbers have more than one submission."""
     found: set[str] = set()
@@ -148,14 +157,14 @@ def content(db: Connection, number: int) -> Content | None:
 def history(db: Connection, number: int) -> list[HistoryEntry]:
     """Read what happened to a row: its own two times, then what was entered later."""
     row = db.execute(
-        select(t.event.c.stored_at_ms, t.event.c.confirmed_at_ms).where(t.event.c.number == number)
+        select(t.event.c.stored_at_ms, t.event.c.confirmed_at_ms, t.event.c.leaf).where(t.event.c.number == number)
     ).first()
     if row is None:
         return []
     found = [HistoryEntry(row.stored_at_ms, "stored")]
     if row.confirmed_at_ms is not None:
         found.append(HistoryEntry(row.confirmed_at_ms, "confirmed"))
-    later = select(t.history).where(t.history.c.event == number).order_by(t.history.c.number)
+    later = select(t.remark).where(t.remark.c.leaf == row.leaf).order_by(t.remark.c.number)
     found.extend(HistoryEntry(entry.at_ms, entry.what, entry.detail) for entry in db.execute(later))
     return sorted(found, key=lambda entry: entry.at_ms)
 

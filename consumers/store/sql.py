@@ -111,6 +111,7 @@ class SqlStore:
                 writing.add_checkpoint(db, seen, tally)
             for notice in batch.notices:
                 writing.add_notice(db, notice)
+            writing.add_remarks(db, batch.remarks)
             writing.add_outgoing(db, batch.outgoing)
             if batch.log is not None:
                 writing.append_log(db, batch.log)
@@ -163,6 +164,11 @@ class SqlStore:
         """Return rows in the order in which they were stored."""
         with self._reading() as db:
             return reading.events(db, receipt_number, event_id, after, limit)
+
+    def unknown(self, events: Sequence[tuple[str, bytes]]) -> int:
+        """Count those (event id, leaf) that are not stored."""
+        with self._reading() as db:
+            return reading.unknown(db, events)
 
     def repeated(self, receipt_numbers: Sequence[str]) -> frozenset[str]:
         """Return those of the receipt numbers under which more than one submission is stored."""

@@ -110,14 +110,15 @@ data_key: Final = Table(
     Column("wrapped", LargeBinary, nullable=False),
 )
 
-history: Final = Table(
-    "history",
+remark: Final = Table(
+    "remark",  # what became of an event after it was stored; may come before the event itself
     metadata,
     Column("number", _Number, primary_key=True, autoincrement=True),
-    Column("event", _Number, ForeignKey("event.number"), nullable=False, index=True),
-    Column("at_ms", BigInteger, nullable=False),
+    Column("leaf", LargeBinary(32), nullable=False),
     Column("what", String(32), nullable=False),
     Column("detail", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    UniqueConstraint("leaf", "what", "detail", name="remark_once"),
 )
 
 promise: Final = Table(

@@ -25,6 +25,7 @@ from consumers.store.model import (
     NewEvent,
     NoticeSeen,
     Outgoing,
+    Remark,
     StoreKey,
 )
 
@@ -287,6 +288,21 @@ def add_notice(db: Connection, seen: NoticeSeen) -> None:
             at_ms=seen.seen_at_ms,
         )
     )
+
+
+def add_remarks(db: Connection, remarks: Sequence[Remark]) -> None:
+    """Add what is not remarked yet."""
+    known: set[tuple[bytes, str, str]] = set()
+    for leaves in chunks(sorted({remark.leaf for remark in remarks})):
+        rows = select(t.remark.c.leaf, t.remark.c.what, t.remark.c.detail).where(t.remark.c.leaf.in_(leaves))
+        known.update((row.leaf, row.what, row.detail) for row in db.execute(rows))
+    new = []
+    for remark in remarks:
+        if (remark.leaf, remark.what, remark.detail) not in known:
+            known.add((remark.leaf, remark.what, remark.detail))
+            new.append({"leaf": remark.leaf, "what": remark.what, "detail": remark.detail, "at_ms": remark.at_ms})
+    if new:
+        db.execute(insert(t.remark), new)
 
 
 def add_outgoing(db: Connection, outgoing: Sequence[Outgoing]) -> None:

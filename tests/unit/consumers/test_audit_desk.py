@@ -101,6 +101,7 @@ def judge(world: World, store: SqlStore) -> AuditJudge:
         resume(store),
         world.letters(AUDIT),
         sessions.prepare,
+        store.unknown,
     )
 
 
@@ -269,6 +270,22 @@ async def test_receipt_for_an_event_that_never_passed_is_found(world: World, sto
     found = checked(world, store)
     assert not found.verified
     assert found.troubles == {"receipt-without-event": 1}
+    assert not world.told(Alarm)
+
+
+async def test_receipt_for_an_event_that_stays_away_alarms(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    come, gone = portal.seal(1), portal.seal(2)
+    receipt(world, come, gone)
+    world.route(TOPIC, None, come)
+
+    def later() -> bool:
+        if sum(store.positions().values()) == 4:
+            world.now_ms += 61_000
+        return Alarm("receipt-without-event", AUDIT) in world.facts
+
+    await run(world, store, later)
 
 
 async def test_session_chain_is_checked(world: World, store: SqlStore) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from consumers.store.errors import StoreError, StoreMismatch, StorePositionLost
-from consumers.store.model import Committed, LogAppend, Outgoing
+from consumers.store.model import Committed, LogAppend, Outgoing, Remark
 from consumers.store.port import Store
 from consumers.store.sql import open_sqlite
 from tests.unit.consumers.making import (
@@ -295,3 +295,22 @@ def test_repeated_receipt_numbers_are_told(store: Store) -> None:
     store.commit(batch(None, 3, new_event(0), new_event(1), twice))
     wanted = [new_event(0).receipt_number, new_event(1).receipt_number, "R7-unknown"]
     assert store.repeated(wanted) == {new_event(1).receipt_number}
+
+
+def test_remarks_join_the_history_whichever_comes_first(store: Store) -> None:
+    late = Remark(leaf(0), NOW + 2_000, "decided", "accepted")
+    early = Remark(leaf(0), NOW - 1, "review-stored")
+    store.commit(batch(None, 1, remarks=(early, early)))
+    store.commit(batch(1, 2, new_event(0), remarks=(late, early)))
+    assert [(entry.what, entry.detail) for entry in store.history(1)] == [
+        ("review-stored", ""),
+        ("stored", ""),
+        ("decided", "accepted"),
+    ]
+
+
+def test_unknown_events_are_counted_by_id_and_leaf(store: Store) -> None:
+    store.commit(batch(None, 1, new_event(0)))
+    wanted = [(event_id(0), leaf(0)), (event_id(0), leaf(1)), (event_id(1), leaf(1))]
+    assert store.unknown(wanted) == 2
+    assert store.unknown([]) == 0
