@@ -14,7 +14,7 @@ from typing import Final
 from consumers.audit import codec
 from consumers.audit.codec import EVENT, NOTICE, REFUSAL, STATEMENT
 from consumers.audit.entries import Entry, Place
-from consumers.audit.ledger import UNCONFIRMED_AFTER_MS, Chains
+from consumers.audit.ledger import UNCONFIRMED_AFTER_MS, Chains, Trouble
 from consumers.audit.tree import Tree
 from consumers.desk import Prepare, checkpoint_seen, new_event, notice_seen
 from consumers.intake import (
