@@ -100,6 +100,15 @@ async def test_same_input_at_the_same_time_is_one_event(portal: Portal) -> None:
     assert len(portal.memory.seen().events) == 1
 
 
+async def test_same_input_later_is_the_same_event_however_it_is_written(portal: Portal) -> None:
+    (document,) = documents(1)
+    first = await portal.submitter.submit(document)
+    again = await portal.submitter.submit(document)
+    spaced = await portal.submitter.submit(json.dumps(json.loads(document), indent=2).encode())
+    assert [each.status for each in (first, again, spaced)] == ["accepted", "duplicate", "duplicate"]
+    assert len({each.event_id for each in (first, again, spaced)}) == 1
+
+
 async def test_caller_who_leaves_does_not_make_room_for_a_second_event(portal: Portal) -> None:
     (document,) = documents(1)
     portal.memory.gate = asyncio.Event()

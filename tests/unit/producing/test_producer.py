@@ -191,6 +191,30 @@ async def test_session_is_renewed_at_the_end_of_the_epoch_and_chained(journal: J
     assert sum(isinstance(fact, SessionStarted) for fact in facts) == 2
 
 
+async def test_session_renewed_while_its_events_are_in_flight_lists_them_before_its_close(
+    journal: Journal,
+) -> None:
+    memory = Memory(gate=asyncio.Event())
+    clock = Clock(datetime(2026, 11, 30, 23, 59, tzinfo=UTC))
+    facts: list[Fact] = []
+    async with producer(memory, journal, clock, facts.append) as out:
+        one_partition = [_like(draft(1), number, size=100) for number in range(10)]
+        early = [asyncio.create_task(out.publish(each)) for each in one_partition]
+        await _eventually(lambda: len(list(journal.events())) == 10)
+        clock.forward(timedelta(minutes=2))
+        late = [asyncio.create_task(out.publish(draft(number))) for number in range(10, 20)]
+        await _eventually(lambda: sum(isinstance(fact, SessionStarted) for fact in facts) == 2)
+        assert memory.gate is not None
+        memory.gate.set()
+        await asyncio.gather(*early, *late)
+        await _eventually(lambda: sum(isinstance(fact, SessionEnded) for fact in facts) == 1)
+    seen = memory.seen()
+    assert_whole(seen)
+    old, new = seen.sessions.values()
+    by_session = [sum(place[0] == each.id for place in seen.events) for each in (old, new)]
+    assert by_session == [10, 10]
+
+
 async def test_session_lives_a_day_at_most_and_is_closed_with_nobody_asking(journal: Journal) -> None:
     memory = Memory()
     clock = Clock(datetime(2026, 11, 10, tzinfo=UTC))
