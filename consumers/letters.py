@@ -11,6 +11,7 @@ from collections.abc import Callable
 from consumers.intake import Refused
 from consumers.store.model import Outgoing
 from hub.envelope.letters import Content, DeadLetter, Place, quarantine
+from hub.envelope.limits import MAX_TIME_MS
 from hub.envelope.records import AudienceKey
 from hub.envelope.times import from_ms
 from hub.transport import KafkaRecord
@@ -48,7 +49,7 @@ class Letters:
             reason=refused.reason,
             stage=self._stage,
             place=place,
-            appended_at=from_ms(max(0, record.timestamp_ms)),
+            appended_at=from_ms(min(max(0, record.timestamp_ms), MAX_TIME_MS - 1)),  # whatever its sender claimed
             written_at=from_ms(at_ms),
             content=content if refused.authentic else None,
             quarantine=sealed,

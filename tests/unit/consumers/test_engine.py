@@ -204,6 +204,13 @@ async def test_unsealed_record_becomes_a_letter_in_quarantine_and_work_goes_on(
     assert sum(fact.count for fact in world.told(DeadLettered)) == 2  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("timestamp_ms", [-1, 2**63 - 1])
+async def test_impossible_append_time_does_not_stop_the_desk(world: World, store: SqlStore, timestamp_ms: int) -> None:
+    world.topics.records[TOPIC, 0].append(KafkaRecord(TOPIC, 0, 0, timestamp_ms, b"key", b"plain"))
+    await run(world, store)
+    assert len(world.topics.all(LETTERS)) == 1
+
+
 async def test_letter_of_an_opened_section_keeps_the_sealed_bytes(
     world: World, portal: Portal, store: SqlStore
 ) -> None:
