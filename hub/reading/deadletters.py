@@ -6,19 +6,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from hub.envelope.letters import Content, DeadLetter, Place, quarantine
+from hub.envelope.limits import MAX_TIME_MS
 from hub.envelope.reasons import Reason
 from hub.envelope.records import AudienceKey
 from hub.envelope.times import from_ms
+from hub.reading.errors import QuarantineKeyMissing
 from hub.transport import KafkaRecord, Outgoing
-from schemas.errors import HubError
-
-
-class QuarantineKeyMissing(HubError):
-    """A record must be put into quarantine, and no key of the operator is known."""
-
-    code = "quarantine-key-missing"
-    retriable = True
-    hint = "Let the administrator publish the operator's audience key of this month."
 
 
 def write_letter(
@@ -48,7 +41,7 @@ def write_letter(
         reason=reason,
         stage=stage,
         place=place,
-        appended_at=from_ms(max(0, record.timestamp_ms)),
+        appended_at=from_ms(min(max(0, record.timestamp_ms), MAX_TIME_MS - 1)),  # whatever its sender claimed
         written_at=now,
         content=content if authentic else None,
         quarantine=sealed,

@@ -1,29 +1,43 @@
-"""What makes a reader wait. None of these ever turns an event into a dead letter."""
+"""What makes a reader wait. None of these ever turns an event into a dead letter (docs/envelope.md, "Trust")."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from schemas.errors import HubError
 
 
-class SessionsUnavailable(HubError):
+class AnnouncementsUnavailable(HubError):
+    """A topic of announcements cannot be read to its end; judging without it would be guessing."""
+
+    code: ClassVar[str] = "announcements.unavailable"
+    retriable: ClassVar[bool] = True
+    hint: ClassVar[str] = "Reading pauses until the topic can be read again. Compare `eltax-hub topics plan`."
+
+
+class SessionsUnavailable(AnnouncementsUnavailable):
     """A sessions topic cannot be read; whether a session is known cannot be told."""
 
-    code = "sessions.unavailable"
-    retriable = True
-    hint = "Reading pauses until the topic can be read again."
+    code: ClassVar[str] = "sessions.unavailable"
 
 
-class AudiencesUnavailable(HubError):
+class AudiencesUnavailable(AnnouncementsUnavailable):
     """The audiences topic cannot be read."""
 
-    code = "audiences.unavailable"
-    retriable = True
-    hint = "Reading pauses until the topic can be read again."
+    code: ClassVar[str] = "audiences.unavailable"
 
 
 class KeyNotLoaded(HubError):
     """A session is sealed to an epoch whose own key is not loaded."""
 
-    code = "key.not-loaded"
-    retriable = True
-    hint = "Put the epoch's key file into keys/, or record that the epoch was destroyed."
+    code: ClassVar[str] = "key.not-loaded"
+    retriable: ClassVar[bool] = True
+    hint: ClassVar[str] = "Put the epoch's key file into keys/, or record that the epoch was destroyed."
+
+
+class QuarantineKeyMissing(HubError):
+    """A record must be put into quarantine, and no key of the operator is known."""
+
+    code: ClassVar[str] = "quarantine-key-missing"
+    retriable: ClassVar[bool] = True
+    hint: ClassVar[str] = "Let the administrator publish the operator's audience key of this month."

@@ -1,33 +1,60 @@
-"""The sessions that a reader knows: read from the sessions topics, verified, kept within a bound.
+"""The sessions that events name: found, verified, and remembered within a bound.
 
-A session that fell out of the cache is read again from its offset. One that is unknown is looked for once
-per poll by reading the topics to their present end; only then it counts as unknown.
+    record ─> framed and signed, and the id that its key says? ─> index (id → offset), newest bytes held
+    ensure ─> verdict ─> else bytes ─> else read again at its offset ─> else catch up, once ─> else unknown
+
+A record costs two hashes to index; its signature is checked when an event first names it. Bytes, verdicts
+and index are bounded each, so neither many sessions nor garbage fill memory: what fell out of the first two
+is read again, what fell out of the index is unknown, which is a dead letter that can be replayed. A half
+full index takes only what is signed. Chains of sessions and their closes are audit's.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
-from typing import Final
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
+from hub.envelope.contracts import schema_id
 from hub.envelope.reasons import EnvelopeError, Reason
 from hub.envelope.records import Session
 from hub.envelope.signed import Signed
 from hub.envelope.trust import Trust
-from hub.envelope.validation import validate_session
+from hub.envelope.validation import KeyLookup, validate_session
+from hub.envelope.wire import frame_id
 from hub.facts import Alarm, Observer
 from hub.reading.errors import SessionsUnavailable
-from hub.transport import Endpoint, KafkaRecord, PartitionReader, TransportError
+from hub.reading.following import Follower, OpenReader, reader_of
+from hub.transport import Endpoint, KafkaRecord
 
-MAX_SESSIONS: Final = 10_000
-MAX_PLACES: Final = 1_000_000
-"""offsets of sessions that are not in the cache: 40 bytes each and the table"""
+MAX_INDEX_ENTRIES: Final = 250_000
+MAX_HELD_BYTES: Final = 32 * 2**20
+MAX_VERDICTS: Final = 10_000
+"""above the number of events in one poll, so that all that a poll names is at hand together"""
+_MAX_COPIES: Final = 4
+"""a crashed producer sends its session again; more copies of one body are noise"""
+_REFUSED_FOR: Final = timedelta(seconds=60)
+"""how long a refusal stands before it is judged anew: trust and clocks move on"""
+_SCHEMA_ID: Final = schema_id(Session.RECORD)
+
+
+class _Spot(NamedTuple):
+    topic: str
+    offset: int
+
+
+class _Verdict(NamedTuple):
+    outcome: Session | Reason
+    at: datetime
+    trust: Trust
+
+    def holds(self, now: datetime, trust: Trust) -> bool:
+        return self.trust is trust and (isinstance(self.outcome, Session) or now - self.at < _REFUSED_FOR)
 
 
 class SessionRegistry:
-    """Valid sessions by id, and why others are not valid. Use from one event loop."""
+    """The sessions of one or more sessions topics (`<ns>.sessions`, `<ns>.<T>.sessions`). Use from one event loop."""
 
     def __init__(
         self,
@@ -37,91 +64,134 @@ class SessionRegistry:
         now: Callable[[], datetime],
         observer: Observer,
         *,
-        max_sessions: int = MAX_SESSIONS,
+        audience_keys: KeyLookup | None = None,
+        open_reader: OpenReader | None = None,
+        max_index_entries: int = MAX_INDEX_ENTRIES,
+        max_held_bytes: int = MAX_HELD_BYTES,
+        max_verdicts: int = MAX_VERDICTS,
     ) -> None:
-        """Nothing is connected before the first `ensure`. Each topic has one partition."""
-        self._endpoint = endpoint
-        self._topics = tuple(topics)
+        """Nothing is connected before the first `ensure`. Each topic has one partition; `now` gives aware times.
+
+        With `audience_keys`, a session that outlives one of its audiences' keys is refused.
+        """
+        self._follower = Follower(topics, open_reader or reader_of(endpoint), self._take, SessionsUnavailable)
         self._trust = trust
         self._now = now
         self._observer = observer
-        self._max = max_sessions
-        self._reader: PartitionReader | None = None
-        self._reading = asyncio.Lock()
-        self._known: OrderedDict[bytes, Session | Reason] = OrderedDict()
-        self._places: OrderedDict[bytes, tuple[str, int]] = OrderedDict()
+        self._audience_keys = audience_keys
+        self._max_index = max_index_entries
+        self._max_held = max_held_bytes
+        self._max_verdicts = max_verdicts
+        self._index: dict[bytes, tuple[_Spot, ...]] = {}
+        self._held: OrderedDict[bytes, tuple[KafkaRecord, ...]] = OrderedDict()
+        self._held_bytes = 0
+        self._verdicts: OrderedDict[bytes, _Verdict] = OrderedDict()
+        self._overflowed = False
 
     async def ensure(self, wanted: Collection[bytes]) -> None:
-        """Read to the present end, if one of `wanted` is unknown or none are named (catching up).
+        """Make `find` answer for these sessions; with none, catch up.
 
-        Raises SessionsUnavailable.
+        Reads the topics to their present end, once, if one of them is not known. Never call it inside a
+        transaction. Raises SessionsUnavailable: then nothing can be said of any of them.
         """
-        if wanted and all(name in self._known for name in wanted):
-            return
-        async with self._reading:
-            try:
-                if not wanted or any(name not in self._known and name not in self._places for name in wanted):
-                    for record in await (await self._connected()).read_to_end():
-                        self._take(record)
-                for name in wanted:
-                    if name not in self._known and name in self._places:
-                        await self._again(*self._places[name])
-            except TransportError as error:
-                await self._disconnect()
-                raise SessionsUnavailable(error.code) from error
+        if not wanted or any(session not in self._index for session in wanted):
+            await self._follower.catch_up()
+        for session in wanted:
+            if self.find(session) is Reason.UNKNOWN_SESSION and session in self._index:
+                await self._read_again(session)
+                self.find(session)  # the verdict stays when the bytes go
 
     def find(self, session: bytes) -> Session | Reason:
-        """Return a session whose signature, trust and place were verified, or why there is none."""
-        found = self._known.get(session)
-        if found is None:
+        """Return a session whose signature, trust and place hold, or why not; UNKNOWN_SESSION if it is not at hand."""
+        known = self._verdicts.get(session)
+        now, trust = self._now(), self._trust()
+        if known is not None and known.holds(now, trust):
+            self._verdicts.move_to_end(session)
+            return known.outcome
+        copies = self._held.get(session)
+        if copies is None:
             return Reason.UNKNOWN_SESSION
-        self._known.move_to_end(session)
-        return found
+        outcome = self._judge(copies, trust, now)
+        if isinstance(outcome, Reason) and known is None:
+            self._observer(Alarm("session.refused", outcome.value))
+        self._verdicts[session] = _Verdict(outcome, now, trust)
+        self._verdicts.move_to_end(session)
+        while len(self._verdicts) > self._max_verdicts:
+            self._verdicts.popitem(last=False)
+        return outcome
 
     async def close(self) -> None:
         """Disconnect."""
-        await self._disconnect()
+        await self._follower.close()
 
-    async def _connected(self) -> PartitionReader:
-        if self._reader is None:
-            reader = PartitionReader(self._endpoint, {(topic, 0): None for topic in self._topics})
-            await reader.start()
-            self._reader = reader
-        return self._reader
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Return how many sessions are indexed, how many bytes held, how many verdicts remembered."""
+        return {"index": len(self._index), "held_bytes": self._held_bytes, "verdicts": len(self._verdicts)}
 
-    async def _disconnect(self) -> None:
-        """Begin again from the oldest session next time: what is known already costs one look-up each."""
-        if self._reader is not None:
-            reader, self._reader = self._reader, None
-            await reader.close()
-
-    async def _again(self, topic: str, offset: int) -> None:
-        async with PartitionReader(self._endpoint, {(topic, 0): offset}) as reader:
-            for record in await reader.poll(1, 2_000):
-                if record.offset == offset:
-                    self._take(record)
+    def _judge(self, copies: tuple[KafkaRecord, ...], trust: Trust, now: datetime) -> Session | Reason:
+        """Return the first copy that counts: bodies are the same, signatures need not be."""
+        refused: Reason = Reason.UNKNOWN_SESSION
+        for copy in reversed(copies):
+            outcome = validate_session(
+                copy.value or b"", trust, now, topic=copy.topic, key=copy.key, audience_keys=self._audience_keys
+            )
+            if isinstance(outcome, Session):
+                return outcome
+            refused = outcome
+        return refused
 
     def _take(self, record: KafkaRecord) -> None:
-        """Keep a session record; closes and garbage are not for this registry."""
-        if record.value is None:
+        """Index a record if it is a session under its own id; closes and garbage are not for this registry."""
+        session = _named(record)
+        if session is None:
             return
-        try:
-            signed = Signed.parse(record.value)
-            if signed.name != Session.RECORD:
-                return
-        except EnvelopeError:
+        spots = self._index.get(session, ())
+        if len(spots) >= _MAX_COPIES or (self._crowded and self._refuses(record)):
             return
-        name = signed.hash
-        known = self._known.get(name)
-        if isinstance(known, Session):
-            return  # sent again after a crash
-        found = validate_session(signed, self._trust(), self._now(), topic=record.topic, key=record.key)
-        if isinstance(found, Reason) and known is None:
-            self._observer(Alarm("session.refused", found.value))
-        self._known[name] = found
-        self._known.move_to_end(name)
-        self._places[name] = (record.topic, record.offset)
-        while len(self._known) > self._max:
-            self._known.popitem(last=False)
-        while len(self._places) > MAX_PLACES:
-            self._places.popitem(last=False)
+        self._index[session] = (*spots, _Spot(record.topic, record.offset))
+        if len(self._index) > self._max_index:
+            self._index.pop(next(iter(self._index)))
+            if not self._overflowed:
+                self._overflowed = True
+                self._observer(Alarm("sessions.index-full", record.topic))
+        known = self._verdicts.get(session)
+        if known is not None and isinstance(known.outcome, Reason):
+            del self._verdicts[session]  # the new copy may be the good one
+        self._hold(session, record)
+
+    @property
+    def _crowded(self) -> bool:
+        """Whether so much is indexed that from now on only what is signed may come in."""
+        return len(self._index) >= self._max_index // 2
+
+    def _refuses(self, record: KafkaRecord) -> bool:
+        return isinstance(self._judge((record,), self._trust(), self._now()), Reason)
+
+    def _hold(self, session: bytes, record: KafkaRecord) -> None:
+        self._held[session] = (*self._held.pop(session, ()), record)
+        self._held_bytes += record.size
+        while self._held_bytes > self._max_held and len(self._held) > 1:
+            _, copies = self._held.popitem(last=False)
+            self._held_bytes -= sum(copy.size for copy in copies)
+
+    async def _read_again(self, session: bytes) -> None:
+        """Fetch a session whose bytes fell out of memory."""
+        for spot in self._index.get(session, ()):
+            record = await self._follower.read_one(*spot)
+            if record is not None and _named(record) == session:
+                self._hold(session, record)
+
+
+def _named(record: KafkaRecord) -> bytes | None:
+    """Return the id of the session in a record, if its key says the same. Says nothing of who signed it."""
+    key, value = record.key, record.value
+    if key is None or value is None or len(key) != 64:
+        return None
+    try:
+        signed = Signed.parse(value)
+        if frame_id(signed.body) != _SCHEMA_ID or signed.hash.hex().encode() != key:
+            return None
+    except EnvelopeError:
+        return None
+    return signed.hash
