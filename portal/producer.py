@@ -108,7 +108,6 @@ class PortalProducer:
         self._close_seconds = close_seconds
         self._stack = AsyncExitStack()
         self._submitter: Submitter | None = None
-        self._journal: Journal | None = None
 
     async def __aenter__(self) -> Self:
         """Open journal and connections, recover, start.
@@ -124,9 +123,7 @@ class PortalProducer:
     async def _open(self, stack: AsyncExitStack) -> None:
         role, namespace = self._role, self._role.namespace
         state = Path(role.state_directory)
-        self._journal = journal = Journal.open(
-            state / JOURNAL, owner=journal_owner(role), max_bytes=self._max_journal_bytes
-        )
+        journal = Journal.open(state / JOURNAL, owner=journal_owner(role), max_bytes=self._max_journal_bytes)
         stack.callback(journal.close)
         key = load_or_make_key(state / JOURNAL_KEY)
         endpoint = Endpoint(role.bootstrap, role.tls, f"{role.principal}-{role.instance}")
@@ -217,8 +214,7 @@ class PortalProducer:
 
     def report(self) -> Iterator[ReportEntry]:
         """Yield what this portal sent, for the signed reconciliation report."""
-        assert self._journal is not None
-        return report_entries(self._journal)
+        return report_entries(self._role.state_directory / JOURNAL)
 
 
 def _starts(journal: Journal, topics: list[str], partitions: int, whole: bool) -> dict[tuple[str, int], int | None]:

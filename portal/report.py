@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-from hub.producing.journal import Journal
+from hub.producing.journal import read_events
 from hub.producing.journal_rows import EventState
 
 _STATES: Final = {
@@ -28,7 +29,10 @@ class ReportEntry:
     state: str
 
 
-def report_entries(journal: Journal) -> Iterator[ReportEntry]:
-    """Yield every event the journal has ever taken, oldest first."""
-    for event in journal.events():
+def report_entries(journal: Path) -> Iterator[ReportEntry]:
+    """Yield every event that the journal at this path has ever taken, oldest first.
+
+    A portal may be running on it meanwhile. Raises `JournalUnavailable`.
+    """
+    for event in read_events(journal):
         yield ReportEntry(event.tenant, event.event_id, event.leaf, _STATES[event.state])

@@ -227,12 +227,7 @@ class Journal:
 
     def events(self) -> Iterator[JournaledEvent]:
         """Yield every event ever journaled, oldest first, over a connection of its own."""
-        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30)
-        try:
-            db.execute("PRAGMA query_only = ON")
-            yield from read_events(db)
-        finally:
-            db.close()
+        yield from read_events(self.path)
 
     def open_sessions(self) -> list[StoredSession]:
         """Return the sessions whose close is not acknowledged, oldest first."""
@@ -327,10 +322,22 @@ class Journal:
         return [(at, tuple(rules.split()), count) for at, rules, count in rows]
 
 
-def read_events(db: sqlite3.Connection) -> Iterator[JournaledEvent]:
-    """Yield all events of an open journal database, oldest first."""
-    for row in db.execute(f"{_EVENTS} ORDER BY e.number"):
-        yield _event(*row)
+def read_events(path: Path) -> Iterator[JournaledEvent]:
+    """Yield every event of a journal, oldest first; nothing if there is no journal.
+
+    Does not need to own it: the owner may be writing meanwhile. Raises `JournalUnavailable`.
+    """
+    if not path.exists():
+        return
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    try:
+        db.execute("PRAGMA query_only = ON")
+        for row in db.execute(f"{_EVENTS} ORDER BY e.number"):
+            yield _event(*row)
+    except sqlite3.Error as problem:
+        raise JournalUnavailable(type(problem).__name__) from None
+    finally:
+        db.close()
 
 
 def _check(db: sqlite3.Connection, owner: str) -> None:

@@ -151,7 +151,7 @@ async def test_full_journal_is_a_retriable_error_and_the_same_input_is_accepted_
 async def test_report_says_what_was_sent(portal: Portal) -> None:
     results = await asyncio.gather(*(portal.submitter.submit(each) for each in documents(10)))
     await asyncio.sleep(0.05)
-    entries = list(report_entries(portal.journal))
+    entries = list(report_entries(portal.journal.path))
     assert {entry.event_id for entry in entries} == {result.event_id for result in results}
     assert {entry.state for entry in entries} == {"held"}
     assert dict(portal.memory.seen().events.values()) == {entry.event_id: entry.leaf for entry in entries}
