@@ -326,7 +326,7 @@ def add_outgoing(db: Connection, outgoing: Sequence[Outgoing]) -> None:
 
 def append_log(db: Connection, step: LogAppend) -> None:
     """Append entries at the end and nowhere else; keep the signed head and the frontier."""
-    size = db.execute(select(func.count()).select_from(t.log)).scalar_one()
+    size = db.execute(select(func.coalesce(func.max(t.log.c.number) + 1, 0))).scalar_one()
     if size != step.expected_size:
         raise StorePositionLost("log")
     if not step.entries:

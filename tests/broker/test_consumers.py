@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from hub.envelope.letters import DeadLetter
 from hub.envelope.reasons import Reason
 from hub.envelope.trust import Trust
 from hub.facts import Alarm, Lag
+from hub.reading.sessions import SessionRegistry
 from hub.transport import (
     BatchWriter,
     Endpoint,
@@ -36,6 +37,7 @@ from tests.unit.consumers.test_engine import PlainDesk
 from tests.unit.consumers.world import (
     AUDIT,
     HELPDESK,
+    NOW,
     PARTITIONS,
     REVIEW,
     TENANT,
@@ -216,6 +218,34 @@ async def test_desk_goes_on_exactly_where_it_was(stage: Stage) -> None:
         assert store.counts()["replays"] == 0
         store.close()
     assert len(await stage.read(stage.status)) == 30
+
+
+async def test_session_is_found_on_its_topic_with_the_desks_own_certificate(stage: Stage) -> None:
+    """The registry that a desk has in production, not the one in memory."""
+    world = stage.world
+    first, second = Portal(world), Portal(world)
+    store = world.store()
+    registry = SessionRegistry(
+        stage.endpoint(REVIEW),
+        (stage.sessions, names.desk_sessions(stage.namespace, TENANT)),
+        lambda: world.trust,
+        lambda: NOW,
+        world.facts.append,
+    )
+    around = replace(stage.surroundings(REVIEW, store), registry=registry)
+    await stage.write(stage.sessions, 0, (first.id.hex().encode(), first.secrets.signed))
+    await stage.route(stage.review, REVIEW, *(first.seal(n) for n in range(5)))
+    async with running(review_desk(around)):
+        await until(lambda: len(store.events()) == 5)
+        await stage.write(stage.sessions, 0, (second.id.hex().encode(), second.secrets.signed))
+        await stage.route(stage.review, REVIEW, *(second.seal(n) for n in range(5, 10)))
+        await stage.route(stage.review, REVIEW, Portal(world).seal(11))  # this one is never announced
+        await until(lambda: len(store.events()) == 10 and sum(store.positions().values()) > 10)
+        await until(lambda: not store.waiting_count())
+    letters = await stage.read(names.dead_letters(stage.namespace, REVIEW))
+    assert [DeadLetter.decode(letter.value or b"").reason for letter in letters] == [Reason.UNKNOWN_SESSION]
+    await registry.close()
+    store.close()
 
 
 async def test_poison_goes_to_the_desks_own_dead_letters(stage: Stage) -> None:
