@@ -14,6 +14,7 @@ from cli import (
     keys,
     portal,
     reconcile,
+    reports_command,
     review,
     roles,
     schemas,
@@ -35,6 +36,7 @@ app.command("up")(up.up)
 app.command("submit")(portal.submit)
 app.command("generate")(generate.generate)
 app.command("reconcile")(reconcile.reconcile)
+app.command("report", hidden=True)(reports_command.report)
 app.command("doctor")(doctor.doctor)
 app.command("route")(roles.route)
 app.add_typer(roles.consume, name="consume")

@@ -13,12 +13,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from hub.facts import Lifecycle, Observer
+from hub.loop import loop_run
 from hub.role import Role, load_role
 from hub.settings import RoleSettings
 from monitoring.adapter import combine, log_observer, metrics_observer
 from monitoring.endpoint import Endpoint
 from monitoring.health import Health
-from monitoring.logs import configure, install_hooks
+from monitoring.hooks import install_hooks, tell_failure
+from monitoring.logs import configure
 from monitoring.metrics import Metrics
 from schemas.errors import HubError
 
@@ -50,7 +52,9 @@ def run_role(command: str, conditions: frozenset[str], work: Work) -> int:
     configure(principal=settings.role_dir.name, instance=settings.instance or command, file=settings.log_file)
     install_hooks()
     role = load_role(settings)
-    metrics = Metrics(tenants=tuple(tenant.code for tenant in role.topology.tenants))
+    metrics = Metrics(
+        tenants=tuple(tenant.code for tenant in role.topology.tenants), places={"state": role.state_directory}
+    )
     health = Health(conditions)
     observer = combine(metrics_observer(metrics), log_observer(), health.observe)
     endpoint = Endpoint(metrics.registry, health, port=settings.metrics_port)
@@ -59,22 +63,19 @@ def run_role(command: str, conditions: frozenset[str], work: Work) -> int:
         observer(Lifecycle("started", {"command": command, "principal": role.principal}))
         try:
             loop_run(_until_stopped(role, observer, health, work))
-        except* HubError as errors:
-            codes = ",".join(sorted({error.code for error in _leaves(errors)}))
-            observer(Lifecycle("failed", {"command": command, "code": codes}))
+        except Exception as error:  # noqa: BLE001 - the log says class and place, never a text; then we end
+            observer(Lifecycle("failed", {"command": command, "code": ",".join(sorted(codes(error)))}))
+            tell_failure(error)
             return 1
         observer(Lifecycle("stopped", {"command": command}))
     return 0
 
 
-def _leaves(group: BaseExceptionGroup[HubError]) -> list[HubError]:
-    found: list[HubError] = []
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            found.extend(_leaves(error))
-        else:
-            found.append(error)
-    return found
+def codes(error: BaseException) -> set[str]:
+    """The codes of all errors in an exception or group; the class name where there is no code."""
+    if isinstance(error, BaseExceptionGroup):
+        return set().union(*(codes(each) for each in error.exceptions))
+    return {error.code if isinstance(error, HubError) else type(error).__name__}
 
 
 async def _until_stopped(role: Role, observer: Observer, health: Health, work: Work) -> None:
@@ -82,25 +83,10 @@ async def _until_stopped(role: Role, observer: Observer, health: Health, work: W
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    beat = asyncio.create_task(health.beat(), name="heartbeat")
+    beat = asyncio.create_task(health.beat(observer), name="heartbeat")
     try:
         await work(role, observer, stop)
     finally:
         beat.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await beat
-
-
-def loop_run(main: Awaitable[None]) -> None:
-    """Run on uvloop where it exists (it halves the time of the Kafka client's sockets), else on asyncio."""
-
-    async def entry() -> None:
-        await main
-
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(entry())
-    else:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(entry())

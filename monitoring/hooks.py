@@ -49,6 +49,11 @@ def _tell(event: str, error: BaseException | None) -> None:
     structlog.get_logger().error(event=event, **(described(error) if error is not None else {}))
 
 
+def tell_failure(error: BaseException) -> None:
+    """Write the class, code and place of the error that ends this process; never its text."""
+    _tell("failed", error)
+
+
 def _uncaught(_: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
     if isinstance(error, KeyboardInterrupt):
         return

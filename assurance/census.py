@@ -1,0 +1,121 @@
+"""Counts what the router's outputs really hold, record by record, on the committed topics themselves.
+
+Nothing here asks a store: stores drop what comes twice, and would hide a duplicate. The census reads every
+output of every tenant from its beginning and compares with what the portal says it got acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from assurance.reconcile import Report, State
+from hub.envelope import sealed as sealing
+from hub.envelope import signed as signing
+from hub.envelope.letters import DeadLetterNotice
+from hub.envelope.reasons import EnvelopeError
+from hub.envelope.records import Checkpoint
+from hub.envelope.sealed import parse
+from hub.envelope.signed import Signed
+from hub.envelope.wire import frame_id
+from hub.transport import Endpoint, KafkaRecord, PartitionReader
+from topics.layout import Topology
+
+_POLL_BYTES = 8 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What was read: per output topic how often each leaf (32 bytes) stands there; letters; what is neither."""
+
+    leaves: Mapping[str, Mapping[bytes, int]]
+    dead_letters: int
+    foreign: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The census against the portal's report. `routed` counts events that stand in every output of their tenant."""
+
+    submitted: int
+    routed: int
+    lost: int
+    """acknowledged by the portal, missing from an output: one per event and output"""
+    duplicates: int
+    """copies beyond the first, over all outputs"""
+    extra: int
+    """in an output, but never sent by the portal"""
+    dead_letters: int
+
+
+async def take_census(endpoint: Endpoint, topology: Topology) -> Census:
+    """Read all outputs and dead-letter topics to their present end. Needs the administrator's rights.
+
+    Raises TransportError.
+    """
+    partitions = {topic.name: topic.partitions for topic in topology.topics}
+    outputs = {route.topic for route in topology.routes}
+    letters = {principal.dead_letters for principal in topology.principals if principal.dead_letters}
+    starts = {(topic, number): None for topic in outputs | letters for number in range(partitions[topic])}
+    leaves: dict[str, Counter[bytes]] = {topic: Counter() for topic in outputs}
+    found_letters = foreign = 0
+    async with PartitionReader(endpoint, starts) as reader:
+        ends = await reader.end_offsets()
+        while any([await reader.position(place) < end for place, end in ends.items()]):
+            for record in await reader.poll(_POLL_BYTES, 200):
+                if record.topic in letters:
+                    found_letters += 1
+                    continue
+                leaf = _leaf(record)
+                if leaf:
+                    leaves[record.topic][leaf] += 1
+                elif leaf is None:
+                    foreign += 1
+    return Census(leaves, found_letters, foreign)
+
+
+def account(census: Census, portal: Report, topology: Topology) -> Account:
+    """Compare a census with what the portal got acknowledged. Pure."""
+    sent: dict[str, set[bytes]] = {tenant.code: set() for tenant in topology.tenants}
+    void: set[bytes] = set()
+    for entry in portal.entries:
+        if entry.state in (State.VOID, State.PENDING):
+            void.add(entry.leaf)
+        else:
+            sent.setdefault(entry.tenant, set()).add(entry.leaf)
+    routed = lost = duplicates = extra = 0
+    for tenant, leaves in sent.items():
+        held = [census.leaves.get(route.topic, {}) for route in topology.routes_of(tenant)]
+        routed += sum(bool(held) and all(leaf in each for each in held) for leaf in leaves)
+        lost += sum(leaf not in each for leaf in leaves for each in held) + (0 if held else len(leaves))
+        duplicates += sum(_surplus(each.values()) for each in held)
+        extra += sum(len(each.keys() - leaves - void) for each in held)
+    return Account(
+        submitted=sum(map(len, sent.values())),
+        routed=routed,
+        lost=lost,
+        duplicates=duplicates,
+        extra=extra + census.foreign,
+        dead_letters=census.dead_letters,
+    )
+
+
+def _surplus(counts: Iterable[int]) -> int:
+    return sum(count - 1 for count in counts)
+
+
+def _leaf(record: KafkaRecord) -> bytes | None:
+    """The leaf of an event; empty for a checkpoint or notice; None for what does not belong there."""
+    if record.value is None:
+        return None
+    try:
+        schema = frame_id(record.value)
+        if schema == sealing.SCHEMA_ID:
+            return parse(record.value).leaf()
+        if schema == signing.SCHEMA_ID:
+            name = Signed.parse(record.value).name
+            return b"" if name in (Checkpoint.RECORD, DeadLetterNotice.RECORD) else None
+    except EnvelopeError:
+        return None
+    return None

@@ -1,0 +1,70 @@
+"""Runs the portal end for one call of `submit`: as a role process of its own, or within the hub of this home."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from cli.people import open_role, the_home
+from hub.facts import Observer
+from hub.loop import loop_run
+from hub.role import Role, load_role
+from hub.settings import RoleSettings
+from monitoring.adapter import combine, log_observer, metrics_observer
+from monitoring.endpoint import Endpoint
+from monitoring.health import Health
+from monitoring.hooks import install_hooks
+from monitoring.logs import configure
+from monitoring.metrics import Metrics
+from portal.files import chunks, submit_documents
+from portal.producer import PortalProducer
+from portal.results import Result
+
+PORTAL = "portal"
+
+
+def portal_role() -> Role:
+    """The role of this process: HUB_ROLE_DIR if it is set, else the portal of the hub that runs in HUB_HOME."""
+    if "HUB_ROLE_DIR" in os.environ:
+        return load_role(RoleSettings())
+    home = the_home()
+    home.running()
+    return open_role(home, PORTAL)
+
+
+def run_submit(
+    files: Iterable[tuple[str, Iterable[bytes] | None]], show: Callable[[Result], None], wait_seconds: float
+) -> None:
+    """Submit all documents of all files and show each answer as it comes. Raises HubError."""
+    role = portal_role()
+    log = role.directory / "state" / "portal.jsonl"
+    configured = configure(principal=role.principal, instance=role.instance, file=log)
+    install_hooks()
+    metrics = Metrics(
+        tenants=tuple(tenant.code for tenant in role.topology.tenants), places={"state": role.state_directory}
+    )
+    health = Health(frozenset({"journal"}))
+    observer = combine(metrics_observer(metrics), log_observer(), health.observe)
+    try:
+        with Endpoint(metrics.registry, health, port=int(os.environ.get("HUB_METRICS_PORT", "0"))):
+            loop_run(_submit(role, observer, files, show, wait_seconds))
+    finally:
+        configured.close()
+
+
+async def _submit(
+    role: Role,
+    observer: Observer,
+    files: Iterable[tuple[str, Iterable[bytes] | None]],
+    show: Callable[[Result], None],
+    wait_seconds: float,
+) -> None:
+    async with PortalProducer(role, observer) as portal:
+        for name, pieces in files:
+            source = chunks(Path(name)) if pieces is None else pieces
+            async for answered in submit_documents(portal, source, name):
+                show(answered.result)
+        if wait_seconds:
+            await asyncio.sleep(wait_seconds)

@@ -1,0 +1,99 @@
+"""`review list|show`: what the review desk holds."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.output import console, json_line, reports_errors, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from consumers.review.queries import ReviewQueries
+
+app = typer.Typer(help="The review desk. / 審査部門", no_args_is_help=True)
+
+Tenant = Annotated[str | None, typer.Option(help="tenant code; default all tenants of this home")]
+Json = Annotated[bool, typer.Option("--json", help="one object per line")]
+
+
+@contextmanager
+def _queries(principal: str) -> Iterator[ReviewQueries]:
+    from cli.desks import opened
+    from cli.people import open_role, the_home
+    from consumers.review.queries import ReviewQueries
+
+    with opened(open_role(the_home(), principal)) as (around, _, _):
+        yield ReviewQueries(around.store, around.vault(around.keys()))
+
+
+@app.command("list")
+@reports_errors
+def list_(
+    tenant: Tenant = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="at most so many per tenant")] = None,
+    as_json: Json = False,
+) -> None:
+    """List what is stored; opens nothing. / 受付済みの一覧"""
+    from cli.people import desks, the_home
+
+    rows = []
+    for principal in desks(the_home(), "review", tenant):
+        with _queries(principal) as queries:
+            for row in queries.list(limit=limit):
+                if as_json:
+                    json_line(row)
+                else:
+                    rows.append(
+                        (
+                            row["tenant"],
+                            row["receipt_number"],
+                            row["procedure"],
+                            row["status"],
+                            "yes" if row["confirmed"] else "no",
+                            row["findings"] or "",
+                            row["stored_at"],
+                        )
+                    )
+    if not as_json:
+        table("review", ("tenant", "receipt", "procedure", "status", "confirmed", "findings", "stored at"), rows)
+
+
+@app.command("show")
+@reports_errors
+def show(
+    receipt: Annotated[str, typer.Argument(help="receipt number or event id")],
+    tenant: Tenant = None,
+    save: Annotated[Path | None, typer.Option(help="write the attachments into this directory")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a submission as it was sent, with findings and history. / 申請内容を表示する"""
+    from cli.people import desks, the_home
+    from consumers.review.queries import NotFound
+    from consumers.review.queries import save as save_attachments
+
+    found = 0
+    for principal in desks(the_home(), "review", tenant):
+        with _queries(principal) as queries:
+            try:
+                shown = queries.show(receipt)
+            except NotFound:
+                continue
+            found += len(shown)
+            for each in shown:
+                if as_json:
+                    json_line(each)
+                else:
+                    console.print_json(json.dumps(each, ensure_ascii=False))
+            if save is not None:
+                for row in queries.find(receipt):
+                    for path in save_attachments(queries.attachments(row), save):
+                        if not as_json:
+                            console.print(f"saved {path}", markup=False)
+    if not found:
+        raise NotFound

@@ -1,0 +1,62 @@
+"""`up`: the whole hub on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from cli.output import console, json_line, reports_errors
+
+
+class _Stop(Exception):
+    """SIGTERM or SIGINT."""
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise _Stop
+
+
+@reports_errors
+def up(
+    home: Annotated[Path | None, typer.Option(help="HUB_HOME")] = None,
+    namespace: Annotated[str | None, typer.Option(help="rehearsal (default) or another one")] = None,
+    partitions: Annotated[int | None, typer.Option(min=1, help="only for the first start of a home")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one line of JSON when ready")] = False,
+) -> None:
+    """Run broker, router and consumers here until Ctrl-C. / 全体を起動し、Ctrl-Cまで動かす"""
+    from cli.home import Home
+    from cli.stack import Stack
+    from hub.settings import HomeSettings
+
+    settings = HomeSettings()
+    stack = Stack(
+        Home((home or settings.home).resolve()),
+        namespace=namespace or settings.namespace,
+        partitions=partitions or settings.partitions,
+        topics_file=settings.topics_file,
+        tell=(lambda _: None) if as_json else (lambda step: console.print(f"[dim]·[/] {step}")),
+    )
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    try:
+        with stack:
+            running = stack.describe()
+            if as_json:
+                json_line(asdict(running))
+            else:
+                console.print(f"[bold green]ready[/]  brokers {running.bootstrap}  certificates {running.certificates}")
+                console.print(
+                    "In another shell: eltax-hub generate -n 3 | eltax-hub submit -   (Ctrl-C here stops all)"
+                )
+            while True:
+                time.sleep(0.5)
+                stack.roles.check()
+    except _Stop:
+        if not as_json:
+            console.print("stopped")
