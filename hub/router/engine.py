@@ -1,29 +1,37 @@
 """Joins the group, fences each assigned partition, feeds its worker, and lets go in order.
 
-On assignment a partition is held until its transactional id is initialised (which fences the owner
-before) and only then its committed offset is read. A fence that fails ends the process; so does being
-fenced: the other owner is right.
+    assigned ─> fence (the owner before can no longer commit) ─> committed offset ─> release ─> work
+    revoked  ─> finish the transaction under way ─> let go
+
+Records of a partition are held back until its transactional id is initialised, and only then its committed
+offset is read: in the other order it may be stale. Being fenced ends the process: the other owner is right.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 from hub.crashpoints import reached
+from hub.envelope.names import ROUTER
 from hub.envelope.times import epoch_of
 from hub.facts import Alarm, Observer, PartitionFenced, PartitionLost, Paused, Ready
-from hub.reading.audiences import QuarantineKeys
+from hub.reading.audiences import AudienceDirectory
 from hub.reading.errors import KeyNotLoaded
+from hub.reading.secrets import OwnSecrets
 from hub.reading.sessions import SessionRegistry
-from hub.role import Role
-from hub.router.lanes import Lanes, MacKeys
-from hub.router.partition import MAX_BYTES, PartitionRouter, Surroundings
+from hub.router.batch import Clerk
+from hub.router.lanes import Lanes
+from hub.router.partition import MAX_BYTES, Caution, PartitionRouter, Surroundings
+from hub.router.readiness import Outputs
+from hub.router.role import RouterRole
 from hub.transport import (
     BrokerUnavailable,
     ForeignProducer,
@@ -34,16 +42,18 @@ from hub.transport import (
     TransportError,
 )
 from hub.transport.errors import TopicMissing
+from hub.transport.survey import Surveyor
 from schemas.errors import HubError
 from topics import names
-from topics.layout import Route
 
 _POLL_BYTES: Final = 16 * 2**20
 _POLL_MS: Final = 20
-_STOP_SECONDS: Final = 15.0
+_STOP_SECONDS: Final = 8.0
+"""under the group's rebalance time: who is slower is cancelled, and its transaction aborted"""
+_LOOK_AGAIN_SECONDS: Final = 2.0
 _REFRESH_SECONDS: Final = 30.0
-_RETRY_SECONDS: Final = 0.5
-_MAX_RETRIES_AT_START: Final = 240
+_RETRY_SECONDS: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
+_FENCING_SECONDS: Final = 120.0
 
 
 def _now() -> datetime:
@@ -54,124 +64,146 @@ def _now() -> datetime:
 class _Owned:
     """A partition that this process owns, or is about to."""
 
-    worker: PartitionRouter | None
     task: asyncio.Task[None]
+    worker: PartitionRouter | None = None
     waiting: bool = False
 
 
 class Router:
     """`await Router(role, observer).run(stop)`: routes until `stop` is set; raises if it must end."""
 
-    def __init__(self, role: Role, observer: Observer, *, now: Callable[[], datetime] = _now) -> None:
-        """Nothing is connected before `run`."""
+    def __init__(self, role: RouterRole, observer: Observer, *, now: Callable[[], datetime] = _now) -> None:
+        """Nothing is connected before `run`. `now` gives aware times."""
         self._role = role
         self._observer = observer
         self._now = now
-        namespace = role.namespace
-        self._topic = names.submissions(namespace)
-        principal = role.topology.principal(role.principal)
+        namespace, topology = role.namespace, role.topology
+        principal = topology.principal(role.principal)
         assert principal.group is not None
         assert principal.transactional_ids is not None
+        self._topic = names.submissions(namespace)
         self._group = principal.group
         self._ids = principal.transactional_ids
-        self._registry = SessionRegistry(role.endpoint, (names.sessions(namespace),), lambda: role.trust, now, observer)
-        self._quarantine = QuarantineKeys(role.endpoint, names.audiences(namespace), lambda: role.trust, now)
-        self._keys = MacKeys(role.keystore)
+        self._outputs = Outputs(topology, Surveyor(role.endpoint))
+        self._audiences = AudienceDirectory(role.endpoint, names.audiences(namespace), lambda: role.trust, now)
+        self._registry = SessionRegistry(
+            role.endpoint,
+            (names.sessions(namespace),),
+            lambda: role.trust,
+            now,
+            observer,
+            audience_keys=self._audiences.key,
+        )
+        self._secrets = OwnSecrets(
+            ROUTER,
+            role.keystore,
+            announced=lambda epoch: bool(self._audiences.announced(ROUTER, epoch)),
+            destroyed=lambda epoch: self._audiences.destroyed(ROUTER, epoch),
+        )
         self._owned: dict[int, _Owned] = {}
-        self._routes: dict[str, tuple[Route, ...]] = {
-            tenant.code: role.topology.routes_of(tenant.code) for tenant in role.topology.tenants
-        }
+        self._waiting: tuple[str, ...] = ()
         self._around = Surroundings(
             topic=self._topic,
-            partitions=role.topology.partitions,
+            partitions=topology.partitions,
             group=self._group,
-            letters_topic=names.dead_letters(namespace, role.principal),
-            routes=lambda: self._routes,
+            routes=lambda: self._outputs.ready,
+            clerk=Clerk(
+                role.principal,
+                names.dead_letters(namespace, role.principal),
+                role.identity,
+                self._audiences.current,
+                self._outputs.open,
+            ),
             trust=lambda: role.trust,
-            identity=role.identity,
-            quarantine_key=self._quarantine.current,
             now=now,
             monotonic=time.monotonic,
             observer=observer,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Route until `stop`. Raises ForeignProducer when fenced out, HubError for what cannot heal."""
+        """Route until `stop`. Raises (in a group) ForeignProducer when fenced out, HubError for what cannot heal."""
         reader = GroupReader(self._role.endpoint, self._topic, self._group, on_revoked=self._give_up)
         try:
-            if not await self._caught_up(stop):
+            if not await self._caught_up(reader, stop):
                 return
-            await self._patiently(reader.start, stop)
             async with asyncio.TaskGroup() as tasks:
-                refresh = tasks.create_task(self._refresh(), name="audiences")
+                refresh = tasks.create_task(self._refresh(), name="refresh")
                 try:
                     while not stop.is_set():
-                        await self._turn(reader, tasks)
+                        await self._turn(reader, tasks, stop)
                 finally:
                     refresh.cancel()
                     await self._give_up(frozenset(self._owned))
-        except* ForeignProducer:
-            self._observer(Alarm("router.fenced", self._topic))
-            raise
         finally:
             await reader.close()
-            await self._registry.close()
-            await self._quarantine.close()
+            for each in (self._registry, self._audiences, self._outputs):
+                await each.close()
 
-    async def _caught_up(self, stop: asyncio.Event) -> bool:
-        """Own key loaded, sessions and audiences read to the end, before anything is read."""
+    async def _caught_up(self, reader: GroupReader, stop: asyncio.Event) -> bool:
+        """Audiences and sessions read to the end, own key loaded, outputs surveyed, group joined; False if stopped."""
 
         async def own_key() -> None:
             epoch = epoch_of(self._now())
-            if not self._keys.ready(epoch):
-                raise KeyNotLoaded(f"router {epoch}")
+            if not await asyncio.to_thread(self._secrets.load, epoch):
+                raise KeyNotLoaded(f"{ROUTER} {epoch}")
 
-        for condition, work in (
-            ("sessions", lambda: self._registry.ensure(())),
-            ("audiences", self._quarantine.refresh),
+        steps: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
+            ("", self._audiences.refresh),
             ("audiences", own_key),
-        ):
-            await self._patiently(work, stop)
-            if stop.is_set():
+            ("sessions", lambda: self._registry.ensure(())),
+            ("", self._survey),
+            ("", reader.start),
+        )
+        for condition, work in steps:
+            if not await self._patiently(work, stop):
                 return False
-            self._observer(Ready(condition, True))
+            if condition:
+                self._observer(Ready(condition, True))
         return True
 
-    async def _patiently(self, work: Callable[[], object], stop: asyncio.Event) -> None:
-        code = ""
+    async def _patiently(self, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> bool:
+        """Repeat what can heal until it is done; False if stopped before."""
+        code, attempt = "", 0
         while not stop.is_set():
             try:
-                await work()  # type: ignore[misc]
+                await work()
             except HubError as error:
                 if not error.retriable:
                     raise
                 if error.code != code:
-                    self._observer(Paused("router", error.code, True))
-                    self._observer(Alarm(error.code, "router"))
+                    self._pause(code, error.code)
                     code = error.code
-                await asyncio.sleep(_RETRY_SECONDS)
+                await _sleep(stop, attempt)
+                attempt += 1
             else:
-                if code:
-                    self._observer(Paused("router", code, False))
-                return
+                self._pause(code, "")
+                return True
+        self._pause(code, "")
+        return False
 
-    async def _turn(self, reader: GroupReader, tasks: asyncio.TaskGroup) -> None:
+    def _pause(self, before: str, now: str) -> None:
+        if before:
+            self._observer(Paused(ROUTER, before, False))
+        if now:
+            self._observer(Paused(ROUTER, now, True))
+            self._observer(Alarm(now, ROUTER))
+
+    async def _turn(self, reader: GroupReader, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> None:
         assigned = reader.take_assignment()
         if assigned is not None:
-            self._observer(Ready("fenced", not assigned))
             for partition in sorted(assigned):
-                self._owned[partition] = _Owned(
-                    None, tasks.create_task(self._own(partition, reader), name=f"partition-{partition}")
-                )
+                task = tasks.create_task(self._own(partition, reader), name=f"partition-{partition}")
+                self._owned[partition] = _Owned(task)
+            self._tell_fenced()
         try:
             records = await reader.poll(_POLL_BYTES, _POLL_MS)
         except (BrokerUnavailable, TopicMissing) as error:
-            self._observer(Paused("router.poll", error.code, True))
-            await asyncio.sleep(_RETRY_SECONDS)
-            self._observer(Paused("router.poll", error.code, False))
+            self._pause("", error.code)
+            await _sleep(stop, 2)
+            self._pause(error.code, "")
             return
-        records.sort(key=lambda record: record.partition)  # stable: order within a partition stays
-        for partition, some in groupby(records, key=lambda record: record.partition):
+        records.sort(key=attrgetter("partition"))  # stable: order within a partition stays
+        for partition, some in groupby(records, key=attrgetter("partition")):
             owned = self._owned.get(partition)
             if owned is not None and owned.worker is not None:
                 owned.worker.put(list(some))
@@ -182,13 +214,16 @@ class Router:
     def _balance(self, reader: GroupReader, partition: int, owned: _Owned) -> None:
         """Fetch no more for a partition whose worker is behind; bounded memory, nothing dropped."""
         if owned.worker is None:
-            return
-        if not owned.waiting and owned.worker.queued_bytes > MAX_BYTES:
+            owned.waiting = False
+        elif not owned.waiting and owned.worker.queued_bytes > MAX_BYTES:
             reader.pause(partition)
             owned.waiting = True
         elif owned.waiting and owned.worker.queued_bytes < MAX_BYTES // 2:
             reader.resume(partition)
             owned.waiting = False
+
+    def _tell_fenced(self) -> None:
+        self._observer(Ready("fenced", all(owned.worker is not None for owned in self._owned.values())))
 
     async def _own(self, partition: int, reader: GroupReader) -> None:
         """Fence, read the committed offset, work; after a failed transaction the same again."""
@@ -198,64 +233,91 @@ class Router:
             lambda: reached("router.after-commit"),
         )
         writer = TransactionalWriter(self._role.endpoint, f"{self._ids}{self._topic}/{partition}", hooks=hooks)
-        lanes = Lanes(partition, self._topic, self._registry, self._keys, lambda: self._role.trust)
+        lanes = Lanes(partition, self._topic, self._registry, self._secrets, lambda: self._role.trust)
+        owned, caution, failures = self._owned[partition], Caution(), 0
+        fenced_out = False
         try:
             while True:
                 offset = await self._fenced(partition, reader, writer)
-                worker = PartitionRouter(partition, self._around, lanes, writer)
-                self._owned[partition].worker = worker
+                worker = PartitionRouter(partition, self._around, lanes, writer, caution)
+                owned.worker = worker
                 await reader.release(partition, offset)
                 self._observer(PartitionFenced(partition))
-                self._observer(Ready("fenced", all(each.worker is not None for each in self._owned.values())))
+                self._tell_fenced()
                 try:
                     await worker.run()
                     return
                 except TransactionFailed:
+                    owned.worker = None
                     reader.hold(partition)
-                    self._owned[partition].worker = None
-                    self._observer(Ready("fenced", False))
-                    await asyncio.sleep(_RETRY_SECONDS)
+                    self._tell_fenced()
+                    failures = 0 if worker.committed else failures + 1
+                    with contextlib.suppress(HubError):  # an output may be gone; if this fails, so will the fence
+                        await self._survey()
+                    await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
+        except ForeignProducer:
+            fenced_out = True
+            self._observer(Alarm("router.fenced", f"partition {partition}"))
+            raise
         finally:
+            self._observer(PartitionLost(partition, fenced_out))
             await asyncio.shield(writer.close())
 
     async def _fenced(self, partition: int, reader: GroupReader, writer: TransactionalWriter) -> int | None:
         """Initialise the transactional id, then ask for the committed offset: in this order, or it may be stale."""
-        for attempt in range(_MAX_RETRIES_AT_START):
+        attempt, until = 0, time.monotonic() + _FENCING_SECONDS
+        while True:
             try:
                 await writer.fence()
                 return await reader.committed(partition)
             except TransportError as error:
-                if not error.retriable:
+                if not error.retriable or time.monotonic() > until:
                     raise
-                if attempt == 0:
+                if not attempt:
                     self._observer(Alarm(error.code, f"partition {partition}"))
-                await asyncio.sleep(_RETRY_SECONDS)
-        raise BrokerUnavailable(f"partition {partition} could not be fenced")
+            await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
+            attempt += 1
 
     async def _give_up(self, partitions: frozenset[int]) -> None:
         """End the work on partitions that others get now: finish what is under way, take no more."""
-        ending = {partition: self._owned.pop(partition) for partition in partitions if partition in self._owned}
-        for owned in ending.values():
+        ending = [self._owned.pop(partition) for partition in partitions if partition in self._owned]
+        for owned in ending:
             if owned.worker is None:
                 owned.task.cancel()
             else:
                 owned.worker.stop()
         if not ending:
             return
-        tasks = [owned.task for owned in ending.values()]
-        _, late = await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+        _, late = await asyncio.wait([owned.task for owned in ending], timeout=_STOP_SECONDS)
         for task in late:
             task.cancel()
         if late:
             await asyncio.wait(late)
-        for partition in ending:
-            self._observer(PartitionLost(partition, fenced=False))
+
+    async def _survey(self) -> None:
+        """See which tenants can be delivered to, and say so when it changes."""
+        await self._outputs.refresh()
+        if self._outputs.waiting != self._waiting:
+            self._waiting = self._outputs.waiting
+            for tenant in self._waiting:
+                self._observer(Alarm("tenant-not-ready", tenant))
 
     async def _refresh(self) -> None:
-        """Look for new quarantine keys now and then; what cannot be read now is read next time."""
+        """Look for new keys and tenants now and then; what cannot be read now is read next time."""
+        due = 0.0
         while True:
-            await asyncio.sleep(_REFRESH_SECONDS)
-            try:
-                await self._quarantine.refresh()
-            except HubError as error:
-                self._observer(Alarm(error.code, "router"))
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            wanting = bool(self._waiting) or self._audiences.current() is None
+            if not wanting and time.monotonic() < due:
+                continue
+            due = time.monotonic() + _REFRESH_SECONDS
+            for work in (self._audiences.refresh, self._survey):
+                try:
+                    await work()
+                except HubError as error:
+                    self._observer(Alarm(error.code, ROUTER))
+
+
+async def _sleep(stop: asyncio.Event, attempt: int) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])

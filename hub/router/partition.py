@@ -1,36 +1,38 @@
 """Works one input partition: judges what was read, and writes all of it in one transaction.
 
-All waiting for anything outside the transaction (sessions, keys) is over before it begins. A transaction
-that fails is thrown away whole: fence again, read the committed offset, go on from there.
+    queue ─> judge (sessions and keys are waited for here) ─> one transaction: outputs, letters, offset
+
+A transaction takes what is there, up to a bound, and is closed at once: under load the queue fills while the
+one before commits, so transactions grow by themselves; when idle nobody waits. One that fails is thrown away
+whole: fence again, read the committed offset, go on from there.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import contextlib
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from hub.crypto.identity import IdentityKey
-from hub.envelope.letters import DeadLetterNotice
 from hub.envelope.reasons import Reason
-from hub.envelope.records import AudienceKey
-from hub.envelope.signed import sign
 from hub.envelope.times import to_ms
 from hub.envelope.trust import Trust
 from hub.facts import Alarm, BatchRouted, Observer, Paused, TransactionAborted
-from hub.reading.deadletters import write_letter
+from hub.router.batch import Batch, Clerk, collect
 from hub.router.lanes import Lanes
-from hub.router.rules import Announce, Deliver, Place, Refuse, Unknown, Verdict, judge
-from hub.transport import KafkaRecord, Outgoing, TransactionalWriter, TransactionFailed
+from hub.router.rules import Known, Place, Refuse, Unknown, Verdict, judge
+from hub.transport import KafkaRecord, TransactionalWriter, TransactionFailed, TransactionRefused
 from schemas.errors import HubError
 from topics.layout import Route
 
 MAX_EVENTS: Final = 5_000
-MAX_BYTES: Final = 16 * 2**20
-_MAX_SESSION_ROUNDS: Final = 4
+MAX_BYTES: Final = 8 * 2**20
+"""of the queue, and of the input of one transaction (but one record at least)"""
+_BREATH: Final = 256
+"""records judged before other partitions and the heartbeat get a turn"""
 _PAUSES: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -41,41 +43,44 @@ class Surroundings:
     topic: str
     partitions: int
     group: str
-    letters_topic: str
-    routes: Callable[[], dict[str, tuple[Route, ...]]]
+    routes: Callable[[], Mapping[str, tuple[Route, ...]]]
+    """all routes of each tenant that is ready"""
+    clerk: Clerk
     trust: Callable[[], Trust]
-    identity: IdentityKey = field(repr=False)
-    quarantine_key: Callable[[], AudienceKey | None]
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     observer: Observer
 
 
 @dataclass(slots=True)
-class _Batch:
-    """What one transaction will hold."""
+class Caution:
+    """What a partition remembers when the broker refused a transaction for good: one record of it is poison."""
 
-    outputs: dict[tuple[str, int], list[Outgoing]] = field(default_factory=lambda: defaultdict(list))
-    events: Counter[tuple[str, str]] = field(default_factory=Counter)
-    letters: Counter[str] = field(default_factory=Counter)
-    produced_ms: list[int] = field(default_factory=list)
-    checkpoints: int = 0
+    one_by_one_until: int = -1
+    """up to this offset each record gets a transaction of its own"""
+    poison: int = -1
+    """the offset of the record that was refused alone: it becomes a dead letter"""
 
 
 class PartitionRouter:
     """One partition's queue and its transactions. `put` from the poller, `run` as a task."""
 
-    def __init__(self, partition: int, around: Surroundings, lanes: Lanes, writer: TransactionalWriter) -> None:
+    def __init__(
+        self, partition: int, around: Surroundings, lanes: Lanes, writer: TransactionalWriter, caution: Caution
+    ) -> None:
         """The writer must be fenced before the first `put`."""
-        self.partition = partition
+        self._partition = partition
         self._around = around
         self._lanes = lanes
         self._writer = writer
+        self._caution = caution
         self._queue: deque[KafkaRecord] = deque()
         self._arrived = asyncio.Event()
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._paused = ""
         self.queued_bytes = 0
+        self.committed = False
+        """whether a transaction has succeeded since the fence"""
 
     def put(self, records: Sequence[KafkaRecord]) -> None:
         """Queue records in their order."""
@@ -85,22 +90,26 @@ class PartitionRouter:
 
     def stop(self) -> None:
         """Finish the transaction under way and take no more."""
-        self._stopping = True
+        self._stopping.set()
         self._arrived.set()
 
     async def run(self) -> None:
         """Work until `stop`. Raises TransactionFailed (rewind and run again), ForeignProducer (end the process)."""
-        while not self._stopping:
-            if not self._queue:
-                self._arrived.clear()
-                await self._arrived.wait()
-                continue
-            await self._transaction(self._take())
+        try:
+            while not self._stopping.is_set():
+                if not self._queue:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                    continue
+                await self._transaction(self._take())
+        finally:
+            self._pause("")
 
     def _take(self) -> list[KafkaRecord]:
         taken: list[KafkaRecord] = []
         size = 0
-        while self._queue and len(taken) < MAX_EVENTS and (not taken or size < MAX_BYTES):
+        most = 1 if self._queue[0].offset <= self._caution.one_by_one_until else MAX_EVENTS
+        while self._queue and len(taken) < most and (not taken or size + self._queue[0].size <= MAX_BYTES):
             record = self._queue.popleft()
             taken.append(record)
             size += record.size
@@ -115,33 +124,47 @@ class PartitionRouter:
             return
         offset = records[-1].offset + 1
         try:
-            await self._writer.commit(batch.outputs, {(around.topic, self.partition): offset}, around.group)
+            await self._writer.commit(batch.outputs, {(around.topic, self._partition): offset}, around.group)
         except TransactionFailed as failed:
-            around.observer(TransactionAborted(self.partition, failed.code))
+            if isinstance(failed, TransactionRefused):
+                self._narrow(records)
+            around.observer(TransactionAborted(self._partition, failed.code))
             raise
+        self.committed = True
         ended = to_ms(around.now())
         around.observer(
             BatchRouted(
-                self.partition,
+                self._partition,
                 dict(batch.events),
                 batch.checkpoints,
                 dict(batch.letters),
                 around.monotonic() - started,
-                tuple(max(0, ended - produced) / 1_000 for produced in batch.produced_ms),
+                tuple([max(0, ended - produced) / 1_000 for produced in batch.produced_ms]),
             )
         )
+        for code, about in sorted(batch.alarms):
+            around.observer(Alarm(code, about))
 
-    async def _prepared(self, records: list[KafkaRecord]) -> _Batch | None:
+    def _narrow(self, records: list[KafkaRecord]) -> None:
+        """Find the record that the broker will not take: first one by one, then it is known."""
+        if len(records) == 1:
+            self._caution.poison = records[0].offset
+        else:
+            self._caution.one_by_one_until = records[-1].offset
+
+    async def _prepared(self, records: list[KafkaRecord]) -> Batch | None:
         """Judge everything; wait for what can heal. None if told to stop while waiting."""
         attempt = 0
-        while not self._stopping:
+        while not self._stopping.is_set():
             try:
-                batch = self._collected(records, await self._judged(records))
+                verdicts = await self._judged(records)
+                batch = collect(self._partition, records, verdicts, self._around.clerk, self._around.now())
             except HubError as error:
                 if not error.retriable:
                     raise
                 self._pause(error.code)
-                await asyncio.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), _PAUSES[min(attempt, len(_PAUSES) - 1)])
                 attempt += 1
             else:
                 self._pause("")
@@ -151,69 +174,36 @@ class PartitionRouter:
     async def _judged(self, records: list[KafkaRecord]) -> list[Verdict]:
         around = self._around
         trust, now = around.trust(), around.now()
-        place = Place(self.partition, around.partitions, around.routes())
+        place = Place(self._partition, around.partitions, around.routes())
         known = self._lanes.known()
-        verdicts = [judge(record.key, record.value, known, place, trust, now) for record in records]
-        refused: dict[bytes, Reason] = {}
-        for _ in range(_MAX_SESSION_ROUNDS):
-            named = {verdict.session for verdict in verdicts if isinstance(verdict, Unknown)}
-            if not named:
-                return verdicts
-            refused |= await self._lanes.admit(named)
-            known = self._lanes.known(refused)
+        verdicts: list[Verdict] = []
+        for start in range(0, len(records), _BREATH):
+            if start:
+                await asyncio.sleep(0)
+            verdicts += [judge(record, known, place, trust, now) for record in records[start : start + _BREATH]]
+        named = {verdict.session for verdict in verdicts if isinstance(verdict, Unknown)}
+        if named:
+            known = self._lanes.known(await self._lanes.admit(named))
             for at, verdict in enumerate(verdicts):
                 if isinstance(verdict, Unknown):
-                    verdicts[at] = judge(records[at].key, records[at].value, known, place, trust, now)
-        return [Refuse(Reason.UNKNOWN_SESSION) if isinstance(each, Unknown) else each for each in verdicts]
+                    verdicts[at] = judge(records[at], known, place, trust, now)
+        if records[0].offset == self._caution.poison:
+            verdicts = [self._poisonous(records[0], known)]
+        return verdicts
 
-    def _collected(self, records: list[KafkaRecord], verdicts: list[Verdict]) -> _Batch:
-        batch = _Batch()
-        outputs, events, partition = batch.outputs, batch.events, self.partition
-        for record, verdict in zip(records, verdicts, strict=True):
-            if isinstance(verdict, Deliver):
-                header = verdict.header
-                for topic, copy in verdict.copies:
-                    outputs[topic, partition].append(Outgoing(record.key, copy))
-                events[header.tenant, header.procedure] += 1
-                batch.produced_ms.append(header.produced_at_ms)
-            elif isinstance(verdict, Announce):
-                for topic in verdict.topics:
-                    outputs[topic, partition].append(Outgoing(record.key, record.value))
-                batch.checkpoints += 1
-            elif isinstance(verdict, Refuse):
-                self._refuse(record, verdict, batch)
-        return batch
-
-    def _refuse(self, record: KafkaRecord, refuse: Refuse, batch: _Batch) -> None:
+    def _poisonous(self, record: KafkaRecord, known: Known) -> Verdict:
+        """Judge a record that some output does not take as if it had none: whole, with a notice, under its own code."""
         around = self._around
-        now = around.now()
-        letter = write_letter(
-            record,
-            refuse.reason,
-            stage="router",
-            authentic=refuse.authentic,
-            session=refuse.session,
-            leaf=refuse.leaf,
-            key=around.quarantine_key,
-            now=now,
-        )
-        batch.outputs[around.letters_topic, self.partition].append(letter)
-        batch.letters[refuse.reason.value] += 1
-        if refuse.reason in (Reason.UNKNOWN_SESSION, Reason.TENANT_NOT_READY):
-            around.observer(Alarm(refuse.reason.value, record.topic))
-        if refuse.tenant is None or refuse.sealed is None or refuse.leaf is None:
-            return
-        notice = DeadLetterNotice(
-            refuse.tenant, refuse.sealed.header, refuse.sealed.digests, refuse.reason, now
-        )
-        value = sign(DeadLetterNotice.RECORD, notice.encode(), around.identity)
-        for route in around.routes().get(refuse.tenant, ()):
-            batch.outputs[route.topic, self.partition].append(Outgoing(b"notice/" + refuse.leaf.hex().encode(), value))
+        nowhere = Place(self._partition, around.partitions, {})
+        verdict = judge(record, known, nowhere, around.trust(), around.now())
+        if isinstance(verdict, Refuse) and verdict.reason is Reason.TENANT_NOT_READY:
+            return replace(verdict, reason=Reason.REFUSED_BY_BROKER)
+        return verdict
 
     def _pause(self, code: str) -> None:
         if code == self._paused:
             return
-        stage = f"router.{self.partition}"
+        stage = f"router.{self._partition}"
         if self._paused:
             self._around.observer(Paused(stage, self._paused, False))
         if code:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from hub.envelope import header as headers
 from hub.envelope import sealed as sealing
 from hub.envelope import signed as signing
 from hub.envelope.header import EventHeader
@@ -22,37 +23,44 @@ from hub.envelope.signed import Signed
 from hub.envelope.trust import Trust
 from hub.envelope.validation import validate_checkpoint
 from hub.envelope.wire import frame_id
+from hub.transport import KafkaRecord
 from topics.layout import Route
 from topics.partition import partition_for
 
 
-@dataclass(frozen=True, slots=True)
-class Deliver:
-    """An event that is what it says, and one copy per route of its tenant, in order of the routes."""
+class Deliver(NamedTuple):
+    """An event that is what it says, and one copy per route, in their order. A NamedTuple: one per event."""
 
     header: EventHeader
-    copies: tuple[tuple[str, bytes], ...] = field(repr=False)
-    """(topic, value)"""
+    routes: tuple[Route, ...]
+    copies: list[bytes]
+    late: bool
+    """appended when its session was over, as far as the broker can be believed: an alarm, no refusal"""
 
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """A valid checkpoint: it goes unchanged to these topics."""
+    """A valid checkpoint: it goes unchanged to these routes."""
 
-    topics: tuple[str, ...]
+    routes: tuple[Route, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """A dead letter. `authentic`: its bytes are what the producer sealed; `notice`: whom to tell, and of what."""
+    """A dead letter. `authentic`: its bytes are what the producer sealed."""
 
     reason: Reason
     authentic: bool = False
     session: bytes | None = None
     leaf: bytes | None = None
     tenant: str | None = None
-    """set if header and digests are what the producer sealed: the tenant is to be told"""
+    """whom to tell: set if header and digests are what the producer sealed, and the header can be read"""
     sealed: Sealed | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """An event whose epoch key was lawfully destroyed: counted, no letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ class Unknown:
     session: bytes
 
 
-Verdict: TypeAlias = Deliver | Announce | Refuse | Unknown
+Verdict: TypeAlias = Deliver | Announce | Refuse | Erased | Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,48 +92,60 @@ class Place:
     routes: Mapping[str, tuple[Route, ...]]
 
 
-def judge(key: bytes | None, value: bytes | None, known: Known, place: Place, trust: Trust, now: datetime) -> Verdict:
+def judge(record: KafkaRecord, known: Known, place: Place, trust: Trust, now: datetime) -> Verdict:
     """Judge one record. Never raises for what a record holds."""
+    value = record.value
     if value is None:
         return Refuse(Reason.NOT_FRAMED)
     try:
         schema = frame_id(value)
         if schema == sealing.SCHEMA_ID:
-            return _event(key, value, known, place)
+            return _event(record, value, known, place)
         if schema == signing.SCHEMA_ID:
-            return _signed(key, Signed.parse(value), known, place, trust, now)
+            return _signed(record.key, Signed.parse(value), known, place, trust, now)
     except EnvelopeError as problem:
         return Refuse(problem.reason)
     return Refuse(Reason.FOREIGN_SCHEMA)
 
 
-def _event(key: bytes | None, value: bytes, known: Known, place: Place) -> Verdict:
-    found = inspect(value, key, known.lanes)
+def _event(record: KafkaRecord, value: bytes, known: Known, place: Place) -> Verdict:
+    found = inspect(value, record.key, known.lanes)
     if isinstance(found, Refusal):
         return _refused(found, known)
-    header = found.header
+    sealed, header, leaf = found
     if partition_for(header.receipt_number, place.partitions) != place.partition:
-        return _authentic(Reason.WRONG_PARTITION, header, found.leaf, found.sealed)
+        return Refuse(Reason.WRONG_PARTITION, True, header.session, leaf, header.tenant, sealed)
     routes = place.routes.get(header.tenant)
-    if not routes:
-        return _authentic(Reason.TENANT_NOT_READY, header, found.leaf, found.sealed)
-    copies = outputs(found.sealed, [route.audience for route in routes])
-    return Deliver(header, tuple((route.topic, copy) for route, copy in zip(routes, copies, strict=True)))
+    if routes is None:
+        return Refuse(Reason.TENANT_NOT_READY, True, header.session, leaf, header.tenant, sealed)
+    late = record.timestamp_ms >= known.lanes[header.session].until_ms
+    return Deliver(header, routes, outputs(sealed, [route.audience for route in routes]), late)
 
 
 def _refused(found: Refusal, known: Known) -> Verdict:
     session = found.session
     if found.reason is Reason.UNKNOWN_SESSION and session is not None:
-        reason = known.refused.get(session)
-        return Unknown(session) if reason is None else Refuse(reason, session=session, leaf=found.leaf)
+        return _without(session, known)
     tenant = None
-    if found.mac_good and session is not None and session in known.sessions:
-        tenant = known.sessions[session].tenant
+    if found.mac_good and session is not None and found.sealed is not None and session in known.sessions:
+        tenant = _to_be_told(found.sealed, known.sessions[session].tenant)
     return Refuse(found.reason, found.authentic, session, found.leaf, tenant, found.sealed)
 
 
-def _authentic(reason: Reason, header: EventHeader, leaf: bytes, sealed: Sealed) -> Refuse:
-    return Refuse(reason, True, header.session, leaf, header.tenant, sealed)
+def _to_be_told(sealed: Sealed, tenant: str) -> str | None:
+    """Return the session's tenant, unless the header is none that its desks could read as theirs."""
+    try:
+        return tenant if headers.decode(sealed.header).tenant == tenant else None
+    except EnvelopeError:
+        return None
+
+
+def _without(session: bytes, known: Known) -> Verdict:
+    """Say what becomes of a record whose session is not at hand."""
+    reason = known.refused.get(session)
+    if reason is None:
+        return Unknown(session)
+    return Erased() if reason is Reason.ERASED else Refuse(reason, session=session)
 
 
 def _signed(key: bytes | None, signed: Signed, known: Known, place: Place, trust: Trust, now: datetime) -> Verdict:
@@ -134,12 +154,11 @@ def _signed(key: bytes | None, signed: Signed, known: Known, place: Place, trust
     claimed = Checkpoint.decode(signed.body).session
     session = known.sessions.get(claimed)
     if session is None:
-        reason = known.refused.get(claimed)
-        return Unknown(claimed) if reason is None else Refuse(reason, session=claimed)
+        return _without(claimed, known)
     checkpoint = validate_checkpoint(signed, session, trust, now, partition=place.partition, key=key)
     if isinstance(checkpoint, Reason):
         return Refuse(checkpoint, session=claimed)
     routes = place.routes.get(session.tenant)
-    if not routes:
+    if routes is None:
         return Refuse(Reason.TENANT_NOT_READY, True, claimed)
-    return Announce(tuple(route.topic for route in routes))
+    return Announce(routes)

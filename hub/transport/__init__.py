@@ -13,6 +13,7 @@ from hub.transport.errors import (
     NotAuthorized,
     OffsetGone,
     TransactionFailed,
+    TransactionRefused,
     TransportError,
 )
 from hub.transport.group import GroupReader
@@ -36,6 +37,7 @@ __all__ = [
     "PartitionReader",
     "TlsIdentity",
     "TransactionFailed",
+    "TransactionRefused",
     "TransactionalWriter",
     "TransportError",
     "ssl_context",

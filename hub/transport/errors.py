@@ -49,6 +49,12 @@ class TransactionFailed(TransportError):
     retriable: ClassVar[bool] = True
 
 
+class TransactionRefused(TransactionFailed):
+    """A transaction was given up because the broker refuses one of its records for good."""
+
+    code: ClassVar[str] = "kafka.transaction-refused"
+
+
 class OffsetGone(TransportError):
     """The records at the wanted offset are no longer there: retention deleted them before they were read."""
 

@@ -13,7 +13,14 @@ from aiokafka.structs import OffsetAndMetadata
 
 from hub.transport.building import MAX_BATCH_BYTES, MAX_REQUEST_BYTES, batches
 from hub.transport.endpoint import Endpoint
-from hub.transport.errors import ForeignProducer, TransactionFailed, TransportError, translate
+from hub.transport.errors import (
+    FinalRefusal,
+    ForeignProducer,
+    TransactionFailed,
+    TransactionRefused,
+    TransportError,
+    translate,
+)
 from hub.transport.records import Outgoing
 from hub.transport.writer import _stop
 
@@ -64,6 +71,9 @@ class TransactionalWriter:
         except (KafkaError, OSError) as error:
             await _stop(producer)
             raise translate(error, self._id) from error
+        except BaseException:  # cancelled: the partition was taken away meanwhile
+            await asyncio.shield(_stop(producer))
+            raise
         self._producer = producer
 
     async def commit(
@@ -72,7 +82,8 @@ class TransactionalWriter:
         """Write all outputs and the next input offsets of `group`, visible together or not at all.
 
         Every send is awaited before the commit: the client commits past a send that failed. Raises ForeignProducer
-        (end this process) or TransactionFailed (nothing is visible; fence, read the committed offset, try again).
+        (end this process) or TransactionFailed (nothing is visible; fence, read the committed offset, try again;
+        its subclass TransactionRefused: some record will be refused every time).
         """
         producer = self._producer
         if producer is None:
@@ -103,7 +114,9 @@ class TransactionalWriter:
 
     def _named(self, error: BaseException) -> TransportError:
         named = translate(error, self._id)
-        return named if isinstance(named, ForeignProducer) else TransactionFailed(named.detail)
+        if isinstance(named, ForeignProducer):
+            return named
+        return (TransactionRefused if isinstance(named, FinalRefusal) else TransactionFailed)(named.detail)
 
     async def _give_up(self, producer: AIOKafkaProducer, sent: Sequence[asyncio.Future[Any]]) -> None:
         """Abort if that is still possible, and throw the producer away; the next fence aborts what stays open."""
