@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from broker.storage import NODE_ID
+
 DATA: Final = "data"
 KEYSTORE: Final = "config/keystore.pem"
 TRUSTSTORE: Final = "config/ca.crt"
@@ -28,8 +30,8 @@ class NodeConfiguration:
         users = ";".join(f"User:CN={name}" for name in self.super_users)
         settings = {
             "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
+            "node.id": str(NODE_ID),
+            "controller.quorum.voters": f"{NODE_ID}@127.0.0.1:{self.controller_port}",
             "listeners": f"MTLS://127.0.0.1:{self.client_port},CONTROLLER://127.0.0.1:{self.controller_port}",
             "advertised.listeners": f"MTLS://127.0.0.1:{self.client_port}",
             "listener.security.protocol.map": "MTLS:SSL,CONTROLLER:SSL",

