@@ -15,7 +15,7 @@ from consumers.engine import Clocks, Engine, Limits
 from consumers.intake import Expectation, Intake, Secrets
 from consumers.judgement import Judge
 from consumers.letters import Letters
-from consumers.own_keys import OwnKeyMissing, OwnKeys, SessionSecretsCache
+from consumers.own_keys import OwnKeys
 from consumers.patience import Patience
 from consumers.sessions import Registry, SessionsAtHand
 from consumers.store.port import Store
@@ -31,6 +31,8 @@ from hub.envelope.records import AudienceKey, Session
 from hub.envelope.times import epoch_of, from_ms
 from hub.envelope.trust import Trust
 from hub.facts import Observer, Ready
+from hub.reading.errors import KeyNotLoaded
+from hub.reading.secrets import OwnSecrets
 from hub.transport import BatchWriter, Endpoint, PartitionReader
 from topics import names
 from topics.layout import Topology
@@ -66,6 +68,8 @@ class Surroundings:
     registry: Registry
     quarantine_key: Callable[[], AudienceKey | None]
     """the operator's current key, for records that may be plaintext"""
+    announced: Callable[[int], bool] = lambda epoch: True
+    """whether a valid own key of an epoch (YYYYMM) is published"""
     destroyed: Callable[[int], bool] = lambda epoch: False
     """whether the own key of an epoch (YYYYMM) is known to be destroyed"""
     limits: Limits | None = None
@@ -87,7 +91,7 @@ class Surroundings:
 
     def keys(self) -> OwnKeys:
         """Return this desk's audience keys; the audience has the principal's name."""
-        return OwnKeys(self.role.principal, self.role.keystore, self.destroyed)
+        return OwnKeys(self.role.principal, self.role.keystore)
 
     def vault(self, keys: OwnKeys) -> Vault:
         """Return the encryption at rest of this desk's store."""
@@ -97,11 +101,11 @@ class Surroundings:
         """Return the sessions that each poll is judged with."""
         return SessionsAtHand(self.registry)
 
-    def intake(
-        self, sessions: SessionsAtHand, audience: str | None, keys: OwnKeys | None, expected: Mapping[str, Expectation]
-    ) -> Intake:
-        """Return the judge of single records."""
-        secrets: Secrets = _NoSecrets() if keys is None else SessionSecretsCache(keys)
+    def intake(self, sessions: SessionsAtHand, audience: str | None, expected: Mapping[str, Expectation]) -> Intake:
+        """Return the judge of single records; `audience` None opens nothing."""
+        secrets: Secrets = _NoSecrets()
+        if audience is not None:
+            secrets = OwnSecrets(audience, self.role.keystore, announced=self.announced, destroyed=self.destroyed)
         return Intake(
             audience,
             expected.__getitem__,
@@ -144,7 +148,7 @@ class Surroundings:
         """The key of the running month must be there before anything is read."""
         epoch = epoch_of(from_ms(self.clocks.now_ms()))
         if not await asyncio.to_thread(keys.of, epoch):
-            raise OwnKeyMissing(f"{self.role.principal} {epoch}")
+            raise KeyNotLoaded(f"{self.role.principal} {epoch}")
         return True
 
 
@@ -156,7 +160,7 @@ async def _started(reader: PartitionReader) -> bool:
 class _NoSecrets:
     """For a desk that opens nothing."""
 
-    def secret(self, session: Session, audience: str) -> Secret | Reason:
+    def unlock(self, session: Session) -> Secret | Reason:
         return Reason.NOT_ADDRESSED
 
 

@@ -107,10 +107,10 @@ class Sessions(Protocol):
 
 
 class Secrets(Protocol):
-    """The own audience's session secrets."""
+    """The own audience's session secrets (`hub.reading.secrets.OwnSecrets`)."""
 
-    def secret(self, session: Session, audience: str) -> Secret | Reason:
-        """Open (or remember) the secret of a session. ERASED if the epoch's key was destroyed.
+    def unlock(self, session: Session) -> Secret | Reason:
+        """Return the secret of a session, or why there is none; ERASED if the epoch's key was destroyed.
 
         Raises a retriable HubError if the key of the epoch is not loaded: the desk pauses.
         """
@@ -214,7 +214,7 @@ class Intake:
         ciphertext = None if self._audience is None else found.sealed.ciphertext(self._audience)
         if self._audience is None or ciphertext is None:
             return Arrived(header, leaf_, session, None)
-        secret = self._secrets.secret(session, self._audience)
+        secret = self._secrets.unlock(session)
         if secret is Reason.ERASED:
             return Skipped()
         if isinstance(secret, Reason):

@@ -33,7 +33,7 @@ class AuditConsumer:
         sessions = [names.sessions(role.namespace), names.desk_sessions(role.namespace, tenant)]
         sessions_at_hand = around.sessions()
         judge = AuditJudge(
-            around.intake(sessions_at_hand, None, None, expected),
+            around.intake(sessions_at_hand, None, expected),
             Announcements(tenant, sessions_at_hand, lambda: role.trust),
             sessions,
             await asyncio.to_thread(Tree.load, tenant, role.identity, around.store),

@@ -31,7 +31,7 @@ class HelpdeskConsumer:
         judge = DeskJudge(
             role.principal,
             HelpdeskDesk(),
-            around.intake(sessions_at_hand, role.principal, keys, expected),
+            around.intake(sessions_at_hand, role.principal, expected),
             around.vault(keys),
             around.letters(),
             sessions_at_hand.prepare,

@@ -27,9 +27,7 @@ class ReviewConsumer:
         judge = DeskJudge(
             role.principal,
             ReviewDesk(role.principal, tenant, role.identity, names.status(role.namespace, tenant)),
-            around.intake(
-                sessions_at_hand, role.principal, keys, {topic: routed(role.namespace, tenant, role.principal)}
-            ),
+            around.intake(sessions_at_hand, role.principal, {topic: routed(role.namespace, tenant, role.principal)}),
             around.vault(keys),
             around.letters(),
             sessions_at_hand.prepare,

@@ -183,7 +183,7 @@ def review_desk(around: Surroundings) -> Callable[[asyncio.Event], object]:
     judge = DeskJudge(
         REVIEW,
         Desk(),
-        around.intake(sessions, REVIEW, keys, {topic: routed(role.namespace, TENANT, REVIEW)}),
+        around.intake(sessions, REVIEW, {topic: routed(role.namespace, TENANT, REVIEW)}),
         around.vault(keys),
         around.letters(),
         sessions.prepare,

@@ -16,7 +16,6 @@ from consumers.audit.signatures import SignatureRules
 from consumers.audit.tree import Tree
 from consumers.audit.verify import Verification, verify
 from consumers.intake import Expectation, Intake
-from consumers.own_keys import SessionSecretsCache
 from consumers.sessions import SessionsAtHand
 from consumers.store.sql import SqlStore
 from hub.crypto.identity import IdentityKey
@@ -90,7 +89,7 @@ def judge(world: World, store: SqlStore) -> AuditJudge:
         {TOPIC: routed, STATUS: status}.__getitem__,
         PARTITIONS,
         sessions,
-        SessionSecretsCache(world.keys(REVIEW)),
+        world.secrets(REVIEW),
         lambda: world.trust,
     )
     return AuditJudge(

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from consumers.intake import Arrived, Listed, Noticed, Refused, session_named
-from consumers.own_keys import OwnKeyMissing
+from consumers.intake import Arrived, Listed, Noticed, Refused, Skipped, session_named
 from hub.envelope.reasons import Reason
 from hub.envelope.records import Checkpoint, CheckpointEntry
 from hub.envelope.sealed import build, parse
 from hub.envelope.signed import sign
+from hub.reading.errors import KeyNotLoaded
 from hub.transport import KafkaRecord
 from tests.unit.consumers.world import (
     EPOCH,
@@ -25,7 +25,6 @@ from tests.unit.consumers.world import (
     REVIEW,
     TENANT,
     Event,
-    MemoryKeys,
     Portal,
     World,
 )
@@ -195,29 +194,26 @@ def test_session_whose_secret_is_not_the_committed_one_is_refused(world: World, 
 
 
 def test_missing_own_key_asks_for_a_pause_and_gives_no_letter(world: World, portal: Portal) -> None:
-    keys = world.keys(REVIEW)
-    keys._store = MemoryKeys()  # type: ignore[assignment]
-    with pytest.raises(OwnKeyMissing) as caught:
-        world.intake(REVIEW, keys).take(record(portal.seal(1)), NOW)
+    world.missing.add(REVIEW)
+    with pytest.raises(KeyNotLoaded) as caught:
+        judged(world, record(portal.seal(1)))
     assert caught.value.retriable
 
 
 def test_destroyed_epoch_is_skipped(world: World, portal: Portal) -> None:
-    keys = world.keys(REVIEW)
-    keys._store = MemoryKeys()  # type: ignore[assignment]
-    keys._destroyed = lambda epoch: epoch == EPOCH
-    assert type(world.intake(REVIEW, keys).take(record(portal.seal(1)), NOW)).__name__ == "Skipped"
+    world.missing.add(REVIEW)
+    world.destroyed.add(EPOCH)
+    assert isinstance(judged(world, record(portal.seal(1))), Skipped)
 
 
 def test_a_key_that_arrives_later_is_found(world: World, portal: Portal) -> None:
-    keys = world.keys(REVIEW)
-    store = keys._store
-    keys._store = MemoryKeys()  # type: ignore[assignment]
-    intake = world.intake(REVIEW, keys)
+    world.missing.add(REVIEW)
+    intake = world.intake(REVIEW)
     given = record(portal.seal(1))
-    with pytest.raises(OwnKeyMissing):
+    with pytest.raises(KeyNotLoaded):
         intake.take(given, NOW)
-    keys._store = store
+    key = world.private[REVIEW]
+    intake._secrets._store.held[REVIEW, EPOCH, key.key_id] = key  # type: ignore[attr-defined]
     assert isinstance(intake.take(given, NOW), Arrived)
 
 

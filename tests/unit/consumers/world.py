@@ -15,7 +15,7 @@ from pathlib import Path
 from consumers.engine import Clocks, Engine, Limits
 from consumers.intake import Expectation, Intake
 from consumers.letters import Letters
-from consumers.own_keys import OwnKeys, SessionSecretsCache
+from consumers.own_keys import OwnKeys
 from consumers.sessions import SessionsAtHand
 from consumers.store.sql import SqlStore, open_sqlite
 from consumers.store.vault import Vault
@@ -43,6 +43,7 @@ from hub.envelope.times import epoch_bounds, to_ms
 from hub.envelope.trust import Right, Trust
 from hub.envelope.trust_builder import TrustBuilder
 from hub.facts import Fact
+from hub.reading.secrets import OwnSecrets
 from hub.transport import BrokerUnavailable, KafkaRecord, Outgoing
 from topics import names
 from topics.partition import partition_for
@@ -253,6 +254,8 @@ class World:
         self.topics = Topics()
         self.sessions = KnownSessions()
         self.facts: list[Fact] = []
+        self.destroyed: set[int] = set()
+        self.missing: set[str] = set()
         self.identities = {name: IdentityKey.generate() for name in PRINCIPALS}
         self.private = {name: AudiencePrivateKey.generate(Suite.X25519) for name in AUDIENCES}
         begin, end = epoch_bounds(EPOCH)
@@ -273,7 +276,16 @@ class World:
 
     def keys(self, audience: str) -> OwnKeys:
         key = self.private[audience]
-        return OwnKeys(audience, MemoryKeys({(audience, EPOCH, key.key_id): key}))  # type: ignore[arg-type]
+        held = {} if audience in self.missing else {(audience, EPOCH, key.key_id): key}
+        return OwnKeys(audience, MemoryKeys(held))  # type: ignore[arg-type]
+
+    def secrets(self, audience: str) -> OwnSecrets:
+        return OwnSecrets(
+            audience,
+            self.keys(audience)._store,
+            announced=lambda epoch: epoch == EPOCH,
+            destroyed=self.destroyed.__contains__,
+        )
 
     def store(self, principal: str = REVIEW) -> SqlStore:
         return open_sqlite(self.directory / f"{principal}.db", f"{self.namespace}/{principal}")
@@ -285,12 +297,10 @@ class World:
         topic = names.dead_letters(self.namespace, principal)
         return Letters(principal, topic, lambda: self.audience_keys.get("quarantine"))
 
-    def intake(
-        self, audience: str | None, keys: OwnKeys | None = None, sessions: SessionsAtHand | None = None
-    ) -> Intake:
+    def intake(self, audience: str | None, sessions: SessionsAtHand | None = None) -> Intake:
         expect: Expect = STRIPPED if audience is None else routed_to(audience)
         expectation = Expectation(TENANT, Kind.SUBMISSION, names.submissions(self.namespace), expect, notices=True)
-        secrets = SessionSecretsCache(keys or self.keys(audience or REVIEW))
+        secrets = self.secrets(audience or REVIEW)
         return Intake(
             audience,
             lambda _: expectation,
