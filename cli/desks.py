@@ -23,7 +23,11 @@ from schemas.errors import HubError
 from topics import names
 
 STORE: Final = "store.db"
-_CONSUMERS: Final = {"review": ReviewConsumer, "helpdesk": HelpdeskConsumer, "audit": AuditConsumer}
+_CONSUMERS: Final[dict[str, type[ReviewConsumer | HelpdeskConsumer | AuditConsumer]]] = {
+    "review": ReviewConsumer,
+    "helpdesk": HelpdeskConsumer,
+    "audit": AuditConsumer,
+}
 _REFRESH_SECONDS: Final = 30.0
 
 

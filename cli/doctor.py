@@ -65,9 +65,9 @@ def _hybrid() -> str:
 
 
 def _java() -> str:
-    from broker.node import java_runtime
+    from broker.java import command
 
-    return str(java_runtime())
+    return command((), "64m", "-version")[0]
 
 
 def _jars() -> str:

@@ -28,7 +28,7 @@ PORTAL = "portal"
 def portal_role() -> Role:
     """The role of this process: HUB_ROLE_DIR if it is set, else the portal of the hub that runs in HUB_HOME."""
     if "HUB_ROLE_DIR" in os.environ:
-        return load_role(RoleSettings())
+        return load_role(RoleSettings.from_environment())
     home = the_home()
     home.running()
     return open_role(home, PORTAL)

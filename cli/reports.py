@@ -18,10 +18,9 @@ from cli.portal_run import PORTAL
 from cli.processes import role_environment
 from consumers.reporting import entries
 from hub.crypto.certificates import write_private
-from hub.producing.journal import Journal
 from hub.role import Role, load_role
 from hub.settings import RoleSettings
-from portal.producer import JOURNAL, journal_owner
+from portal.producer import JOURNAL
 from portal.report import report_entries
 from schemas.errors import HubError
 
@@ -32,12 +31,12 @@ class ReportFailed(HubError):
     """A role did not write its report."""
 
     code = "cli.report-failed"
-    hint = "If a `submit` is running, wait for its end: it holds the portal's journal."
+    hint = "The role's own words are on standard error above."
 
 
 def write_own(output: Path) -> None:
     """Write the report of the role in HUB_ROLE_DIR. Raises HubError."""
-    role = load_role(RoleSettings())
+    role = load_role(RoleSettings.from_environment())
     kind, _, tenant = role.principal.partition("-")
     with _entries(role) as found:
         lines = tuple(found)
@@ -52,11 +51,7 @@ def _entries(role: Role) -> Iterator[Iterator[Entry]]:
         if not path.exists():  # it has never sent anything
             yield iter(())
             return
-        journal = Journal.open(path, owner=journal_owner(role))
-        try:
-            yield (Entry(e.tenant, e.event_id, e.leaf, State(e.state)) for e in report_entries(journal))
-        finally:
-            journal.close()
+        yield (Entry(e.tenant, e.event_id, e.leaf, State(e.state)) for e in report_entries(path))
     else:
         with opened(role) as (around, _, _):
             yield (Entry(e.tenant, e.event_id, e.leaf, State(e.state)) for e in entries(around.store))

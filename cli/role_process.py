@@ -48,7 +48,7 @@ def _announce(run_file: Path, url: str) -> None:
 def run_role(command: str, conditions: frozenset[str], work: Work) -> int:
     """Run one role until SIGTERM or SIGINT; return its exit status (0 stopped, 1 failed)."""
     _die_with_parent()
-    settings = RoleSettings()
+    settings = RoleSettings.from_environment()
     configure(principal=settings.role_dir.name, instance=settings.instance or command, file=settings.log_file)
     install_hooks()
     role = load_role(settings)

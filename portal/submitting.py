@@ -137,7 +137,7 @@ class Submitter:
             procedure=submission.procedure,
             procedure_version=self._versions[submission.procedure],
             tax_item=submission.tax_item,
-            accepted_at=submission.accepted_at,
+            accepted_at=datetime.fromisoformat(submission.accepted_at),
             calculation_check=submission.calculation_check,
             signature_check=submission.signature_check,
             sections={

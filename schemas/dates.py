@@ -1,6 +1,6 @@
 """Dates as filers write them: ISO 8601 and 和暦, read strictly; the text itself is never changed.
 
-    2025-12-01 · 2025/12/1 · 令和7年12月1日 · 令和元年5月1日 · R7.12.1 · R07/12/01
+2025-12-01 · 2025/12/1 · 令和7年12月1日 · 令和元年5月1日 · R7.12.1 · R07/12/01
 """
 
 from __future__ import annotations

@@ -11,9 +11,7 @@ _THIRTEEN: Final = re.compile(r"[0-9]{13}", re.ASCII)
 
 def my_number_check_digit(first_eleven: str) -> int:
     """The 12th digit of a 個人番号 (平成26年総務省令第85号第5条)."""
-    total = sum(
-        int(digit) * (n + 1 if n <= 6 else n - 5) for n, digit in enumerate(reversed(first_eleven), start=1)
-    )
+    total = sum(int(digit) * (n + 1 if n <= 6 else n - 5) for n, digit in enumerate(reversed(first_eleven), start=1))
     remainder = total % 11
     return 0 if remainder <= 1 else 11 - remainder
 
@@ -21,9 +19,7 @@ def my_number_check_digit(first_eleven: str) -> int:
 def is_my_number(text: str) -> bool:
     """Whether a text is 12 digits with the right check digit; twelve zeros are none."""
     return (
-        _TWELVE.fullmatch(text) is not None
-        and text != "0" * 12
-        and my_number_check_digit(text[:11]) == int(text[11])
+        _TWELVE.fullmatch(text) is not None and text != "0" * 12 and my_number_check_digit(text[:11]) == int(text[11])
     )
 
 

@@ -1,0 +1,54 @@
+"""Every version of a record must be able to read all versions before it (BACKWARD_TRANSITIVE)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import avro.schema
+from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
+
+from schemas.registry import Contract, all_contracts
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A version that cannot read an older one."""
+
+    name: str
+    reader: int
+    writer: int
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """One line for people."""
+        return f"{self.name} version {self.reader} cannot read version {self.writer}: {'; '.join(self.reasons)}"
+
+
+def check(contracts: Iterable[Contract] | None = None) -> list[Violation]:
+    """Compare all versions of all records; an empty list is good."""
+    by_name: dict[str, list[Contract]] = {}
+    for contract in all_contracts() if contracts is None else contracts:
+        by_name.setdefault(contract.name, []).append(contract)
+    found = []
+    for name, versions in by_name.items():
+        versions.sort(key=lambda each: each.version)
+        for place, newer in enumerate(versions):
+            for older in versions[:place]:
+                reasons = incompatible(newer.schema, older.schema)
+                if reasons:
+                    found.append(Violation(name, newer.version, older.version, reasons))
+    return found
+
+
+def incompatible(reader: Mapping[str, Any], writer: Mapping[str, Any]) -> tuple[str, ...]:
+    """Why `reader` cannot read what `writer` wrote; empty if it can."""
+    checker = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]
+    outcome = checker.get_compatibility(
+        avro.schema.parse(json.dumps(reader)), avro.schema.parse(json.dumps(writer))
+    )
+    if outcome.compatibility is SchemaCompatibilityType.compatible:
+        return ()
+    return tuple(str(message) for message in outcome.messages) or ("incompatible",)
