@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from schemas.sections import read_helpdesk_section
-
 from consumers.desk import Reading
 from consumers.intake import Arrived
 from consumers.store.model import Outgoing
@@ -14,6 +12,7 @@ from hub.envelope.names import Kind
 from hub.envelope.reasons import Reason
 from hub.transport import KafkaRecord
 from schemas.errors import HubError
+from schemas.sections import read_helpdesk_section
 
 
 class HelpdeskDesk:

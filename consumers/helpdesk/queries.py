@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from schemas.sections import HelpdeskRecord, read_helpdesk_section
-
 from consumers.review.queries import NotFound, summary, text_time
 from consumers.store.errors import ContentErased
 from consumers.store.model import StoredEvent
 from consumers.store.port import Store
 from consumers.store.vault import Vault
 from hub.envelope.names import Kind
+from schemas.sections import HelpdeskRecord, read_helpdesk_section
 
 
 class HelpdeskQueries:
@@ -78,4 +77,10 @@ class HelpdeskQueries:
         event = row.event
         plaintext = self._vault.open(event.tenant, event.event_id, event.leaf, content)
         record: HelpdeskRecord = read_helpdesk_section(plaintext)
-        return {"items": asdict(record)}
+        return {
+            "items": [asdict(item) for item in record.items],
+            "attachments": record.attachments,
+            "replaces": record.replaces,
+            "withdraws": record.withdraws,
+            "rehearsal": record.rehearsal,
+        }

@@ -8,10 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from schemas.rules import Finding, findings
-from schemas.sections import read_review_section
-from schemas.submission import Submission
-
 from consumers.desk import Reading
 from consumers.intake import Arrived
 from consumers.store.errors import ContentDamaged
@@ -26,6 +22,9 @@ from hub.envelope.signed import sign
 from hub.envelope.times import from_ms
 from hub.transport import KafkaRecord
 from schemas.errors import HubError
+from schemas.rules import Finding, findings
+from schemas.sections import read_review_section
+from schemas.submission import Submission
 
 _LENGTH_BYTES: Final = 4
 

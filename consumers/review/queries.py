@@ -11,8 +11,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from schemas.submission import Attachment, as_sent
-
 from consumers.review.desk import Kept
 from consumers.store.errors import ContentErased
 from consumers.store.model import StoredEvent
@@ -22,6 +20,7 @@ from hub.envelope.event_ids import is_event_id
 from hub.envelope.names import Kind
 from hub.envelope.times import from_ms
 from schemas.errors import HubError
+from schemas.submission import Attachment, as_sent
 
 _PAGE: Final = 1_000
 _MAX_NAME_BYTES: Final = 150
