@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
@@ -124,6 +125,24 @@ async def test_a_desk_cannot_write_what_only_the_router_writes(
         assert await produced(client, [reviews]) == {reviews: TOPIC_AUTHORIZATION_FAILED}
     async with speaking(kafka, "router") as client:
         assert await produced(client, [reviews]) == {reviews: 0}
+
+
+async def test_a_topic_that_nobody_was_given_a_right_to_is_nobodys(
+    kafka: TestKafka, namespace: str, topology: Topology
+) -> None:
+    forgotten = f"undeclared-{namespace}"
+    client = AIOKafkaAdminClient(**endpoint(kafka, "admin").client_options())
+    await client.start()
+    try:
+        await client.create_topics([NewTopic(forgotten, 1, 1)])
+    finally:
+        await client.close()
+    async with speaking(kafka, "admin") as admin:
+        assert await fetched(admin, [forgotten]) == {forgotten: 0}
+    for principal in ("portal", "router", "operator", "monitor", "stranger"):
+        async with speaking(kafka, principal) as peer:
+            assert await fetched(peer, [forgotten]) == {forgotten: TOPIC_AUTHORIZATION_FAILED}
+            assert await produced(peer, [forgotten]) == {forgotten: TOPIC_AUTHORIZATION_FAILED}
 
 
 async def test_a_certificate_without_rights_learns_of_no_topic(kafka: TestKafka, topology: Topology) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -96,6 +97,24 @@ def test_a_stop_is_in_order(tmp_path: Path) -> None:
     kept.stop()
     assert (tmp_path / "ended").read_text() == "in order"
     assert not lives(kept.pid)
+
+
+def test_the_lock_is_held_until_the_process_is_gone(tmp_path: Path) -> None:
+    """We may be gone by then: who starts next must wait for the program, not for us."""
+    with (tmp_path / "lock").open("w") as ours:
+        fcntl.flock(ours, fcntl.LOCK_EX)
+        kept = KeptProcess(
+            [sys.executable, "-I", "-c", PROGRAM],
+            directory=tmp_path,
+            environment={},
+            console=tmp_path / "console",
+            hold=ours.fileno(),
+        )
+    with (tmp_path / "lock").open("w") as next_one:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(next_one, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        kept.kill()
+        fcntl.flock(next_one, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_a_kill_is_not(tmp_path: Path) -> None:
