@@ -146,7 +146,7 @@ def _follow(
         deadline = time.monotonic() + _DRAIN_SECONDS + count / 50
         while True:
             stack.roles.check()
-            seen = {"submitted": answers.total(), **_counters(stack)}
+            seen = {**_counters(stack), "submitted": answers.total()}
             for stage, bar in bars.items():
                 progress.update(bar, completed=min(count, seen[stage]))
             if all(seen[stage] >= count for stage in _STAGES) and portal.poll() is not None:

@@ -19,7 +19,7 @@ def loop_run(main: Coroutine[Any, Any, T]) -> T:
     except ImportError:
         return asyncio.run(main)
 
-    class Loop(uvloop.Loop):  # type: ignore[misc]
+    class Loop(uvloop.Loop):
         """uvloop that does not wait for brokers to say goodbye."""
 
         async def create_connection(self, *args: Any, **kwargs: Any) -> Any:

@@ -42,6 +42,11 @@ class RoleSettings(BaseSettings):
     metrics_port: int = Field(default=0, ge=0, le=65_535, description="0: any free port on 127.0.0.1")
     log_file: Path | None = None
 
+    @classmethod
+    def from_environment(cls) -> RoleSettings:
+        """Read HUB_…; raises pydantic's ValidationError, which names what is missing."""
+        return cls()  # type: ignore[call-arg]
+
 
 class HomeSettings(BaseSettings):
     """Where the commands for people find a hub that runs on this machine."""
