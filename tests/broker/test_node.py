@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -206,6 +207,16 @@ def test_a_full_disk_is_said_before_anything_is_started(stopped: Place, monkeypa
     with pytest.raises(BrokerDiskFull) as caught:
         stopped.node.start()
     assert "Make room" in caught.value.advice
+    assert stopped.node.pid == 0
+
+
+def test_a_disk_that_fills_up_while_starting_is_said_so(stopped: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "write_private", full)
+    with pytest.raises(BrokerDiskFull):
+        stopped.node.start()
     assert stopped.node.pid == 0
 
 
