@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -100,13 +100,16 @@ class CertificateAuthority:
     ) -> CertificateAuthority:
         """Make an authority of ten years in `directory` (ca.crt, ca.key); the directory is made if missing.
 
-        Raises KeyExists if the directory has one: everything it ever signed would be worth nothing.
+        Raises KeyExists if the directory has one: everything it ever signed would be worth nothing. A key without
+        its certificate, as a crash leaves it, is used.
         """
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if (directory / "ca.key").exists():
-            raise KeyExists("(ca.key)")
+        if (directory / "ca.crt").exists():
+            raise KeyExists("(ca.crt)")
         at = now or datetime.now(UTC)
-        key = ec.generate_private_key(ec.SECP256R1())
+        if not (directory / "ca.key").exists():
+            write_private(directory / "ca.key", _pem_key(ec.generate_private_key(ec.SECP256R1())))
+        key = _authority_key(directory / "ca.key")
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = (
             x509.CertificateBuilder()
@@ -121,9 +124,8 @@ class CertificateAuthority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
-        # the key last: it is what says that the authority is complete
+        # the certificate last: it is what says that the authority is complete
         _write(directory / "ca.crt", certificate.public_bytes(serialization.Encoding.PEM), 0o644)
-        write_private(directory / "ca.key", _pem_key(key))
         return cls(certificate, key, directory / "ca.crt")
 
     @classmethod
@@ -133,11 +135,9 @@ class CertificateAuthority:
         Raises FileNotFoundError if there is none, KeyFileExposed if others on this machine may read its key,
         MalformedKey if key and certificate do not belong together.
         """
-        if stat.S_IMODE((directory / "ca.key").stat().st_mode) & 0o077:
-            raise KeyFileExposed("(ca.key)")
         certificate = x509.load_pem_x509_certificate((directory / "ca.crt").read_bytes())
-        key = serialization.load_pem_private_key((directory / "ca.key").read_bytes(), password=None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+        key = _authority_key(directory / "ca.key")
+        if key.public_key() != certificate.public_key():
             raise MalformedKey("(ca.key)")
         return cls(certificate, key, directory / "ca.crt")
 
@@ -238,6 +238,18 @@ def principal_of(certificate: Path) -> str:
     """Return the common name of the first certificate of a PEM file: who its holder is to Kafka."""
     subject = x509.load_pem_x509_certificate(certificate.read_bytes()).subject
     return str(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+
+def _authority_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise KeyFileExposed(f"({path.name})")
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise MalformedKey(f"({path.name})") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise MalformedKey(f"({path.name})")
+    return key
 
 
 def _pem_key(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -134,6 +134,21 @@ def test_an_authority_is_never_overwritten(authority: CertificateAuthority, tmp_
     assert (tmp_path / "authority" / "ca.key").read_bytes() == before
 
 
+def test_an_authority_whose_making_was_cut_short_is_completed_with_its_key(tmp_path: Path) -> None:
+    CertificateAuthority.create(tmp_path)
+    key = (tmp_path / "ca.key").read_bytes()
+    (tmp_path / "ca.crt").unlink()
+    CertificateAuthority.create(tmp_path)
+    assert (tmp_path / "ca.key").read_bytes() == key
+    CertificateAuthority.load(tmp_path)
+
+
+def test_a_damaged_authority_key_is_a_named_error(authority: CertificateAuthority, tmp_path: Path) -> None:
+    (tmp_path / "authority" / "ca.key").write_text("damaged")
+    with pytest.raises(MalformedKey):
+        CertificateAuthority.load(tmp_path / "authority")
+
+
 def test_an_authority_is_the_same_after_a_restart(authority: CertificateAuthority, tmp_path: Path) -> None:
     again = CertificateAuthority.load(tmp_path / "authority")
     read(again.issue("portal", tmp_path).certificate).verify_directly_issued_by(read(authority.certificate_path))
