@@ -25,7 +25,7 @@ def test_epoch_changes_at_midnight_in_japan() -> None:
         epoch_bounds(202613)
 
 
-@given(st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 1), timezones=st.just(UTC)))
+@given(st.datetimes(datetime(1970, 1, 2), datetime(9999, 11, 1), timezones=st.just(UTC)))
 def test_times_keep_their_milliseconds(time: datetime) -> None:
     assert timedelta(0) <= time - from_ms(to_ms(time)) < timedelta(milliseconds=1)
     begin, end = epoch_bounds(epoch_of(time))
