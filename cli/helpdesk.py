@@ -43,9 +43,7 @@ def lookup(
                 json_line(each)
                 continue
             console.print(f"[bold]{each['receipt_number']}[/]  {each['tenant']}  {each['status']}")
-            record = each["items"] or {}
-            items = record.get("items", ()) if isinstance(record, dict) else record
-            table("", ("item", "row", "shown"), [(i["name"], i.get("row", ""), i["shown"]) for i in items or ()])
+            table("", ("item", "row", "shown"), [(i["name"], i["row"], i["shown"]) for i in each["items"] or ()])
             table("", ("at", "what", ""), [(t["at"], t["what"], t["detail"]) for t in each["timeline"]])
     if not found:
         raise NotFound

@@ -1,0 +1,86 @@
+"""The whole hub for tests, as `up` runs it: a broker of its own and every role a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cli.home import Home
+from cli.stack import Stack
+
+ENTRY = [sys.executable, "-m", "cli"]
+
+
+class Hub:
+    """A running hub and the commands that people use on it."""
+
+    def __init__(self, stack: Stack) -> None:
+        """Wrap a started stack."""
+        self.stack = stack
+        self.home = stack.home
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """What a person's shell would have; no Java on the PATH."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HUB_", "JAVA"))}
+        return {**kept, "PATH": "/usr/bin:/bin", "HUB_HOME": str(self.home.path), **more}
+
+    def run(
+        self, *arguments: str, stdin: bytes = b"", seconds: float = 120, **more: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [*ENTRY, *arguments],
+            input=stdin,
+            capture_output=True,
+            timeout=seconds,
+            env=self.environment(**more),
+            check=False,
+        )
+
+    def json(self, *arguments: str, stdin: bytes = b"", good: int = 0) -> list[dict[str, Any]]:
+        """Run a command with --json and return its objects; its exit status must be `good`."""
+        done = self.run(*arguments, "--json", stdin=stdin)
+        assert done.returncode == good, (done.returncode, done.stdout[-2_000:], done.stderr[-2_000:])
+        return [json.loads(line) for line in done.stdout.decode().splitlines()]
+
+    def submit(self, *documents: dict[str, Any]) -> list[dict[str, Any]]:
+        """Submit documents as JSON Lines; all must be accepted or known."""
+        lines = b"".join(json.dumps(each, ensure_ascii=False).encode() + b"\n" for each in documents)
+        return self.json("submit", "-", stdin=lines)
+
+    def stored(self, receipt: str) -> dict[str, Any]:
+        """Wait until a submission is stored and confirmed at the review desk, and show it."""
+
+        def there() -> dict[str, Any] | None:
+            done = self.run("review", "show", receipt, "--json")
+            if done.returncode:
+                return None
+            shown = json.loads(done.stdout.splitlines()[0])
+            return shown if shown["confirmed"] else None
+
+        return eventually(there)
+
+
+def eventually(probe: Callable[[], Any], seconds: float = 60) -> Any:
+    """Return the first truthy answer of a probe; fail after a while."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = probe()
+        if found:
+            return found
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.2)
+
+
+@contextmanager
+def running(directory: Path, *, partitions: int = 3) -> Iterator[Hub]:
+    """A hub in a fresh home."""
+    with Stack(Home(directory / "home"), namespace="rehearsal", partitions=partitions) as stack:
+        yield Hub(stack)

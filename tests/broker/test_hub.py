@@ -1,0 +1,272 @@
+"""The whole hub from outside: what a person types, what comes back, and what is nowhere to be found."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import resource
+import shutil
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.generator import generate
+from tests.broker.hub import ENTRY, Hub, eventually, running
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+
+SECRETS = {
+    "name": "見本秘匿太郎",
+    "kana": "ミホンヒトクタロウ",
+    "address": "テスト区秘匿町9-8-7",
+    "phone": "00-0000-4321",
+    "remark": "架空の備考で秘匿すべき文章",
+    "my_number": "900000000004",
+    "attachment": "添付された架空の機密本文 CONFIDENTIAL-MARKER-7719",
+}
+
+
+def document(receipt: str, tenant: str = "131041") -> dict[str, Any]:
+    """A submission with marked, artificial content."""
+    return {
+        "procedure": "vehicle-tax-secondary-liability-exemption",
+        "receipt_number": receipt,
+        "tenant": tenant,
+        "tax_item": None,
+        "accepted_at": "2025-12-01T09:30:00+09:00",
+        "checks": {"calculation": "passed", "signature": "not_performed"},
+        "rehearsal": True,
+        "items": {
+            "submitted_on": "令和7年12月1日",
+            "secondary_taxpayer_address": SECRETS["address"],
+            "secondary_taxpayer_name": SECRETS["name"],
+            "secondary_taxpayer_my_number": SECRETS["my_number"],
+            "secondary_taxpayer_phone": SECRETS["phone"],
+            "buyer_name": SECRETS["kana"],
+            "sale_price": 1_234_567,
+            "remarks": SECRETS["remark"] + "\n髙﨑𠮷辻\U000e0100\ue000ｶﾅ",
+        },
+        "attachments": [
+            {
+                "file_name": "秘匿資料.txt",
+                "media_type": "text/plain",
+                "content_base64": base64.b64encode(SECRETS["attachment"].encode() * 30).decode(),
+            }
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """One hub for the module."""
+    directory = tmp_path_factory.mktemp("hub")
+    try:
+        with running(directory) as started:
+            yield started
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def test_what_was_sent_is_shown_to_review_string_for_string_and_masked_to_the_helpdesk(hub: Hub) -> None:
+    sent = document("R7-13104-000000017")
+    answer = hub.submit(sent)
+    assert [each["status"] for each in answer] == ["accepted"]
+    shown = hub.stored("R7-13104-000000017")
+    assert shown["items"] == sent["items"]
+    assert shown["event_id"] == answer[0]["event_id"]
+    assert shown["attachments"][0]["file_name"] == "秘匿資料.txt"
+
+    masked = eventually(lambda: _lookup(hub, "R7-13104-000000017"))
+    by_name = {item["name"]: item["shown"] for item in masked["items"]}
+    assert by_name["secondary_taxpayer_name"] == "見＊＊＊"
+    assert by_name["secondary_taxpayer_address"] == "テスト区＊＊＊"
+    assert by_name["secondary_taxpayer_phone"] == "＊＊＊4321"
+    assert "secondary_taxpayer_my_number" not in by_name
+    assert SECRETS["my_number"] not in json.dumps(masked, ensure_ascii=False)
+
+    assert hub.json("reconcile")[0]["agreed"] is True
+    assert all(each["verified"] for each in hub.json("audit", "verify"))
+
+
+def _lookup(hub: Hub, receipt: str) -> dict[str, Any] | None:
+    done = hub.run("helpdesk", "lookup", receipt, "--json")
+    return json.loads(done.stdout.splitlines()[0]) if done.returncode == 0 else None
+
+
+def test_attachments_come_back_byte_for_byte(hub: Hub, tmp_path: Path) -> None:
+    hub.submit(document("R7-13104-000000018"))
+    hub.stored("R7-13104-000000018")
+    hub.run("review", "show", "R7-13104-000000018", "--save", str(tmp_path / "out"))
+    (saved,) = (tmp_path / "out").iterdir()
+    assert saved.read_bytes() == SECRETS["attachment"].encode() * 30
+    assert saved.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_same_input_again_is_the_same_event(hub: Hub) -> None:
+    first = hub.submit(document("R7-13104-000000019"))[0]
+    again = hub.submit(document("R7-13104-000000019"))[0]
+    assert (again["status"], again["event_id"]) == ("duplicate", first["event_id"])
+
+
+def test_bad_documents_are_refused_each_by_rule_and_the_rest_goes_on(hub: Hub) -> None:
+    def changed(**change: Any) -> bytes:
+        return json.dumps({**document("R7-13104-00000BAD"), **change}, ensure_ascii=False).encode()
+
+    good = document("R7-13104-000000020")
+    table = [
+        (changed(items={"no_such_item": "x"}), "key.unknown"),
+        (changed(surprise=1), "key.unknown"),
+        (changed(items={"remarks": 5}), "type.text"),
+        (changed(items={"sale_price": "5"}), "type.integer"),
+        (changed(items={"submitted_on": "令和7年2月30日"}), "date.impossible"),
+        (changed(items={"remarks": "長" * 4_097}), "limit.characters"),
+        (changed(items={"remarks": "\x07"}), "text.control"),
+        (changed(items={"remarks": "SURROGATE"}).replace(b"SURROGATE", b"\\ud800"), "text.surrogate"),
+        (changed()[:-1] + b', "tenant": "131041"}', "json.duplicate-key"),
+        (b"[" * 5_000 + b"]" * 5_000, "json.nesting"),
+        (b"this is not JSON", "json.syntax"),
+        (json.dumps(document("R7-13104-00000BAD"), ensure_ascii=False).encode("cp932", "replace"), "json.encoding"),
+        (changed(rehearsal=False), "rehearsal.mismatch"),
+        (changed(tenant="131016"), "tenant.unknown"),
+    ]
+    lines = b"\n".join([line for line, _ in table] + [json.dumps(good, ensure_ascii=False).encode()]) + b"\n"
+    done = hub.run("submit", "-", "--json", stdin=lines)
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    answers = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    assert len(answers) == len(table) + 1
+    for answer, (_, rule) in zip(answers, table, strict=False):
+        assert answer["status"] == "refused"
+        assert rule in {error["rule"] for error in answer["errors"]}, (rule, answer)
+        assert all(error["message"] and error["message_ja"] for error in answer["errors"])
+    assert answers[-1]["status"] == "accepted"
+    assert hub.stored("R7-13104-000000020")["items"] == good["items"]
+
+
+def test_an_empty_file_is_refused(hub: Hub) -> None:
+    done = hub.run("submit", "-", "--json", stdin=b"")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["errors"][0]["rule"] == "json.empty"
+
+
+def test_a_line_of_a_gigabyte_is_refused_in_bounded_memory_and_the_next_one_accepted(hub: Hub) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    process = subprocess.Popen(
+        [*ENTRY, "submit", "-", "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=hub.environment()
+    )
+    assert process.stdin is not None
+    piece = b"x" * (1 << 20)
+    process.stdin.write(b'{"a": "')
+    for _ in range(1_024):
+        process.stdin.write(piece)
+    process.stdin.write(b'"}\n' + json.dumps(document("R7-13104-000000021"), ensure_ascii=False).encode() + b"\n")
+    output, _ = process.communicate(timeout=120)
+    answers = [json.loads(line) for line in output.splitlines()]
+    assert [each["status"] for each in answers] == ["refused", "accepted"]
+    assert answers[0]["errors"][0]["rule"] == "json.too-large"
+    after = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert max(after, before) < 400 * 1024, "kilobytes of the largest child so far"
+
+
+def test_no_process_is_given_the_keys_of_another_role(hub: Hub) -> None:
+    for name, role in hub.stack.roles.running.items():
+        environment = Path(f"/proc/{role.process.pid}/environ").read_bytes().split(b"\0")
+        ours = [line for line in environment if line.startswith(b"HUB_ROLE_DIR=")]
+        assert ours == [f"HUB_ROLE_DIR={hub.home.role(name)}".encode()]
+        assert not any(line.startswith(b"HUB_HOME=") for line in environment)
+        held = {path.name.split("-")[0] for path in (hub.home.role(name) / "keys").iterdir()}
+        assert held
+        for link in Path(f"/proc/{role.process.pid}/fd").iterdir():
+            try:
+                target = str(link.readlink())
+            except FileNotFoundError:
+                continue
+            assert "/roles/" not in target or f"/roles/{name}/" in target
+
+
+def test_every_process_answers_for_its_health(hub: Hub) -> None:
+    for role in hub.stack.roles.running.values():
+        for path in ("healthz", "readyz", "metrics"):
+            with urllib.request.urlopen(f"{role.metrics}/{path}", timeout=5) as answer:
+                assert answer.status == 200
+
+
+def test_nothing_personal_is_outside_the_review_desk(hub: Hub, tmp_path: Path) -> None:
+    """kcat with the administrator's certificate dumps every topic; logs, metrics and state files are searched too."""
+    hub.submit(document("R7-13104-000000022"), document("R7-99999-000000022", "999997"))
+    hub.stored("R7-13104-000000022")
+    hub.stored("R7-99999-000000022")
+    planted = tmp_path / "planted"
+    planted.write_bytes(b"..." + SECRETS["name"].encode("utf-16-le") + b"...")
+    assert _leaks(planted.read_bytes()), "the search must find a planted leak"
+
+    dump = b"".join(_kcat(hub, "admin", topic.name).stdout for topic in hub.stack.topology.topics)
+    assert len(dump) > 10_000
+    assert _leaks(dump) == []
+    for role in hub.stack.roles.running.values():
+        with urllib.request.urlopen(f"{role.metrics}/metrics", timeout=5) as answer:
+            assert _leaks(answer.read()) == []
+    searched = 0
+    for path in hub.home.path.rglob("*"):
+        if path.is_file():
+            assert _leaks(path.read_bytes()) == [], path
+            searched += 1
+    assert searched > 100
+
+
+def test_the_helpdesks_certificate_does_not_open_the_review_topic(hub: Hub) -> None:
+    refused = _kcat(hub, "helpdesk-131041", "rehearsal.131041.review")
+    assert refused.stdout == b""
+    assert b"authorization failed" in refused.stderr.lower()
+    assert _kcat(hub, "helpdesk-131041", "rehearsal.131041.helpdesk").returncode == 0
+
+
+def _kcat(hub: Hub, principal: str, topic: str) -> subprocess.CompletedProcess[bytes]:
+    program = shutil.which("kcat")
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail("kcat is missing (Debian: apt install kcat)")
+        pytest.skip("kcat is not installed here (Debian: apt install kcat)")
+    certificates = hub.home.certificates
+    settings = {
+        "security.protocol": "ssl",
+        "ssl.ca.location": str(certificates / "ca.crt"),
+        "ssl.certificate.location": str(certificates / f"{principal}.crt"),
+        "ssl.key.location": str(certificates / f"{principal}.key"),
+    }
+    options = [part for name, value in settings.items() for part in ("-X", f"{name}={value}")]
+    return subprocess.run(
+        [program, "-b", hub.stack.bootstrap, *options, "-C", "-t", topic, "-e", "-q", "-f", "%k %h %s\\n"],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _leaks(data: bytes) -> list[str]:
+    """Which secrets stand in some bytes: as UTF-8, UTF-16, CP932, JSON escapes, base64 at any offset."""
+    found = []
+    for name, text in SECRETS.items():
+        forms = [text.encode(), text.encode("utf-16-le"), text.encode("utf-16-be"), text.encode("cp932")]
+        forms.append(json.dumps(text)[1:-1].encode())
+        for raw in list(forms[:4]):
+            for shift in range(3):
+                coded = base64.b64encode(b"\0" * shift + raw)
+                forms.append(coded[4 if shift else 0 : -4])
+        if any(form in data for form in forms if len(form) >= 8):
+            found.append(name)
+    return found
+
+
+def test_generated_submissions_of_all_procedures_are_all_stored(hub: Hub) -> None:
+    documents = list(generate(20251201, 60, ["131041", "999997"]))
+    answers = hub.submit(*documents)
+    assert {each["status"] for each in answers} == {"accepted"}
+    receipts = {each["receipt_number"] for each in documents}
+    eventually(lambda: receipts <= {row["receipt_number"] for row in hub.json("review", "list")})
+    assert hub.json("reconcile")[0]["lost"] == 0
