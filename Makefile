@@ -41,7 +41,7 @@ docs: $(READY) ## write the generated pages again
 
 lock: $(READY) ## resolve the dependencies again, with hashes and without naming a host
 	$(BIN)/python -m pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
+	$(BIN)/pip-compile --quiet --extra dev --extra analysis --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
 	  --no-emit-trusted-host --no-header --strip-extras --output-file requirements.lock pyproject.toml
 
 clean: ## the environment and the state of the embedded hub

@@ -25,9 +25,8 @@ def generate(
     as_json: Annotated[bool, typer.Option("--json", help="the output is JSON Lines either way")] = False,
 ) -> None:
     """Write artificial submissions of all procedures (JSON Lines). / 架空の申請データを作る"""
-    from schemas.generator import generate as make
-
     from hub.settings import HomeSettings, is_rehearsal
+    from schemas.generator import generate as make
     from topics.declaration import load
 
     chosen = secrets.randbelow(2**32) if seed is None else seed

@@ -39,7 +39,6 @@ def show(
     """Show a contract, or the JSON Schema of a procedure's input (`all` for every one). / スキーマを表示する"""
     from schemas.catalogue import procedures
     from schemas.jsonschema import json_schema as input_schema
-
     from schemas.registry import all_contracts, contract
 
     catalogue = procedures()
@@ -62,7 +61,6 @@ def show(
 def check(as_json: Json = False) -> None:
     """Check the lock and that every version can read all before it (BACKWARD_TRANSITIVE). / 互換性を検査する"""
     from schemas.compatibility import check as violations
-
     from schemas.registry import all_contracts
 
     count = len(all_contracts())  # raises if a locked contract was changed

@@ -46,9 +46,7 @@ def check(contracts: Iterable[Contract] | None = None) -> list[Violation]:
 def incompatible(reader: Mapping[str, Any], writer: Mapping[str, Any]) -> tuple[str, ...]:
     """Why `reader` cannot read what `writer` wrote; empty if it can."""
     checker = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]
-    outcome = checker.get_compatibility(
-        avro.schema.parse(json.dumps(reader)), avro.schema.parse(json.dumps(writer))
-    )
+    outcome = checker.get_compatibility(avro.schema.parse(json.dumps(reader)), avro.schema.parse(json.dumps(writer)))
     if outcome.compatibility is SchemaCompatibilityType.compatible:
         return ()
     return tuple(str(message) for message in outcome.messages) or ("incompatible",)

@@ -261,7 +261,7 @@ class Router:
             raise
         finally:
             self._observer(PartitionLost(partition, fenced_out))
-            await asyncio.shield(writer.close())
+            await writer.close()
 
     async def _fenced(self, partition: int, reader: GroupReader, writer: TransactionalWriter) -> int | None:
         """Initialise the transactional id, then ask for the committed offset: in this order, or it may be stale."""

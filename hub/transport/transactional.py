@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalOperation, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from hub.transport.building import MAX_BATCH_BYTES, MAX_REQUEST_BYTES, batches
@@ -72,7 +72,7 @@ class TransactionalWriter:
             await _stop(producer)
             raise translate(error, self._id) from error
         except BaseException:  # cancelled: the partition was taken away meanwhile
-            await asyncio.shield(_stop(producer))
+            await _to_the_end(_stop(producer))
             raise
         self._producer = producer
 
@@ -104,11 +104,12 @@ class TransactionalWriter:
                 {TopicPartition(*place): OffsetAndMetadata(offset, "") for place, offset in offsets.items()}, group
             )
             await producer.commit_transaction()
-        except (KafkaError, OSError) as error:
-            await self._give_up(producer, sent)
-            raise self._named(error) from error
+        except (KafkaError, OSError, IllegalOperation, AssertionError) as error:
+            cause = _cause(producer, error)
+            await _to_the_end(self._give_up(producer, sent))
+            raise self._named(cause) from cause
         except BaseException:  # cancelled: nothing may stay open
-            await asyncio.shield(self._give_up(producer, sent))
+            await _to_the_end(self._give_up(producer, sent))
             raise
         self._hooks.after_commit()
 
@@ -134,11 +135,38 @@ class TransactionalWriter:
         """Disconnect; between transactions nothing is open."""
         if self._producer is not None:
             producer, self._producer = self._producer, None
-            await _stop(producer)
+            await _to_the_end(_stop(producer))
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Finish `work`, bounded in time, even if we are cancelled meanwhile; then be cancelled."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def _cause(producer: AIOKafkaProducer, error: Exception) -> Exception:
+    """Return why the client is in a state in which it complains of a wrong call: what ended its sender."""
+    if isinstance(error, (KafkaError, OSError)):
+        return error
+    sender = producer._sender.sender_task
+    waiter = producer._txn_manager._transaction_waiter
+    for each in (sender, waiter):
+        if each is not None and each.done() and not each.cancelled():
+            found = each.exception()
+            if isinstance(found, Exception):
+                return found
+    return error
 
 
 def _read_error(producer: AIOKafkaProducer) -> None:
-    """Take note of the client's inner future, which it leaves unread when it fails: we have the error already."""
-    waiter = producer._txn_manager._transaction_waiter
-    if waiter is not None and waiter.done() and not waiter.cancelled():
-        waiter.exception()
+    """Take note of the client's inner futures, which it leaves unread when it fails: we have the error already."""
+    accumulator = producer._message_accumulator
+    unsent = [batch for batches_ in accumulator._batches.values() for batch in batches_]
+    waiters = [batch._drain_waiter for batch in (*unsent, *accumulator._pending_batches)]
+    for waiter in (producer._txn_manager._transaction_waiter, *waiters):
+        if waiter is not None and waiter.done() and not waiter.cancelled():
+            waiter.exception()

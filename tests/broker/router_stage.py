@@ -140,13 +140,27 @@ class Stage:
     _roles: dict[str, Role] = field(default_factory=dict)
 
     @classmethod
-    async def prepare(cls, kafka: TestKafka, namespace: str, home: Path, *, without: Collection[str] = ()) -> Stage:
-        """Make topics, rights, roles and audience keys; `without` names topics that are not there yet."""
+    async def prepare(
+        cls,
+        kafka: TestKafka,
+        namespace: str,
+        home: Path,
+        *,
+        without: Collection[str] = (),
+        without_keys: Collection[str] = (),
+    ) -> Stage:
+        """Make topics, rights, roles and audience keys; `without` names topics (audiences) that are not there yet."""
         stage = cls(kafka, namespace, home, expand(declaration.load(), namespace, partitions=PARTITIONS))
         stage.enrolled = enrol(home, stage.topology, kafka.authority, now=datetime.now(UTC), cost=CHEAP)
         await stage.apply(without=without)
-        await publish_audience_keys(kafka.bootstrap, home, stage.topology, stage.enrolled)
+        await stage.publish_keys(without_keys)
         return stage
+
+    async def publish_keys(self, without: Collection[str] = ()) -> None:
+        """Publish the audience keys, but for some audiences."""
+        assert self.enrolled is not None
+        keys = tuple(each for each in self.enrolled.audience_keys if each[0].partition("/")[0] not in without)
+        await publish_audience_keys(self.kafka.bootstrap, self.home, self.topology, Enrolled(keys))
 
     async def apply(self, *, without: Collection[str] = ()) -> None:
         """Create what the declaration names, but for some topics."""
@@ -252,8 +266,8 @@ class Stage:
                 stop.set()
                 await asyncio.wait([task])
 
-    def environment(self, crash_point: str = "", mark: Path | None = None) -> dict[str, str]:
-        """Return the environment of a router process of its own."""
+    def environment(self, crash_point: str = "", mark: Path | None = None, freeze_at: str = "") -> dict[str, str]:
+        """Return the environment of a router process of its own; at `freeze_at` it stops as by SIGSTOP."""
         settings = self.settings("router")
         made = {
             **os.environ,
@@ -264,15 +278,19 @@ class Stage:
         }
         if crash_point:
             made |= {"HUB_CRASH_POINT": crash_point, "HUB_CRASH_MARK": str(mark)}
+        if freeze_at:
+            made |= {"TEST_FREEZE_AT": freeze_at, "TEST_FREEZE_MARK": str(mark)}
         return made
 
-    async def process(self, crash_point: str = "", mark: Path | None = None) -> asyncio.subprocess.Process:
+    async def process(
+        self, crash_point: str = "", mark: Path | None = None, freeze_at: str = ""
+    ) -> asyncio.subprocess.Process:
         """Start a router process; it ends on SIGTERM, or as the crash point says."""
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "tests.broker.router_process",
-            env=self.environment(crash_point, mark),
+            env=self.environment(crash_point, mark, freeze_at),
             cwd=ROOT,
             stdout=asyncio.subprocess.PIPE,
         )
