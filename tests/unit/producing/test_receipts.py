@@ -61,6 +61,7 @@ class Desk:
         self.opened: list[bool] = []
         self._records: list[KafkaRecord] = []
         self._offset = 0
+        self._polls = 0
 
     def say(self, value: bytes | None, partition: int = 0) -> None:
         self._records.append(KafkaRecord(STATUS, partition, self._offset, 0, b"key", value))
@@ -76,6 +77,7 @@ class Desk:
             self.gone_first = False
             raise OffsetGone
         await asyncio.sleep(0.001)
+        self._polls += 1
         found, self._records = self._records, []
         return found
 
@@ -107,6 +109,9 @@ class Desk:
         async with asyncio.timeout(20):
             while sum(self.journal.positions(STATUS).values()) < self._offset:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
+            polls = self._polls
+            while self._polls < polls + 2:  # noqa: ASYNC110 - who polls again is through with what came before
+                await asyncio.sleep(0.001)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
