@@ -28,7 +28,6 @@ def _standard_input() -> Iterator[bytes]:
 def submit(
     files: Annotated[list[str], typer.Argument(help="JSON or JSON Lines files; - for standard input")],
     as_json: Annotated[bool, typer.Option("--json", help="one object per submission")] = False,
-    wait: Annotated[float, typer.Option(help="seconds to wait for the desks' receipts before leaving")] = 0.0,
 ) -> None:
     """Check, seal, journal and publish submissions; same input, same event. / 申請データを送信する"""
     from cli.portal_run import run_submit
@@ -51,7 +50,7 @@ def submit(
         else:
             _print(result)
 
-    run_submit([(name, _standard_input() if name == "-" else None) for name in files], show, wait)
+    run_submit([(name, _standard_input() if name == "-" else None) for name in files], show)
     if not as_json:
         console.print(
             " · ".join(f"{status} {count}" for status, count in sorted(counts.items())) or "nothing to submit"

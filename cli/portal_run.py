@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -34,9 +33,7 @@ def portal_role() -> Role:
     return open_role(home, PORTAL)
 
 
-def run_submit(
-    files: Iterable[tuple[str, Iterable[bytes] | None]], show: Callable[[Result], None], wait_seconds: float
-) -> None:
+def run_submit(files: Iterable[tuple[str, Iterable[bytes] | None]], show: Callable[[Result], None]) -> None:
     """Submit all documents of all files and show each answer as it comes. Raises HubError."""
     role = portal_role()
     log = role.directory / "state" / "portal.jsonl"
@@ -49,7 +46,7 @@ def run_submit(
     observer = combine(metrics_observer(metrics), log_observer(), health.observe)
     try:
         with Endpoint(metrics.registry, health, port=int(os.environ.get("HUB_METRICS_PORT", "0"))):
-            loop_run(_submit(role, observer, files, show, wait_seconds))
+            loop_run(_submit(role, observer, files, show))
     finally:
         configured.close()
 
@@ -59,12 +56,9 @@ async def _submit(
     observer: Observer,
     files: Iterable[tuple[str, Iterable[bytes] | None]],
     show: Callable[[Result], None],
-    wait_seconds: float,
 ) -> None:
     async with PortalProducer(role, observer) as portal:
         for name, pieces in files:
             source = chunks(Path(name)) if pieces is None else pieces
             async for answered in submit_documents(portal, source, name):
                 show(answered.result)
-        if wait_seconds:
-            await asyncio.sleep(wait_seconds)

@@ -30,8 +30,11 @@ def principal_name(principal: str) -> str:
     return f"User:CN={principal}"
 
 
-def _pattern(acl: Acl) -> int:
-    return _PREFIXED if acl.prefixed else _LITERAL
+def _row(acl: Acl) -> tuple[int, str, int, str, str, int, int]:
+    """A right as CreateAcls names it, and as DeleteAcls finds it."""
+    pattern = _PREFIXED if acl.prefixed else _LITERAL
+    holder, operation = principal_name(acl.principal), OPERATIONS[acl.operation]
+    return RESOURCES[acl.resource], acl.name, pattern, holder, _ANY_HOST, operation, _ALLOW
 
 
 class DescribeAllAcls(Request[DescribeAclsRequest_v1]):  # type: ignore[misc]
@@ -55,20 +58,7 @@ class CreateAcls(Request[CreateAclsRequest_v1]):  # type: ignore[misc]
 
     def build(self, request_struct_class: Any) -> Any:
         """Fill the struct."""
-        return request_struct_class(
-            [
-                (
-                    RESOURCES[acl.resource],
-                    acl.name,
-                    _pattern(acl),
-                    principal_name(acl.principal),
-                    _ANY_HOST,
-                    OPERATIONS[acl.operation],
-                    _ALLOW,
-                )
-                for acl in self._acls
-            ]
-        )
+        return request_struct_class([_row(acl) for acl in self._acls])
 
 
 class DeleteAcls(Request[DeleteAclsRequest_v1]):  # type: ignore[misc]
@@ -82,20 +72,7 @@ class DeleteAcls(Request[DeleteAclsRequest_v1]):  # type: ignore[misc]
 
     def build(self, request_struct_class: Any) -> Any:
         """Fill the struct."""
-        return request_struct_class(
-            [
-                (
-                    RESOURCES[acl.resource],
-                    acl.name,
-                    _pattern(acl),
-                    principal_name(acl.principal),
-                    _ANY_HOST,
-                    OPERATIONS[acl.operation],
-                    _ALLOW,
-                )
-                for acl in self._acls
-            ]
-        )
+        return request_struct_class([_row(acl) for acl in self._acls])
 
 
 class AlterClientQuotasResponse_v0(Response):  # type: ignore[misc]  # noqa: N801 - the library's way of naming
