@@ -63,6 +63,7 @@ def demo(
         source = directory / "submissions.jsonl"
         _write(source, submissions, seed, stack)
         report, seconds = _send_and_wait(stack, source, submissions, quiet=quiet)
+        source.unlink()  # artificial, but a home holds no plaintext
         outcome = _prove(stack, submissions, report, seconds)
     if as_json:
         json_line(outcome)
