@@ -1,0 +1,91 @@
+"""The front door: wrong usage, clear errors with a code and a hint, JSON that programs can read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.home import Home, NoHub, Running
+from cli.main import app
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty HUB_HOME."""
+    monkeypatch.setenv("HUB_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_every_command_has_help_and_wrong_usage_ends_with_2() -> None:
+    runner = CliRunner()
+    names = ["demo", "up", "submit", "generate", "reconcile", "doctor", "route", "review", "helpdesk", "audit"]
+    for name in [*names, "topics", "schemas", "keys", "dead-letters", "consume", "portal"]:
+        assert runner.invoke(app, [name, "--help"]).exit_code == 0, name
+    assert runner.invoke(app, ["no-such-command"]).exit_code == 2
+    assert runner.invoke(app, ["demo", "--submissions", "0"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["submit", "-"],
+        ["review", "list"],
+        ["helpdesk", "lookup", "R1"],
+        ["audit", "verify"],
+        ["reconcile"],
+        ["topics", "plan"],
+    ],
+)
+def test_without_a_hub_a_command_says_so_and_what_to_do(home: Path, command: list[str]) -> None:
+    done = CliRunner().invoke(app, [*command, "--json"])
+    assert done.exit_code == 1
+    error = json.loads(done.stdout.splitlines()[-1])["error"]
+    assert error["code"].startswith("cli.")
+    assert error["hint"]
+
+
+def test_a_file_that_is_not_there_is_wrong_usage(home: Path) -> None:
+    done = CliRunner().invoke(app, ["submit", "no-such-file.json", "--json"])
+    assert done.exit_code == 2
+    assert json.loads(done.stdout)["error"]["code"] == "cli.no-file"
+
+
+def test_generate_writes_the_same_lines_for_the_same_seed() -> None:
+    first = CliRunner().invoke(app, ["generate", "-n", "20", "--seed", "5"])
+    again = CliRunner().invoke(app, ["generate", "-n", "20", "--seed", "5"])
+    assert first.stdout == again.stdout
+    assert len([json.loads(line) for line in first.stdout.splitlines()]) == 20
+
+
+def test_schemas_are_listed_shown_and_checked() -> None:
+    runner = CliRunner()
+    listed = [json.loads(line) for line in runner.invoke(app, ["schemas", "list", "--json"]).stdout.splitlines()]
+    assert {"SealedEvent", "AdvancePaymentOfferSubmission"} <= {each["name"] for each in listed}
+    shown = json.loads(runner.invoke(app, ["schemas", "show", "advance-payment-offer"]).stdout)
+    assert shown["procedure"]["label"] == "地方税の予納の申出書"
+    schema = json.loads(runner.invoke(app, ["schemas", "show", "all", "--json-schema"]).stdout)
+    assert len(schema["oneOf"]) == 18
+    assert runner.invoke(app, ["schemas", "check"]).exit_code == 0
+    assert runner.invoke(app, ["schemas", "show", "nothing"]).exit_code == 2
+
+
+def test_a_hub_that_died_is_not_taken_for_a_running_one(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    home.announce(Running("127.0.0.1:1", "", "", "rehearsal", 3, [], {}, {"up": 2**22 + 1}))
+    with pytest.raises(NoHub):
+        home.running()
+
+
+def test_a_directory_of_somebody_else_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign = tmp_path / "photos"
+    foreign.mkdir()
+    (foreign / "one.jpg").write_bytes(b"x")
+    monkeypatch.setenv("HUB_HOME", str(foreign))
+    done = CliRunner().invoke(app, ["keys", "init", "--json"])
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["error"]["code"] == "cli.foreign-home"
+    assert [path.name for path in foreign.iterdir()] == ["one.jpg"]
