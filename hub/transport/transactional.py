@@ -95,10 +95,8 @@ class TransactionalWriter:
             for (topic, partition), records in outputs.items():
                 for batch, _ in batches(producer, records):
                     sent.append(await producer.send_batch(batch, topic, partition=partition))
-            results = await asyncio.gather(*sent, return_exceptions=True)
-            for result in results:
-                if isinstance(result, BaseException):
-                    raise result
+            for failed in await _failures(sent):
+                raise failed
             self._hooks.after_send()
             await producer.send_offsets_to_transaction(
                 {TopicPartition(*place): OffsetAndMetadata(offset, "") for place, offset in offsets.items()}, group
@@ -128,7 +126,7 @@ class TransactionalWriter:
         except Exception as error:  # noqa: BLE001 - whatever it is, the transaction is not committed
             del error
         await _stop(producer)
-        await asyncio.gather(*sent, return_exceptions=True)
+        await _failures(sent)
         _read_error(producer)
 
     async def close(self) -> None:
@@ -136,6 +134,13 @@ class TransactionalWriter:
         if self._producer is not None:
             producer, self._producer = self._producer, None
             await _to_the_end(_stop(producer))
+
+
+async def _failures(sent: Sequence[asyncio.Future[Any]]) -> list[BaseException]:
+    """Wait for every send and return what failed. Not by gather: cancelled, it cuts us off from the sends' errors."""
+    if sent:
+        await asyncio.wait(sent)
+    return [error for each in sent if not each.cancelled() and (error := each.exception()) is not None]
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
