@@ -10,29 +10,53 @@ from schemas import registry
 from schemas.registry import ContractBroken
 
 
-def lock(ids: Path = registry.IDS) -> list[str]:
-    """Add the contracts that have no id yet and return their names; raise ContractBroken on any change."""
-    rows = json.loads(ids.read_text(encoding="utf-8"))["contracts"] if ids.exists() else []
-    locked = {(row["name"], row["version"]): row for row in rows}
+def lock(contracts: Path = registry.CONTRACTS, ids: Path = registry.IDS) -> list[str]:
+    """Add the contracts that have no id yet and return them as `name.version = id`.
+
+    Raises ContractBroken, and leaves the lock as it was, if a locked contract was changed or is gone.
+    """
+    before = registry.read_lock(ids)
+    found = registry.files(contracts)
+    if missing := sorted(before.rows.keys() - found.keys()):
+        raise ContractBroken(f"{missing[0][0]} version {missing[0][1]} is locked, but its file is gone")
+    rows = dict(before.rows)
+    following = before.next_id
     added: list[str] = []
-    following = max((row["id"] for row in rows), default=0) + 1
-    for (name, version), path in registry.files().items():
+    for (name, version), path in found.items():
         sha256 = registry.fingerprint(path.read_text(encoding="utf-8"))
-        row = locked.get((name, version))
+        row = rows.get((name, version))
         if row is None:
-            rows.append({"id": following, "name": name, "version": version, "sha256": sha256})
+            rows[name, version] = registry.Row(following, name, version, sha256)
             added.append(f"{name}.{version} = {following}")
             following += 1
-        elif row["sha256"] != sha256:
+        elif row.sha256 != sha256:
             raise ContractBroken(f"{name} version {version} was changed")
-    text = ",\n".join("  " + json.dumps(row) for row in rows)
-    ids.write_text('{"contracts": [\n' + text + "\n]}\n", encoding="utf-8")
+    if added:
+        _write(registry.Lock(following, rows), ids)
     return added
 
 
-if __name__ == "__main__":
+def _write(made: registry.Lock, ids: Path) -> None:
+    lines = ",\n".join(
+        "  " + json.dumps({"id": row.schema_id, "name": row.name, "version": row.version, "sha256": row.sha256})
+        for row in sorted(made.rows.values(), key=lambda each: each.schema_id)
+    )
+    fresh = ids.with_suffix(".new")
+    fresh.write_text(f'{{"next": {made.next_id}, "contracts": [\n{lines}\n]}}\n', encoding="utf-8")
+    fresh.replace(ids)  # whole, or not at all
+
+
+def main() -> int:
+    """Lock what is new and say so; 1 if a locked contract was changed."""
     try:
-        for line in lock():
-            sys.stdout.write(line + "\n")
+        added = lock()
     except ContractBroken as broken:
-        sys.exit(f"{broken}\n{broken.advice}")
+        sys.stderr.write(f"{broken}\n{broken.advice}\n")
+        return 1
+    for line in added:
+        sys.stdout.write(line + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -40,58 +40,100 @@ class Contract:
     parsed: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the lock: the id of a contract's text."""
+
+    schema_id: int
+    name: str
+    version: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The lock file. `next_id` only ever grows, so that the id of a contract that is gone stays unused."""
+
+    next_id: int
+    rows: Mapping[tuple[str, int], Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """All contracts: by id, and the newest version of each record."""
+
+    by_id: Mapping[int, Contract]
+    newest: Mapping[str, Contract]
+
+
 def fingerprint(text: str) -> str:
     """SHA-256 (hex) of a contract's JSON with sorted keys and no white space: properties and docs count."""
     canonical = json.dumps(json.loads(text), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def files() -> dict[tuple[str, int], Path]:
-    """All contract files by (record name, version), from `<RecordName>.<version>.avsc`."""
+def files(contracts: Path = CONTRACTS) -> dict[tuple[str, int], Path]:
+    """All contract files by (record name, version), from `<RecordName>.<version>.avsc`. Raises ContractBroken."""
     found: dict[tuple[str, int], Path] = {}
-    for path in sorted(CONTRACTS.rglob("*.avsc")):
-        name, version, _ = path.name.split(".")
+    for path in sorted(contracts.rglob("*.avsc"), key=lambda each: each.name):
+        name, _, version = path.name.removesuffix(".avsc").partition(".")
+        if not version.isascii() or not version.isdigit() or int(version) < 1:
+            raise ContractBroken(f"{path.name} is not named <RecordName>.<version>.avsc")
         if (name, int(version)) in found:
             raise ContractBroken(f"{name} version {version} exists twice")
         found[name, int(version)] = path
     return found
 
 
-@cache
-def _loaded() -> Mapping[int, Contract]:
-    locked = {(row["name"], row["version"]): row for row in json.loads(IDS.read_text(encoding="utf-8"))["contracts"]}
-    found = files()
+def read_lock(ids: Path = IDS) -> Lock:
+    """Read the lock file; one that does not exist is empty. Raises ContractBroken if an id stands twice."""
+    if not ids.exists():
+        return Lock(1, {})
+    said = json.loads(ids.read_text(encoding="utf-8"))
+    listed = [Row(row["id"], row["name"], row["version"], row["sha256"]) for row in said["contracts"]]
+    rows = {(row.name, row.version): row for row in listed}
+    if len(rows) != len(listed) or len({row.schema_id for row in listed}) != len(listed):
+        raise ContractBroken("an id or a contract stands twice in the lock")
+    return Lock(max([said.get("next", 1), *(row.schema_id + 1 for row in listed)]), rows)
+
+
+def load(contracts: Path = CONTRACTS, ids: Path = IDS) -> Book:
+    """Read all contracts and hold them against the lock. Raises ContractBroken."""
+    locked = read_lock(ids).rows
+    found = files(contracts)
     if missing := sorted(locked.keys() - found.keys()):
         raise ContractBroken(f"{missing[0][0]} version {missing[0][1]} is locked, but its file is gone")
-    by: dict[int, Contract] = {}
-    for (name, version), path in found.items():
+    by_id: dict[int, Contract] = {}
+    newest: dict[str, Contract] = {}
+    for (name, version), path in sorted(found.items()):
         text = path.read_text(encoding="utf-8")
         row = locked.get((name, version))
-        if row is None or row["sha256"] != fingerprint(text):
+        if row is None or row.sha256 != fingerprint(text):
             raise ContractBroken(f"{name} version {version} {'is not locked' if row is None else 'was changed'}")
         schema = json.loads(text)
-        by[row["id"]] = Contract(name, version, row["id"], schema, fastavro.parse_schema(schema, named_schemas={}))
-    return by
+        if schema["name"] != name:
+            raise ContractBroken(f"the file of {name} version {version} holds a record of another name")
+        parsed = fastavro.parse_schema(schema, named_schemas={})
+        newest[name] = by_id[row.schema_id] = Contract(name, version, row.schema_id, schema, parsed)
+    return Book(dict(sorted(by_id.items())), newest)
 
 
 @cache
-def _newest() -> Mapping[str, Contract]:
-    newest: dict[str, Contract] = {}
-    for made in sorted(_loaded().values(), key=lambda each: each.version):
-        newest[made.name] = made
-    return newest
+def book() -> Book:
+    """The contracts of this package; read once. Raises ContractBroken."""
+    return load()
 
 
 def contract(name: str) -> Contract:
     """The newest version of a record; KeyError for a name that no contract has."""
-    return _newest()[name]
+    return book().newest[name]
 
 
 def by_id(schema_id: int) -> Contract | None:
     """The contract of an id, or None."""
-    return _loaded().get(schema_id)
+    return book().by_id.get(schema_id)
 
 
 def all_contracts() -> tuple[Contract, ...]:
     """Every version of every record, by id."""
-    return tuple(made for _, made in sorted(_loaded().items()))
+    return tuple(book().by_id.values())
