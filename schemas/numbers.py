@@ -7,6 +7,7 @@ from typing import Final
 
 _TWELVE: Final = re.compile(r"[0-9]{12}", re.ASCII)
 _THIRTEEN: Final = re.compile(r"[0-9]{13}", re.ASCII)
+_SIX: Final = re.compile(r"[0-9]{6}", re.ASCII)
 
 
 def my_number_check_digit(first_eleven: str) -> int:
@@ -32,3 +33,11 @@ def corporate_number_check_digit(last_twelve: str) -> int:
 def is_corporate_number(text: str) -> bool:
     """Whether a text is 13 digits with the right check digit."""
     return _THIRTEEN.fullmatch(text) is not None and corporate_number_check_digit(text[1:]) == int(text[0])
+
+
+def is_municipality_code(text: str) -> bool:
+    """Whether a text is a 全国地方公共団体コード: five digits and the check digit after them."""
+    if _SIX.fullmatch(text) is None:
+        return False
+    total = sum(int(digit) * weight for digit, weight in zip(text, (6, 5, 4, 3, 2), strict=False))
+    return (11 - total % 11) % 10 == int(text[5])

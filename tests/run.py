@@ -37,7 +37,7 @@ SUITES = (
     Suite("types", (str(BIN / "mypy"),), 240),
     Suite("imports", (str(BIN / "lint-imports"),), 60),
     Suite("unit", _pytest("tests/unit"), 300),
-    Suite("broker and attacks", _pytest("tests/broker", "tests/attacks"), 540),
+    Suite("broker and attacks", _pytest("tests/broker", "tests/attacks"), 660),
     Suite("coverage data", (str(BIN / "coverage"), "combine", "--quiet"), 60),
     Suite("coverage", (str(BIN / "coverage"), "report", f"--fail-under={COVERAGE_FLOOR}"), 60),
 )

@@ -110,7 +110,7 @@ def test_full_disk_under_the_journal_is_a_clear_error_and_no_half_state(hub: Hub
     state = hub.home.role("portal") / "state"
     kept = state.with_name("state.kept")
     shutil.copytree(state, kept)
-    size = sum(path.stat().st_size for path in kept.iterdir()) + 2 * 2**20
+    size = sum(path.stat().st_size for path in kept.iterdir()) + 8 * 2**20
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(state)], check=True)
     try:
         for path in kept.iterdir():
