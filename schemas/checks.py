@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
 from schemas.catalogue import Item, ItemType, procedures
 from schemas.dates import parse_date
+from schemas.numbers import is_municipality_code
 from schemas.problems import MAX_PROBLEMS, Problem, pointer, problem
 from schemas.strict_json import BadNumber
 from schemas.submission_model import Attachment
@@ -24,6 +25,8 @@ MAX_CHARACTERS: Final = 4_096
 MAX_ROWS: Final = 200
 MAX_ATTACHMENTS: Final = 50
 MAX_ATTACHMENT_BYTES: Final = 7 * 2**20 + 2**19
+MAX_SUBMISSION_BYTES: Final = MAX_ATTACHMENT_BYTES
+"""Sealed and padded it stays below the 8 MiB of an event (docs/envelope.md, Limits)."""
 MAX_YEN: Final = 10**15 - 1
 
 _UNWELCOME: Final = re.compile(
@@ -33,8 +36,13 @@ _UNWELCOME: Final = re.compile(
 )
 _RECEIPT: Final = re.compile(r"[\x21-\x7e]{1,64}")
 _TIME: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])",
+    re.ASCII,
 )
+_ATTACHMENT_KEYS: Final = ("file_name", "media_type", "content_base64")
+_FIRST_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_TIME: Final = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+"""Times in records end before the year 10000 (docs/envelope.md, Words)."""
 
 
 class Findings:
@@ -81,6 +89,20 @@ def receipt_number(value: Any, path: str, found: Findings) -> str | None:
     return kept
 
 
+def tenant(value: Any, found: Findings, served: Collection[str] | None) -> str | None:
+    """Return the code of a municipality that this hub serves (None: of any), or None."""
+    kept = text(value, "/tenant", found)
+    if kept is None:
+        return None
+    if not is_municipality_code(kept):
+        found.add("/tenant", "tenant.invalid")
+        return None
+    if served is not None and kept not in served:
+        found.add("/tenant", "tenant.unknown")
+        return None
+    return kept
+
+
 def time(value: Any, path: str, found: Findings) -> str | None:
     """Return an RFC 3339 time with offset as it was sent, or None."""
     kept = text(value, path, found, 64)
@@ -89,7 +111,7 @@ def time(value: Any, path: str, found: Findings) -> str | None:
     if _TIME.fullmatch(kept):
         try:
             moment = datetime.fromisoformat(kept)
-            if moment.year >= 1970 and moment.timestamp() >= 0:
+            if _FIRST_TIME <= moment <= _LAST_TIME:
                 return kept
         except (ValueError, OverflowError):
             pass
@@ -205,17 +227,19 @@ def _attachment(value: Any, path: str, found: Findings) -> Attachment | None:
     if not isinstance(value, dict):
         found.add(path, "type.object")
         return None
-    for key in value.keys() - {"file_name", "media_type", "content_base64"}:
-        found.add(pointer(path, key), "key.unknown")
-    for key in ("file_name", "media_type", "content_base64"):
-        if key not in value:
-            found.add(pointer(path, key), "key.missing")
-            return None
+    for key in value:
+        if key not in _ATTACHMENT_KEYS:
+            found.add(pointer(path, key), "key.unknown")
+    missing = [key for key in _ATTACHMENT_KEYS if key not in value]
+    for key in missing:
+        found.add(pointer(path, key), "key.missing")
+    if missing:
+        return None
     file_name = text(value["file_name"], f"{path}/file_name", found, 255)
     media_type = text(value["media_type"], f"{path}/media_type", found, 255)
     coded = value["content_base64"]
     if not isinstance(coded, str):
-        found.add(f"{path}/content_base64", "type.text")
+        text(coded, f"{path}/content_base64", found)
         return None
     try:
         content = base64.b64decode(coded, validate=True)
@@ -228,3 +252,12 @@ def _attachment(value: Any, path: str, found: Findings) -> Attachment | None:
     if file_name is None or media_type is None:
         return None
     return Attachment(file_name, media_type, content)
+
+
+def size(items: Mapping[str, Any] | None, attached: tuple[Attachment, ...]) -> int:
+    """Return how many bytes texts and attachments have together."""
+    total = sum(len(each.content) for each in attached)
+    for value in (items or {}).values():
+        rows = value if isinstance(value, tuple) else ({"": value},)
+        total += sum(len(str(each).encode()) for row in rows for each in row.values())
+    return total

@@ -1,19 +1,24 @@
 """Cuts a stream into documents, JSON or JSON Lines, in bounded memory. What is too large is skipped and named.
 
-`.json` is one object or an array of objects; `.jsonl` and `.ndjson` are lines; anything else is looked at:
-if the first line is an object of its own, the file is lines.
+A file is one object, an array of objects, or lines of one object each. `.jsonl` and `.ndjson` are lines; of
+anything else the beginning decides: `[` is an array, and an object whose first line is whole, or whose second
+line begins with `{`, is lines. One bad line or element is refused; the rest of the file goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final, TypeAlias
 
-from schemas.problems import Problem, Refused, problem
-from schemas.strict_json import load, value_end
+from schemas.elements import elements
+from schemas.problems import Refused, problem
 
 _BOM: Final = b"\xef\xbb\xbf"
+_SPACE: Final = b" \t\r\n"
+_LOOK_BYTES: Final = 64 * 2**10
+"""How far the first line is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,69 +35,47 @@ Found: TypeAlias = Document | Refused
 def split_documents(chunks: Iterable[bytes], name: str, max_document_bytes: int) -> Iterator[Found]:
     """Yield the documents of a file in order, or a refusal for what cannot be one.
 
-    Never holds more than about `max_document_bytes` and one chunk.
+    Holds at most one document of `max_document_bytes` and two chunks.
     """
     source = iter(chunks)
     suffix = name.rpartition(".")[2].lower()
-    if suffix in ("jsonl", "ndjson"):
-        yield from _or_empty(_lines(source, max_document_bytes))
-        return
     head = bytearray()
     for chunk in source:
         head += chunk
-        if len(head) > max_document_bytes or (
-            suffix != "json" and _first_line_decides(bytes(head[:65_536])) is not None
-        ):
+        if len(head) >= _LOOK_BYTES or _kind(head) is not None:
             break
-    start = bytes(head)
-    if suffix != "json" and (_first_line_decides(start[:65_536]) or _lines_anyway(start)):
-        yield from _or_empty(_lines(_chain(start, source), max_document_bytes))
-    elif len(start) > max_document_bytes:
-        for _ in source:  # read to the end, keep nothing
-            pass
-        yield Refused((problem("", "json.too-large"),))
+    kind = _kind(head)
+    start = bytes(head).removeprefix(_BOM)
+    head.clear()
+    rest = chain((start,), source)
+    if not start.strip(_SPACE) and len(start) < _LOOK_BYTES:
+        yield Refused((problem("", "json.empty"),))
+    elif suffix in ("jsonl", "ndjson"):
+        yield from _or_empty(_lines(rest, max_document_bytes))
+    elif kind == "array":
+        yield from _or_empty(_array(rest, max_document_bytes))
+    elif kind == "object" or (kind is None and suffix == "json"):
+        yield from _whole(rest, max_document_bytes)
     else:
-        rest = start + b"".join(_bounded(source, max_document_bytes - len(start)))
-        if len(rest) > max_document_bytes:
-            yield Refused((problem("", "json.too-large"),))
-        else:
-            yield from _whole(rest.removeprefix(_BOM))
+        yield from _or_empty(_lines(rest, max_document_bytes))
 
 
-def _bounded(source: Iterator[bytes], most: int) -> Iterator[bytes]:
-    """Chunks up to a size and one more; the rest of the stream is read and dropped."""
-    taken = 0
-    for chunk in source:
-        if taken <= most:
-            yield chunk
-        taken += len(chunk)
-
-
-def _first_line_decides(head: bytes) -> bool | None:
-    """Whether the first line is an object of its own (lines), or clearly not; None: not enough is there yet."""
-    line, found, _ = head.removeprefix(_BOM).lstrip(b" \t\r\n").partition(b"\n")
-    if not found and len(head) < 65_536:
+def _kind(head: bytearray) -> str | None:
+    """`array`, `object` (one, over several lines) or `lines`; None: more has to be seen."""
+    start = bytes(head[:_LOOK_BYTES]).removeprefix(_BOM).lstrip(_SPACE)
+    if start.startswith(b"["):
+        return "array"
+    if not start.startswith(b"{"):
         return None
-    line = line.rstrip(b"\r \t")
-    if not line.startswith(b"{"):
-        return False if line.startswith(b"[") else None
-    return line.endswith(b"}") or not found or None
-
-
-def _lines_anyway(head: bytes) -> bool:
-    """A stream whose first line begins and ends like an object, or that is nothing JSON could begin with."""
-    stripped = head.removeprefix(_BOM).lstrip(b" \t\r\n")
-    first = stripped.partition(b"\n")[0].rstrip(b"\r \t")
-    if not stripped:
-        return True
-    if first.startswith(b"{"):
-        return first.endswith(b"}") or len(first) > 65_536
-    return not stripped.startswith(b"[")
-
-
-def _chain(start: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
-    yield start
-    yield from source
+    first, newline, following = start.partition(b"\n")
+    if not newline:
+        return None
+    if first.rstrip(_SPACE).endswith(b"}") and first.strip(_SPACE) != b"{":
+        return "lines"
+    second = following.lstrip(_SPACE)
+    if not second:
+        return None
+    return "lines" if second.startswith(b"{") else "object"
 
 
 def _or_empty(documents: Iterator[Found]) -> Iterator[Found]:
@@ -104,24 +87,41 @@ def _or_empty(documents: Iterator[Found]) -> Iterator[Found]:
         yield Refused((problem("", "json.empty"),))
 
 
-def _lines(source: Iterator[bytes], most: int) -> Iterator[Found]:
+def _whole(source: Iterable[bytes], most: int) -> Iterator[Found]:
+    """One document; what is too large is read to its end and not kept."""
+    held = bytearray()
+    too_large = False
+    for chunk in source:
+        too_large = too_large or len(held) + len(chunk) > most
+        if too_large:
+            held.clear()
+        else:
+            held += chunk
+    yield Refused((problem("", "json.too-large"),), number=1) if too_large else Document(1, bytes(held))
+
+
+def _array(source: Iterable[bytes], most: int) -> Iterator[Found]:
+    for number, element in enumerate(elements(source, most), start=1):
+        if isinstance(element, str):
+            yield Refused((problem("", element),), number=number)
+        else:
+            yield Document(number, element)
+
+
+def _lines(source: Iterable[bytes], most: int) -> Iterator[Found]:
     held = bytearray()
     number = 1
     too_large = False
-    first = True
-    for piece in source:
-        chunk = piece
-        if first:
-            chunk, first = chunk.removeprefix(_BOM), False
+    for chunk in source:
         at = 0
         while True:
             end = chunk.find(b"\n", at)
-            part = chunk[at:] if end < 0 else chunk[at:end]
-            if too_large or len(held) + len(part) > most:
+            stop = len(chunk) if end < 0 else end
+            if too_large or len(held) + stop - at > most:
                 too_large = True
                 held.clear()
             else:
-                held += part
+                held += chunk[at:stop]
             if end < 0:
                 break
             yield from _line(bytes(held), number, too_large=too_large)
@@ -134,36 +134,6 @@ def _lines(source: Iterator[bytes], most: int) -> Iterator[Found]:
 
 def _line(line: bytes, number: int, *, too_large: bool) -> Iterator[Found]:
     if too_large:
-        yield Refused((problem("", "json.too-large"),))
+        yield Refused((problem("", "json.too-large"),), number=number)
     elif line.strip(b" \t\r"):
         yield Document(number, line)
-
-
-def _whole(data: bytes) -> Iterator[Found]:
-    """One object, or an array of objects; each element is written out again only to be parsed on its own."""
-    if not data.lstrip(b" \t\r\n").startswith(b"["):
-        yield Document(1, data)
-        return
-    elements = load(data)
-    if isinstance(elements, Problem):
-        yield Refused((elements,))
-        return
-    if not elements:
-        yield Refused((problem("", "json.empty"),))
-        return
-    yield from _elements(data.decode())
-
-
-def _elements(text: str) -> Iterator[Found]:
-    """Cut a valid array into the texts of its elements: nothing is re-encoded, duplicates stay to be seen."""
-    at = text.index("[") + 1
-    number = 0
-    while True:
-        while text[at] in " \t\r\n,":
-            at += 1
-        if text[at] == "]":
-            return
-        end = value_end(text, at)
-        number += 1
-        yield Document(number, text[at:end].encode("utf-8", "surrogatepass"))
-        at = end

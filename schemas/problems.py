@@ -21,10 +21,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A document that is not let through, with everything that is wrong with it (the first 50)."""
+    """A document that is not let through, with everything that is wrong with it (the first 50).
+
+    `number` is its place in a file, from 1 (lines: the line), where it comes from one.
+    """
 
     problems: tuple[Problem, ...]
     receipt_number: str | None = None
+    number: int | None = None
 
 
 RULES: Final[dict[str, tuple[str, str, str]]] = {
@@ -43,6 +47,11 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "No fractions, exponents, NaN or longer numbers.",
     ),
     "json.too-large": ("The document is over the size limit.", "サイズの上限を超えています。", "Send it in parts."),
+    "json.too-many-values": (
+        "The document has more values than any submission.",
+        "値の数が多すぎます。",
+        "At most 20,000 values; one submission per document.",
+    ),
     "type.object": ("An object is expected here.", "オブジェクトが必要です。", "Use { … }."),
     "type.array": ("An array is expected here.", "配列が必要です。", "Use [ … ]."),
     "type.text": ("Text is expected here.", "文字列が必要です。", "Put it in quotes; leave out what is not there."),
@@ -69,6 +78,11 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "添付の合計サイズが上限を超えています。",
         "At most 7.5 MiB together.",
     ),
+    "limit.submission": (
+        "The submission is too large.",
+        "申請全体のサイズが上限を超えています。",
+        "Texts and attachments: at most 7.5 MiB together.",
+    ),
     "date.impossible": (
         "This is not a date.",
         "日付として正しくありません。",
@@ -88,6 +102,11 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "This procedure has no items; it comes as attachments.",
         "この手続に項目はなく、添付で提出します。",
         "Leave `items` out.",
+    ),
+    "tenant.invalid": (
+        "This is not a 6-digit local government code with its check digit.",
+        "検査数字を含む6桁の団体コードとして正しくありません。",
+        "131041, for example.",
     ),
     "tenant.unknown": (
         "This hub does not serve that tenant.",

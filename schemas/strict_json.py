@@ -1,13 +1,26 @@
-"""JSON, strictly: UTF-8, no key twice, no fractions, no endless nesting, nothing after the end."""
+"""JSON, strictly: UTF-8, no key twice, no fractions, no endless nesting, nothing after the end.
+
+Bounds come before building: what a small document can grow to in memory is counted first, because `[[],[],…`
+takes thirty times its size.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
-from schemas.problems import Problem, pointer, problem
+from schemas.problems import MAX_PROBLEMS, Problem, pointer, problem
 
+MAX_DOCUMENT_BYTES: Final = 16 * 2**20
+MAX_VALUES: Final = 20_000
+"""The fullest submission has some 3,900 values (two groups of 200 rows, 50 attachments)."""
+MAX_LEVELS: Final = 8
 _MAX_DIGITS: Final = 15
+_SMALL_BYTES: Final = 64 * 2**10
+"""Below this nothing is counted: it cannot grow beyond a few MiB."""
+_NOT_STRUCTURE: Final = bytes(set(range(256)) - set(b"[{,"))
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 class Duplicated(dict[str, Any]):
@@ -38,10 +51,10 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) == len(pairs):
         return made
     seen: set[str] = set()
-    twice: list[str] = []
+    twice: dict[str, None] = {}
     for key, _ in pairs:
         if key in seen:
-            twice.append(key)
+            twice[key] = None
         seen.add(key)
     marked = Duplicated(made)
     marked.keys_twice = tuple(twice)
@@ -54,12 +67,16 @@ _DECODER: Final = json.JSONDecoder(
 
 
 def load(document: bytes) -> Any | Problem:
-    """Return the value of a JSON document, or what is wrong with it. Never raises."""
+    """Return the value of a JSON document of at most 16 MiB, or what is wrong with it. Never raises."""
+    if len(document) > MAX_DOCUMENT_BYTES:
+        return problem("", "json.too-large")
+    if len(document) > _SMALL_BYTES and _values(document) > MAX_VALUES:
+        return problem("", "json.too-many-values")
     try:
         text = document.decode("utf-8")
     except UnicodeDecodeError:
         return problem("", "json.encoding")
-    text = text.strip(" \t\r\n")
+    text = text.removeprefix("\ufeff").strip(" \t\r\n")
     if not text:
         return problem("", "json.empty")
     try:
@@ -72,26 +89,35 @@ def load(document: bytes) -> Any | Problem:
         return problem("", "json.syntax")
 
 
-def value_end(text: str, at: int) -> int:
-    """Return where the JSON value that begins at `at` ends, in a text that `load` has read before."""
-    return _DECODER.raw_decode(text, at)[1]
+def _values(document: bytes) -> int:
+    """Count what opens or follows a value, outside strings only where the quick count is too high."""
+    quick = len(document.translate(None, _NOT_STRUCTURE))
+    if quick <= MAX_VALUES:
+        return quick
+    return len(_STRING.sub(b"", document).translate(None, _NOT_STRUCTURE))
 
 
-def marks(value: Any, path: str = "", depth: int = 0) -> list[Problem]:
-    """List duplicate keys and bad numbers anywhere in a value, and nesting beyond 8 levels."""
-    if depth > 8:
-        return [problem(path, "json.nesting")]
+def marks(value: Any) -> list[Problem]:
+    """List duplicate keys, bad numbers and nesting beyond 8 levels anywhere in a value; the first 50."""
     found: list[Problem] = []
-    if isinstance(value, dict):
+    _mark(value, "", 0, found)
+    return found[:MAX_PROBLEMS]
+
+
+def _mark(value: Any, path: str, depth: int, found: list[Problem]) -> None:
+    if len(found) >= MAX_PROBLEMS:
+        return
+    if isinstance(value, BadNumber):
+        found.append(problem(path, "json.number"))
+    elif depth > MAX_LEVELS:
+        found.append(problem(path, "json.nesting"))
+    elif isinstance(value, dict):
         if isinstance(value, Duplicated):
-            found += [problem(pointer(path, key), "json.duplicate-key") for key in value.keys_twice]
+            found += [problem(pointer(path, key), "json.duplicate-key") for key in value.keys_twice[:MAX_PROBLEMS]]
         for key, each in value.items():
             if isinstance(each, (dict, list, BadNumber)):
-                found += marks(each, pointer(path, key), depth + 1)
+                _mark(each, pointer(path, key), depth + 1, found)
     elif isinstance(value, list):
         for number, each in enumerate(value):
             if isinstance(each, (dict, list, BadNumber)):
-                found += marks(each, pointer(path, number), depth + 1)
-    elif isinstance(value, BadNumber):
-        found.append(problem(path, "json.number"))
-    return found
+                _mark(each, pointer(path, number), depth + 1, found)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from schemas import checks
 from schemas.catalogue import GENERIC, TAX_ITEMS, procedures
 from schemas.checks import Findings
-from schemas.problems import MAX_PROBLEMS, Problem, Refused, pointer, problem
+from schemas.problems import Problem, Refused, pointer, problem
 from schemas.strict_json import BadNumber, load, marks
 from schemas.submission_model import Attachment, Submission
 
@@ -32,17 +32,25 @@ def parse(document: bytes, *, rehearsal: bool, tenants: Collection[str] | None =
     if not isinstance(value, dict):
         return Refused((problem("", "type.object"),))
     found = Findings()
-    found.found += marks(value)[:MAX_PROBLEMS]
-    for key in value.keys() - _KEYS:
-        found.add(pointer("", key), "key.unknown")
+    found.found += marks(value)
+    for key in value:
+        if key not in _KEYS:
+            found.add(pointer("", key), "key.unknown")
     for key in _REQUIRED:
         if key not in value:
             found.add(f"/{key}", "key.missing")
     made = _submission(value, found, rehearsal, tenants)
+    if made is not None and not found.found and len(document) > checks.MAX_SUBMISSION_BYTES:
+        _limit(made, found)
     if found.found:
         return Refused(tuple(found.found), _receipt(value))
     assert made is not None  # or something would have been found
     return made
+
+
+def _limit(made: Submission, found: Findings) -> None:
+    if checks.size(made.items, made.attachments) > checks.MAX_SUBMISSION_BYTES:
+        found.add("", "limit.submission")
 
 
 def _receipt(value: Mapping[str, Any]) -> str | None:
@@ -56,7 +64,7 @@ def _submission(
     receipt = (
         checks.receipt_number(value["receipt_number"], "/receipt_number", found) if "receipt_number" in value else None
     )
-    tenant = _choice(value, "tenant", tenants, "tenant.unknown", found)
+    tenant = checks.tenant(value["tenant"], found, tenants) if "tenant" in value else None
     tax_item = None
     if value.get("tax_item") is not None:
         tax_item = _choice(value, "tax_item", TAX_ITEMS, "value.choice", found)
@@ -100,13 +108,11 @@ def _submission(
     )
 
 
-def _choice(
-    value: Mapping[str, Any], key: str, allowed: Collection[str] | None, rule: str, found: Findings
-) -> str | None:
+def _choice(value: Mapping[str, Any], key: str, allowed: Collection[str], rule: str, found: Findings) -> str | None:
     if key not in value:
         return None
     each = checks.text(value[key], f"/{key}", found)
-    if each is not None and allowed is not None and each not in allowed:
+    if each is not None and each not in allowed:
         found.add(f"/{key}", rule)
         return None
     return each
@@ -117,8 +123,9 @@ def _checks(value: Any, found: Findings) -> tuple[str | None, str | None]:
         if not isinstance(value, BadNumber):
             found.add("/checks", "type.object")
         return None, None
-    for key in value.keys() - {"calculation", "signature"}:
-        found.add(pointer("/checks", key), "key.unknown")
+    for key in value:
+        if key not in ("calculation", "signature"):
+            found.add(pointer("/checks", key), "key.unknown")
     kept: list[str | None] = []
     for key in ("calculation", "signature"):
         if key not in value:
