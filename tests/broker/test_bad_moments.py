@@ -62,8 +62,12 @@ def test_desk_killed_between_its_commit_and_its_outbox_loses_and_doubles_nothing
 
 def _agreed(hub: Hub) -> dict[str, int] | None:
     done = hub.run("reconcile", "--json")
+    assert done.stdout, done.stderr[-3_000:].decode()
     outcome: dict[str, int] = json.loads(done.stdout)
-    return outcome if outcome["agreed"] and not outcome["unconfirmed"] else None
+    if outcome.get("agreed") and not outcome["unconfirmed"]:
+        return outcome
+    print(outcome)  # shown if the test fails in the end
+    return None
 
 
 def test_broker_killed_in_mid_load_and_started_again_loses_nothing(hub: Hub) -> None:
