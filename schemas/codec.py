@@ -15,6 +15,7 @@ from io import BytesIO
 from typing import Any
 
 from fastavro import schemaless_reader, schemaless_writer
+from fastavro.read import SchemaResolutionError
 
 from schemas import registry
 from schemas.errors import HubError
@@ -91,7 +92,11 @@ def _encode(contract: registry.Contract, value: Mapping[str, Any]) -> bytes:
 
 
 def decode(framed: bytes, accept: Collection[str], *, canonical: bool = True) -> Decoded:
-    """Decode a framed record of one of the accepted names; raises a CodecError that says which rule it broke."""
+    """Decode a framed record of one of the accepted names; raises a CodecError that says which rule it broke.
+
+    What an older version wrote comes in the form of the newest, with its defaults. `canonical` off spares the
+    encoding again: only for bytes that the caller holds against something else.
+    """
     contract = registry.by_id(frame_id(framed))
     if contract is None:
         raise UnknownSchema
@@ -107,4 +112,14 @@ def decode(framed: bytes, accept: Collection[str], *, canonical: bool = True) ->
         raise CodecError(contract.name) from None
     if source.tell() != len(framed) or (canonical and _encode(contract, value) != framed):
         raise NotCanonical(contract.name)
+    newest = registry.contract(contract.name)
+    if newest is not contract:
+        value = _resolved(framed, contract, newest)
     return Decoded(contract.name, contract.version, value)
+
+
+def _resolved(framed: bytes, writer: registry.Contract, reader: registry.Contract) -> Any:
+    try:
+        return schemaless_reader(BytesIO(framed[FRAME_BYTES:]), writer.parsed, reader.parsed)
+    except (SchemaResolutionError, ValueError, TypeError, KeyError, OverflowError):
+        raise CodecError(writer.name) from None

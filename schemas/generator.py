@@ -58,7 +58,7 @@ def generate(
         accepted += timedelta(seconds=rng.randrange(1, 90))
         document: dict[str, Any] = {
             "procedure": procedure.slug,
-            "receipt_number": f"R7-{tenant[:5]}-{seed % 100_000:05d}{number:07d}",
+            "receipt_number": _receipt(tenant, seed, number),
             "tenant": tenant,
             "tax_item": None,
             "accepted_at": accepted.isoformat(),
@@ -73,8 +73,14 @@ def generate(
         if "items" not in document or rng.random() < 0.15:
             document["attachments"] = [_attachment(rng) for _ in range(rng.randrange(1, 3))]
         if number and rng.random() < 0.02:
-            document["replaces"] = f"R7-{tenant[:5]}-{seed % 100_000:05d}{rng.randrange(number):07d}"
+            before = range(number % len(tenants), number, len(tenants))  # those of the same tenant
+            if before:
+                document["replaces"] = _receipt(tenant, seed, rng.choice(before))
         yield document
+
+
+def _receipt(tenant: str, seed: int, number: int) -> str:
+    return f"R7-{tenant[:5]}-{seed % 100_000:05d}{number:07d}"
 
 
 def _items(rng: random.Random, procedure: Procedure) -> dict[str, Any]:

@@ -48,7 +48,12 @@ def _procedure(procedure: Procedure) -> dict[str, Any]:
         "type": "object",
         "properties": properties,
         "required": ["procedure", "receipt_number", "tenant", "accepted_at", "checks", "rehearsal"],
-        "anyOf": [{"required": [each]} for each in ("items", "attachments") if each in properties],
+        "anyOf": [
+            {"required": [each], "properties": {each: {least: 1}}}
+            for each, least in (("items", "minProperties"), ("attachments", "minItems"))
+            if each in properties
+        ],
+        "not": {"required": ["replaces", "withdraws"]},
         "additionalProperties": False,
     }
 
