@@ -180,6 +180,36 @@ async def route(bench: Bench, count: int) -> Figures:
     return Figures(count / (ended - began), (cpu_ended - cpu_began) / count * 1e6)
 
 
+async def latency(bench: Bench, rate: int, seconds: float) -> dict[str, float]:
+    """Send `rate` events a second one by one; return percentiles in ms from produced_at to the router's commit."""
+    stop, delays = asyncio.Event(), []
+    fenced: set[int] = set()
+
+    def observe(fact: Fact) -> None:
+        if isinstance(fact, PartitionFenced):
+            fenced.add(fact.partition)
+        elif isinstance(fact, BatchRouted):
+            delays.extend(fact.delays)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(Router(bench.role("router"), observe).run(stop))
+        while len(fenced) < PARTITIONS:  # noqa: ASYNC110 - facts come from the router's own tasks
+            await asyncio.sleep(0.05)
+        async with BatchWriter(bench.role("portal").endpoint) as writer:
+            due, count = time.perf_counter(), int(rate * seconds)
+            for _ in range(count):
+                for partition, records in bench.seal(1).items():
+                    if records:
+                        tasks.create_task(writer.write(names.submissions(NAMESPACE), partition, records))
+                due += 1 / rate
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            while len(delays) < count:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.05)
+        stop.set()
+    cuts = statistics.quantiles((delay * 1_000 for delay in delays), n=100)
+    return {"p50": round(cuts[49], 1), "p99": round(cuts[98], 1)}
+
+
 async def relay(bench: Bench, events: dict[int, list[Outgoing]], start: dict[int, int], count: int) -> Figures:
     """Read the same events and write three slices of the same sizes, as plainly as the client allows."""
     options = bench.role("admin").endpoint.client_options()
@@ -256,12 +286,14 @@ async def measure(
             routed.append(await route(bench, events))
             relayed.append(await relay(bench, made, start, events))
         start = {partition: start[partition] + len(made[partition]) for partition in start}
+    delay = await latency(bench, 200, 10.0)
     ratios = [one.events_per_second / other.events_per_second for one, other in zip(routed, relayed, strict=True)]
     return {
         "events_per_round": events,
         "rounds": rounds,
         "router": summary("sealed exactly-once router", routed),
         "relay": summary("bare aiokafka relay", relayed),
+        "latency_ms_at_200_per_second": delay,
         "ratio": {
             "min": round(min(ratios), 2),
             "median": round(statistics.median(ratios), 2),

@@ -178,18 +178,27 @@ class PartitionRouter:
         known = self._lanes.known()
         verdicts: list[Verdict] = []
         for start in range(0, len(records), _BREATH):
-            if start:
-                await asyncio.sleep(0)
-            verdicts += [judge(record, known, place, trust, now) for record in records[start : start + _BREATH]]
-        named = {verdict.session for verdict in verdicts if isinstance(verdict, Unknown)}
-        if named:
-            known = self._lanes.known(await self._lanes.admit(named))
-            for at, verdict in enumerate(verdicts):
-                if isinstance(verdict, Unknown):
-                    verdicts[at] = judge(records[at], known, place, trust, now)
+            some = records[start : start + _BREATH]
+            verdicts += [judge(record, known, place, trust, now) for record in some]
+            if start == 0:  # a new session is mostly new to the whole batch: find it before judging all of it
+                known = await self._found(records, verdicts, place, known)
+            await asyncio.sleep(0)
+        await self._found(records, verdicts, place, known)
         if records[0].offset == self._caution.poison:
             verdicts = [self._poisonous(records[0], known)]
         return verdicts
+
+    async def _found(self, records: list[KafkaRecord], verdicts: list[Verdict], place: Place, known: Known) -> Known:
+        """Look for the sessions that were unknown and judge their records again; return what is known now."""
+        named = {verdict.session for verdict in verdicts if isinstance(verdict, Unknown)}
+        if not named:
+            return known
+        around = self._around
+        known = self._lanes.known({**known.refused, **await self._lanes.admit(named)})
+        for at, verdict in enumerate(verdicts):
+            if isinstance(verdict, Unknown):
+                verdicts[at] = judge(records[at], known, place, around.trust(), around.now())
+        return known
 
     def _poisonous(self, record: KafkaRecord, known: Known) -> Verdict:
         """Judge a record that some output does not take as if it had none: whole, with a notice, under its own code."""
