@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -19,6 +20,7 @@ from fastavro.read import SchemaResolutionError
 
 from schemas import registry
 from schemas.errors import HubError
+from schemas.narrow import Check, int_check
 
 FRAME_BYTES = 5
 
@@ -88,7 +90,19 @@ def _encode(contract: registry.Contract, value: Mapping[str, Any]) -> bytes:
         schemaless_writer(out, contract.parsed, value)
     except (ValueError, TypeError, KeyError, OverflowError, AttributeError, UnicodeEncodeError):
         raise CodecError(contract.name) from None
+    if not _ints_fit(contract, value):
+        raise CodecError(contract.name)
     return out.getvalue()
+
+
+@cache
+def _int_check(contract: registry.Contract) -> Check | None:
+    return int_check(contract.schema)
+
+
+def _ints_fit(contract: registry.Contract, value: Mapping[str, Any]) -> bool:
+    check = _int_check(contract)
+    return check is None or check(value)
 
 
 def decode(framed: bytes, accept: Collection[str], *, canonical: bool = True) -> Decoded:
@@ -112,6 +126,8 @@ def decode(framed: bytes, accept: Collection[str], *, canonical: bool = True) ->
         raise CodecError(contract.name) from None
     if source.tell() != len(framed) or (canonical and _encode(contract, value) != framed):
         raise NotCanonical(contract.name)
+    if not canonical and not _ints_fit(contract, value):
+        raise CodecError(contract.name)
     newest = registry.contract(contract.name)
     if newest is not contract:
         value = _resolved(framed, contract, newest)
