@@ -129,7 +129,7 @@ def _new(contract: Contract) -> Procedure:
 def _item(field: Mapping[str, Any], group: str | None) -> Item:
     return Item(
         name=field["name"],
-        seq=field["order"],
+        seq=field["seq"],
         label=field["label"],
         type=ItemType(field["item_type"]),
         classification=field["class"],

@@ -130,24 +130,20 @@ def test_the_catalogue_holds_nine_new_procedures_with_144_items_and_nine_existin
                 assert item.mask is Mask.ABSENT
 
 
-def test_a_changed_contract_is_refused_and_a_new_one_gets_the_next_id(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_changed_contract_is_refused_and_a_new_one_gets_the_next_id(tmp_path: Path) -> None:
     for path in registry.CONTRACTS.rglob("*.avsc"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     ids = tmp_path / "ids.json"
     ids.write_bytes(registry.IDS.read_bytes())
-    monkeypatch.setattr(registry, "CONTRACTS", tmp_path)
     highest = max(each.schema_id for each in all_contracts())
     record = {"type": "record", "name": "Fresh", "namespace": "jp.eltax_hub", "doc": "x", "fields": []}
     (tmp_path / "Fresh.1.avsc").write_text(json.dumps(record))
-    monkeypatch.setattr(registry, "IDS", ids)
-    added = lock.lock(ids)
+    added = lock.lock(ids=ids, contracts=tmp_path)
     assert added == [f"Fresh.1 = {highest + 1}"]
     session = tmp_path / "Session.1.avsc"
     session.write_text(session.read_text().replace('"long"', '"int"', 1))
     with pytest.raises(ContractBroken):
-        lock.lock(ids)
+        lock.lock(ids=ids, contracts=tmp_path)
 
 
 def test_all_contracts_are_compatible_and_an_incompatible_change_is_found() -> None:

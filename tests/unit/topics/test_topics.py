@@ -1,0 +1,146 @@
+"""The declaration is checked whole, rights are exactly the table's, a plan takes nothing away unasked."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+from aiokafka.partitioner import murmur2 as reference
+
+from topics.declaration import PACKAGED, load, municipality_check_digit, parse
+from topics.errors import DeclarationInvalid, PartitionsChanged
+from topics.layout import Acl, Operation, Resource, Topology, expand
+from topics.partition import murmur2, partition_for
+from topics.plan import Current, FoundTopic, plan
+
+TEXT = PACKAGED.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ("version: 1", "version: 2", "version"),
+        ("partitions: 6", "partitions: 0", "partitions"),
+        ('code: "131041"', 'code: "131042"', "tenants[0].code"),
+        ('code: "131041"', "code: 131041", "tenants[0].code"),
+        ('code: "999997"', 'code: "131041"', "tenants"),
+        ("name_en: Shinjuku City", "nome: x", "tenants[0].nome"),
+        ("min_in_sync: 2", "min_in_sync: 4", "replication.min_in_sync"),
+        ("retention_hours: 960, max_mib: 1}", "retention_hours: 900, max_mib: 1}", "topics.sessions.retention_hours"),
+        ("reads: [submissions]", "reads: [nothing]", "principals.router.reads"),
+        ('keeps: "review-{T}"', 'keeps: "nobody"', "routes[0].keeps"),
+        ("topic: audit, keeps", "topic: sessions, keeps", "topics.sessions.partitions"),
+        ("tax_items: [", "tax_items: [{", "line"),
+        ("partitions: 6", "partitions: 6\npartitions: 7", "line"),
+    ],
+)
+def test_a_wrong_declaration_is_refused_at_its_place(old: str, new: str, path: str) -> None:
+    assert old in TEXT
+    with pytest.raises(DeclarationInvalid) as refused:
+        parse(TEXT.replace(old, new, 1))
+    assert refused.value.path.startswith(path)
+
+
+def test_check_digit_of_shinjuku() -> None:
+    assert municipality_check_digit("13104") == 1
+
+
+@pytest.fixture
+def topology() -> Topology:
+    """The packaged declaration, laid out."""
+    return expand(load(), "eltax")
+
+
+EVERYONE = {"eltax.audiences", "eltax.sessions"}
+
+
+@pytest.mark.parametrize(
+    ("principal", "reads", "writes"),
+    [
+        (
+            "portal",
+            {"131041.status", "999997.status"},
+            {"submissions", "sessions", "operations", "dead-letters.portal"},
+        ),
+        (
+            "router",
+            {"submissions"},
+            {f"{t}.{d}" for t in ("131041", "999997") for d in ("review", "helpdesk", "audit")}
+            | {"operations", "dead-letters.router"},
+        ),
+        (
+            "review-131041",
+            {"131041.review"},
+            {"131041.status", "131041.accepted", "131041.sessions", "operations", "dead-letters.review-131041"},
+        ),
+        ("helpdesk-131041", {"131041.helpdesk", "131041.status"}, {"operations", "dead-letters.helpdesk-131041"}),
+        (
+            "audit-999997",
+            {"999997.audit", "999997.status", "999997.accepted"},
+            {"operations", "dead-letters.audit-999997"},
+        ),
+        ("tax-resident-tax-131041", {"131041.accepted"}, {"operations"}),
+    ],
+)
+def test_each_principal_may_do_exactly_what_the_table_says(
+    topology: Topology, principal: str, reads: set[str], writes: set[str]
+) -> None:
+    held = [acl for acl in topology.acls if acl.principal == principal and acl.resource is Resource.TOPIC]
+    may_read = {acl.name for acl in held if acl.operation is Operation.READ}
+    may_write = {acl.name for acl in held if acl.operation is Operation.WRITE}
+    desks = {name for name in may_read if name.endswith(".sessions") and name != "eltax.sessions"}
+    assert may_read - desks == {f"eltax.{each}" for each in reads} | EVERYONE
+    assert may_write == {f"eltax.{each}" for each in writes}
+
+
+def test_only_the_router_has_transactional_ids_and_the_administrator_no_rights_to_list(topology: Topology) -> None:
+    holders = {acl.principal for acl in topology.acls if acl.resource is Resource.TRANSACTIONAL_ID}
+    assert holders == {"router"}
+    assert not [acl for acl in topology.acls if acl.principal == "admin"]
+
+
+def as_found(topology: Topology, brokers: int = 1) -> Current:
+    """A cluster as a plan would leave it."""
+    steps = plan(Current(brokers), topology).steps
+    topics = tuple(
+        FoundTopic(step.name, step.partitions, step.configs) for step in steps if type(step).__name__ == "CreateTopic"
+    )
+    return Current(brokers, topics, topology.acls, topology.quotas)
+
+
+def test_a_plan_that_was_carried_out_leaves_nothing_to_do(topology: Topology) -> None:
+    for brokers in (1, 3):
+        assert plan(as_found(topology, brokers), topology).empty
+
+
+def test_what_is_not_declared_is_shown_and_left_alone_unless_pruned(topology: Topology) -> None:
+    extra = Acl("portal", Resource.TOPIC, "eltax.131041.review", Operation.READ)
+    found = as_found(topology)
+    found = replace(found, acls=found.acls | {extra}, topics=(*found.topics, FoundTopic("eltax.old", 1, {})))
+    left_alone = plan(found, topology)
+    assert left_alone.empty
+    assert [type(step).__name__ for step in left_alone.drift] == ["RemoveAcl", "DeleteTopic"]
+    pruned = plan(found, topology, prune=True)
+    assert [type(step).__name__ for step in pruned.steps] == ["RemoveAcl", "DeleteTopic"]
+    assert all(step.deletes for step in pruned.steps)
+
+
+def test_a_changed_configuration_is_put_right(topology: Topology) -> None:
+    found = as_found(topology)
+    first = found.topics[0]
+    bent = FoundTopic(first.name, first.partitions, {**first.configs, "compression.type": "zstd"})
+    (step,) = plan(replace(found, topics=(bent, *found.topics[1:])), topology).steps
+    assert step.describe()["was"] == {"compression.type": "zstd"}
+
+
+def test_the_number_of_partitions_never_changes(topology: Topology) -> None:
+    with pytest.raises(PartitionsChanged):
+        plan(as_found(topology), expand(load(), "eltax", partitions=7))
+
+
+def test_partitions_are_kafkas_own() -> None:
+    for length in range(64):
+        data = os.urandom(length)
+        assert murmur2(data) == reference(data) & 0xFFFFFFFF
+    assert partition_for("R7-13104-000000017", 6) == (reference(b"R7-13104-000000017") & 0x7FFFFFFF) % 6
