@@ -54,15 +54,4 @@ def incompatible(reader: Mapping[str, Any], writer: Mapping[str, Any]) -> tuple[
 
 def avro_schema(schema: Mapping[str, Any]) -> avro.schema.Schema:
     """Return a contract as the avro package parses it. Raises its AvroException for what is no schema."""
-    return avro.schema.parse(json.dumps(_without_places(schema)))
-
-
-def _without_places(schema: Any) -> Any:
-    """Leave out the place of an item in its form: Avro reserves `order` of a field for ways of sorting."""
-    if isinstance(schema, Mapping):
-        return {
-            key: _without_places(value)
-            for key, value in schema.items()
-            if not (key == "order" and isinstance(value, int))
-        }
-    return [_without_places(each) for each in schema] if isinstance(schema, (list, tuple)) else schema
+    return avro.schema.parse(json.dumps(schema))

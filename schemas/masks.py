@@ -33,8 +33,7 @@ _CITY: Final = (
     "(?:四日市市|廿日市市|野々市市|市川市|市原市|町田市|大町市|十日町市|村上市|村山市|武蔵村山市|東村山市|羽村市"
     f"|田村市|大村市|郡山市|大和郡山市|郡上市|小郡市|蒲郡市|{_NAME}[市区])"
 )
-_ODD_COUNTY: Final = "(?:余市郡|高市郡|[東西北]村山郡|田村郡)"
-_COUNTY: Final = f"{_NAME}郡"
+_COUNTY: Final = f"(?:余市郡|高市郡|[東西北]村山郡|田村郡|{_NAME}郡)"
 _TOWN: Final = f"(?:余市町|玉村町|市貝町|上市町|下市町|市川三郷町|市川町|大町町|村田町|{_NAME}[町村])"
 _WARD: Final = re.compile(f"(?:{_PREFECTURE})?(?:{_COUNTY}{_TOWN}|{_CITY})|{_PREFECTURE}{_TOWN}")
 """A town or village only under its prefecture or county: 中村 and 木村 are families, too."""
