@@ -44,14 +44,15 @@ def start():
 started_by = threading.Thread(target=start)  # a thread that is gone long before the process
 started_by.start()
 started_by.join()
-time.sleep(0.3)
+while not Path("ready").exists():
+    time.sleep(0.02)
 Path("started").write_text("")
 time.sleep(600)
 """
 
 
 def until(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)
