@@ -20,7 +20,7 @@ _MAX_DIGITS: Final = 15
 _SMALL_BYTES: Final = 64 * 2**10
 """Below this nothing is counted: it cannot grow beyond a few MiB."""
 _NOT_STRUCTURE: Final = bytes(set(range(256)) - set(b"[{,"))
-_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_STRING_OR_MARK: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{,]', re.DOTALL)
 
 
 class Duplicated(dict[str, Any]):
@@ -90,11 +90,19 @@ def load(document: bytes) -> Any | Problem:
 
 
 def _values(document: bytes) -> int:
-    """Count what opens or follows a value, outside strings only where the quick count is too high."""
+    """Count what opens or follows a value; outside strings, one by one, only where the quick count is too high."""
     quick = len(document.translate(None, _NOT_STRUCTURE))
     if quick <= MAX_VALUES:
         return quick
-    return len(_STRING.sub(b"", document).translate(None, _NOT_STRUCTURE))
+    marks = strings = 0
+    for found in _STRING_OR_MARK.finditer(document):
+        if found.end() - found.start() > 1:
+            strings += 1
+        else:
+            marks += 1
+        if marks > MAX_VALUES or strings > 2 * MAX_VALUES:  # a value has one string at most, and its key
+            return MAX_VALUES + 1
+    return marks
 
 
 def marks(value: Any) -> list[Problem]:
