@@ -13,7 +13,8 @@ from schemas.registry import ContractBroken
 def lock(contracts: Path = registry.CONTRACTS, ids: Path = registry.IDS) -> list[str]:
     """Add the contracts that have no id yet and return them as `name.version = id`.
 
-    Raises ContractBroken, and leaves the lock as it was, if a locked contract was changed or is gone.
+    Raises ContractBroken, and leaves the lock as it was, if a locked contract was changed or is gone,
+    or a new one is no contract.
     """
     before = registry.read_lock(ids)
     found = registry.files(contracts)
@@ -23,9 +24,11 @@ def lock(contracts: Path = registry.CONTRACTS, ids: Path = registry.IDS) -> list
     following = before.next_id
     added: list[str] = []
     for (name, version), path in found.items():
-        sha256 = registry.fingerprint(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        sha256 = registry.fingerprint(text)
         row = rows.get((name, version))
         if row is None:
+            registry.read_schema(text, name, version)  # what cannot be loaded gets no id
             rows[name, version] = registry.Row(following, name, version, sha256)
             added.append(f"{name}.{version} = {following}")
             following += 1

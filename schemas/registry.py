@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import fastavro
+from fastavro.schema import SchemaParseException, UnknownType
 
 from schemas.errors import HubError
 
@@ -67,8 +68,11 @@ class Book:
 
 
 def fingerprint(text: str) -> str:
-    """SHA-256 (hex) of a contract's JSON with sorted keys and no white space: properties and docs count."""
-    canonical = json.dumps(json.loads(text), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    """SHA-256 (hex) of a contract's JSON with sorted keys and no white space: properties and docs count.
+
+    Raises ContractBroken if the text is no JSON.
+    """
+    canonical = json.dumps(_json(text), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -110,12 +114,30 @@ def load(contracts: Path = CONTRACTS, ids: Path = IDS) -> Book:
         row = locked.get((name, version))
         if row is None or row.sha256 != fingerprint(text):
             raise ContractBroken(f"{name} version {version} {'is not locked' if row is None else 'was changed'}")
-        schema = json.loads(text)
-        if schema["name"] != name:
-            raise ContractBroken(f"the file of {name} version {version} holds a record of another name")
-        parsed = fastavro.parse_schema(schema, named_schemas={})
+        schema, parsed = read_schema(text, name, version)
         newest[name] = by_id[row.schema_id] = Contract(name, version, row.schema_id, schema, parsed)
     return Book(dict(sorted(by_id.items())), newest)
+
+
+def read_schema(text: str, name: str, version: int) -> tuple[Mapping[str, Any], Any]:
+    """The schema in a contract's text, as JSON and as fastavro parsed it. Raises ContractBroken."""
+    schema = _json(text)
+    if not isinstance(schema, dict) or schema.get("name") != name:
+        raise ContractBroken(f"the file of {name} version {version} holds a record of another name")
+    if schema.get("type") != "record" or not isinstance(schema.get("fields"), list):
+        raise ContractBroken(f"{name} version {version} is not an Avro record")
+    try:
+        parsed = fastavro.parse_schema(schema, named_schemas={})
+    except (SchemaParseException, UnknownType, KeyError, TypeError, ValueError):
+        raise ContractBroken(f"{name} version {version} is not an Avro schema") from None
+    return schema, parsed
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ContractBroken("a contract is not JSON") from None
 
 
 @cache

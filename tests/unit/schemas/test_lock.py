@@ -110,9 +110,10 @@ def test_the_same_version_in_two_folders_is_refused(home: Home) -> None:
 def test_a_file_holds_the_record_it_is_named_after(home: Home) -> None:
     contracts, ids = home
     (contracts / "Other.1.avsc").write_text(record(NAME), encoding="utf-8")
-    lock.lock(contracts, ids)
+    before = ids.read_bytes()
     with pytest.raises(ContractBroken, match="another name"):
-        registry.load(contracts, ids)
+        lock.lock(contracts, ids)
+    assert ids.read_bytes() == before, "what cannot be loaded gets no id"
 
 
 def test_a_contract_that_is_not_locked_is_not_used(home: Home) -> None:
