@@ -55,10 +55,10 @@ class Result:
         }
 
 
-def refused(problems: Iterable[Problem]) -> Result:
-    """Answer a document that the parser does not let through."""
+def refused(problems: Iterable[Problem], receipt_number: str | None = None) -> Result:
+    """Answer a document that the parser does not let through; with its receipt number if that is well-formed."""
     return Result(
-        None,
+        receipt_number,
         None,
         Status.REFUSED,
         tuple(ErrorEntry(found.path, found.rule, found.message, found.message_ja) for found in problems),

@@ -104,7 +104,7 @@ class Submitter:
         rules = tuple(sorted({problem.rule for problem in refusal.problems}))
         await self._journal.apply(NoteRefusal(int(self._wall().timestamp()), rules))
         self._observer(SubmissionJudged(Status.REFUSED.value, rules=rules))
-        return results.refused(refusal.problems)
+        return results.refused(refusal.problems, refusal.receipt_number)
 
     def _judge(self, document: bytes) -> tuple[Submission, bytes] | Refused:
         parsed = parse(document, rehearsal=self._rehearsal, tenants=self._tenants)

@@ -117,14 +117,9 @@ class Topology:
 
 def expand(declaration: Declaration, namespace: str, *, partitions: int | None = None) -> Topology:
     """Lay out a declaration under a namespace; `partitions` overrides the routes' number (trials, tests)."""
-    shared = partitions or declaration.partitions
+    shared = declaration.partitions if partitions is None else partitions
     by_key: dict[str, list[Topic]] = {}
-    principals = [
-        _principal(template, declaration, namespace, tenant, item)
-        for template in declaration.principals
-        for tenant in (declaration.tenants if "{T}" in template.name else (None,))
-        for item in (declaration.tax_items if "{tax_item}" in template.name else (None,))
-    ]
+    principals = [each for template in declaration.principals for each in _each(template, declaration, namespace)]
     for key, template in declaration.topics.items():
         if "{principal}" in template.name:
             made = [
@@ -152,8 +147,7 @@ def expand(declaration: Declaration, namespace: str, *, partitions: int | None =
             Quota(principal.name, template.produce_bytes_per_second)
             for template in declaration.principals
             if template.produce_bytes_per_second is not None
-            for principal in resolved
-            if _made_from(principal.name, template.name)
+            for principal in _each(template, declaration, namespace)
         ),
         routes=tuple(
             Route(
@@ -169,17 +163,21 @@ def expand(declaration: Declaration, namespace: str, *, partitions: int | None =
     )
 
 
+def _each(template: PrincipalTemplate, declaration: Declaration, namespace: str) -> list[Principal]:
+    """The principals of a template: one, or one per tenant and tax item."""
+    return [
+        _principal(template, declaration, namespace, tenant, item)
+        for tenant in (declaration.tenants if "{T}" in template.name else (None,))
+        for item in (declaration.tax_items if "{tax_item}" in template.name else (None,))
+    ]
+
+
 def _fill(text: str, namespace: str, tenant: Tenant | None, item: str | None = None) -> str:
     return (
         text.replace("{ns}", namespace)
         .replace("{T}", tenant.code if tenant else "{T}")
         .replace("{tax_item}", item or "{tax_item}")
     )
-
-
-def _made_from(name: str, template: str) -> bool:
-    head, _, _ = template.partition("{")
-    return name == template or ("{" in template and name.startswith(head))
 
 
 def _topic(

@@ -67,6 +67,7 @@ class _Owned:
     task: asyncio.Task[None]
     worker: PartitionRouter | None = None
     waiting: bool = False
+    revoked: bool = False
 
 
 class Router:
@@ -122,7 +123,7 @@ class Router:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Route until `stop`. Raises (in a group) ForeignProducer when fenced out, HubError for what cannot heal."""
-        reader = GroupReader(self._role.endpoint, self._topic, self._group, on_revoked=self._give_up)
+        reader = GroupReader(self._role.endpoint, self._topic, self._group, on_revoked=self._revoked)
         try:
             if not await self._caught_up(reader, stop):
                 return
@@ -246,6 +247,8 @@ class Router:
                 self._tell_fenced()
                 try:
                     await worker.run()
+                    if owned.revoked:
+                        await writer.probe({(self._topic, partition): offset or 0}, self._group)
                     return
                 except TransactionFailed:
                     owned.worker = None
@@ -277,6 +280,16 @@ class Router:
                     self._observer(Alarm(error.code, f"partition {partition}"))
             await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
             attempt += 1
+
+    async def _revoked(self, partitions: frozenset[int]) -> None:
+        """The group takes partitions away, which it also does when we were away too long and lost them unawares.
+
+        Each worker then asks whether it was fenced meanwhile; if so, somebody else was the owner, and this
+        process ends rather than join again.
+        """
+        for partition in partitions & self._owned.keys():
+            self._owned[partition].revoked = True
+        await self._give_up(partitions)
 
     async def _give_up(self, partitions: frozenset[int]) -> None:
         """End the work on partitions that others get now: finish what is under way, take no more."""

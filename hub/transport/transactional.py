@@ -111,6 +111,30 @@ class TransactionalWriter:
             raise
         self._hooks.after_commit()
 
+    async def probe(self, offsets: Mapping[Place, int], group: str) -> None:
+        """Ask whether the id is still ours, by a transaction that writes nothing and is aborted.
+
+        Raises ForeignProducer if another has taken over; where it cannot tell, the next commit will.
+        """
+        producer = self._producer
+        if producer is None:
+            return
+        try:
+            await producer.begin_transaction()
+            await producer.send_offsets_to_transaction(
+                {TopicPartition(*place): OffsetAndMetadata(offset, "") for place, offset in offsets.items()}, group
+            )
+            await producer.abort_transaction()
+        except (KafkaError, OSError, IllegalOperation, AssertionError) as error:
+            cause = _cause(producer, error)
+            await _to_the_end(self._give_up(producer, ()))
+            named = self._named(cause)
+            if isinstance(named, ForeignProducer):
+                raise named from cause
+        except BaseException:
+            await _to_the_end(self._give_up(producer, ()))
+            raise
+
     def _named(self, error: BaseException) -> TransportError:
         named = translate(error, self._id)
         if isinstance(named, ForeignProducer):

@@ -19,6 +19,8 @@ class Lists:
     oldest: int = 0
     trouble: list[TransportError] = field(default_factory=list)
     slow: asyncio.Event | None = None
+    pace: float = 0.0
+    """seconds that each poll takes"""
     opened: list[dict[Place, int | None]] = field(default_factory=list)
     open_now: int = 0
     reads: int = 0
@@ -58,7 +60,7 @@ class ListReader:
                 found.append(record)
                 size += record.size
                 self.places[place] = record.offset + 1
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.lists.pace)
         return found
 
     async def end_offsets(self) -> dict[Place, int]:

@@ -103,6 +103,15 @@ async def test_a_broker_that_says_nothing_is_given_up_on() -> None:
     assert lists.open_now == 0
 
 
+async def test_a_long_topic_may_take_long_as_long_as_it_goes_on() -> None:
+    lists = Lists(pace=0.03)
+    for number in range(10):
+        lists.append(TOPIC, b"k", bytes(3 * 2**20) + b"%d" % number)  # one record a poll
+    follow, taken = follower(lists, patience=0.2)
+    await follow.catch_up()
+    assert len(taken) == 10
+
+
 async def test_cancelled_reading_leaves_no_reader_behind() -> None:
     lists = Lists(slow=asyncio.Event())
     follow, _ = follower(lists)

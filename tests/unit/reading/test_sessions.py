@@ -113,6 +113,18 @@ async def test_forged_copy_before_or_after_does_not_spoil_the_true_session(given
     assert registry.find(second.session.id) == second.session
 
 
+async def test_every_copy_is_read_again_when_the_bytes_were_let_go(given: Given) -> None:
+    session = new_session()
+    given.announce(session)
+    given.announce(session, signed_by(session, identity("router")))
+    for _ in range(5):
+        given.announce(new_session())
+    registry = given.registry(max_held_bytes=6_000)
+    await registry.ensure([])
+    await registry.ensure([session.session.id])
+    assert registry.find(session.session.id) == session.session
+
+
 async def test_true_copy_that_comes_later_heals_a_refusal(given: Given) -> None:
     session = new_session()
     given.announce(session, signed_by(session, identity("router")))

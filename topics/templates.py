@@ -1,0 +1,74 @@
+"""What a declaration holds once it is read: templates, still without a namespace. Frozen; nothing is checked here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A municipality: its 6-digit code with check digit, its names, and whether it is made up for trials."""
+
+    code: str
+    name: str
+    name_en: str
+    artificial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TopicTemplate:
+    """A topic as declared: name with placeholders, partitions (None: the route's), retention, record limit."""
+
+    key: str
+    name: str
+    partitions: int | None
+    retention_hours: int | None
+    compacted: bool
+    max_bytes: int
+
+    @property
+    def per_tenant(self) -> bool:
+        """Whether there is one for each tenant."""
+        return "{T}" in self.name
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalTemplate:
+    """A kind of principal as declared; topics are named by their keys."""
+
+    name: str
+    audience: str | None
+    instances: tuple[str, ...]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    produces: tuple[str, ...]
+    group: str | None
+    transactional_ids: str | None
+    dead_letters: bool
+    produce_bytes_per_second: int | None
+    super_user: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTemplate:
+    """From a source topic to a tenant's topic, keeping one audience's ciphertext, or none."""
+
+    name: str
+    source: str
+    topic: str
+    keeps: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """Everything declared, still without a namespace."""
+
+    partitions: int
+    replication_factor: int
+    min_in_sync: int
+    tenants: tuple[Tenant, ...]
+    tax_items: tuple[str, ...]
+    topics: Mapping[str, TopicTemplate]
+    principals: tuple[PrincipalTemplate, ...]
+    routes: tuple[RouteTemplate, ...]
