@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from consumers.engine import Clocks, Engine, Limits
-from consumers.intake import Expectation, Intake, Secrets
 from consumers.judgement import Judge
 from consumers.letters import Letters
 from consumers.own_keys import OwnKeys
 from consumers.patience import Patience
-from consumers.sessions import Registry, SessionsAtHand
 from consumers.store.port import Store
 from consumers.store.vault import Vault
 from hub.crypto.identity import IdentityKey
@@ -31,7 +29,9 @@ from hub.envelope.records import AudienceKey, Session
 from hub.envelope.times import epoch_of, from_ms
 from hub.envelope.trust import Trust
 from hub.facts import Observer, Ready
+from hub.reading.at_hand import Registry, SessionsAtHand
 from hub.reading.errors import KeyNotLoaded
+from hub.reading.intake import Expectation, Intake, Secrets
 from hub.reading.secrets import OwnSecrets
 from hub.transport import BatchWriter, Endpoint, PartitionReader
 from topics import names

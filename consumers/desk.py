@@ -8,15 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from consumers.intake import (
-    Arrived,
-    Intake,
-    Listed,
-    Noticed,
-    Receipted,
-    Refused,
-    Skipped,
-)
 from consumers.judgement import Judgement
 from consumers.letters import Letters
 from consumers.store.model import CheckpointSeen, Content, NewEvent, NoticeSeen, Outgoing, Remark
@@ -25,10 +16,19 @@ from hub.envelope.header import EventHeader
 from hub.envelope.reasons import Reason
 from hub.envelope.records import Checkpoint, Session
 from hub.envelope.times import from_ms, to_ms
+from hub.reading.intake import (
+    Arrived,
+    Intake,
+    Listed,
+    Noticed,
+    Receipted,
+    Refused,
+    Skipped,
+)
 from hub.transport import KafkaRecord
 
 Prepare = Callable[[Sequence[KafkaRecord]], Awaitable[None]]
-"""Fetches the sessions that records name; raises retriable errors (see `consumers.sessions`)."""
+"""Fetches the sessions that records name; raises retriable errors (see `hub.reading.at_hand`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from consumers.intake import Refused
 from consumers.store.model import Outgoing
 from hub.envelope.records import AudienceKey
 from hub.envelope.times import from_ms
 from hub.reading.deadletters import write_letter
+from hub.reading.intake import Refused
 from hub.transport import KafkaRecord
 
 

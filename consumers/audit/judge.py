@@ -17,17 +17,6 @@ from consumers.audit.entries import Entry, Place
 from consumers.audit.ledger import UNCONFIRMED_AFTER_MS, Chains, Trouble
 from consumers.audit.tree import Tree
 from consumers.desk import Prepare, checkpoint_seen, new_event, notice_seen
-from consumers.intake import (
-    Arrived,
-    Intake,
-    Listed,
-    Noticed,
-    Outcome,
-    Receipted,
-    Refused,
-    Sessions,
-    Skipped,
-)
 from consumers.judgement import Judgement
 from consumers.letters import Letters
 from consumers.store.errors import StoreDamaged
@@ -40,6 +29,17 @@ from hub.envelope.signed import Signed
 from hub.envelope.times import from_ms
 from hub.envelope.trust import Trust
 from hub.envelope.validation import validate_close, validate_session
+from hub.reading.intake import (
+    Arrived,
+    Intake,
+    Listed,
+    Noticed,
+    Outcome,
+    Receipted,
+    Refused,
+    Sessions,
+    Skipped,
+)
 from hub.transport import KafkaRecord
 from schemas.codec import CodecError
 

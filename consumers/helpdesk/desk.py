@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from consumers.desk import Reading
-from consumers.intake import Arrived
 from consumers.store.model import Outgoing
 from hub.envelope.header import EventHeader
 from hub.envelope.names import Kind
 from hub.envelope.reasons import Reason
+from hub.reading.intake import Arrived
 from hub.transport import KafkaRecord
 from schemas.errors import HubError
 from schemas.sections import read_helpdesk_section

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from consumers.desk import Reading
-from consumers.intake import Arrived
 from consumers.store.errors import ContentDamaged
 from consumers.store.model import Outgoing
 from hub.crypto.identity import IdentityKey
@@ -20,6 +19,7 @@ from hub.envelope.reasons import Reason
 from hub.envelope.records import StoredEvent, StoredReceipt
 from hub.envelope.signed import sign
 from hub.envelope.times import from_ms
+from hub.reading.intake import Arrived
 from hub.transport import KafkaRecord
 from schemas.errors import HubError
 from schemas.rules import Finding, findings

@@ -15,8 +15,6 @@ from consumers.audit.judge import Announcements, AuditJudge, resume
 from consumers.audit.signatures import SignatureRules
 from consumers.audit.tree import Tree
 from consumers.audit.verify import Verification, verify
-from consumers.intake import Expectation, Intake
-from consumers.sessions import SessionsAtHand
 from consumers.store.sql import SqlStore
 from hub.crypto.identity import IdentityKey
 from hub.envelope.inspection import PRODUCED, STRIPPED
@@ -26,6 +24,8 @@ from hub.envelope.signed import Signed, sign
 from hub.envelope.trust import Trust
 from hub.envelope.trust_builder import TrustBuilder
 from hub.facts import Alarm, LogExtended
+from hub.reading.at_hand import SessionsAtHand
+from hub.reading.intake import Expectation, Intake
 from tests.unit.consumers.world import (
     AUDIT,
     NAMESPACE,

@@ -19,13 +19,13 @@ from consumers.helpdesk.queries import HelpdeskQueries
 from consumers.reporting import entries
 from consumers.review.desk import Kept, ReviewDesk
 from consumers.review.queries import NotFound, ReviewQueries, safe_name, save
-from consumers.sessions import SessionsAtHand
 from consumers.store.errors import ContentDamaged
 from consumers.store.sql import SqlStore
 from hub.envelope.letters import DeadLetter
 from hub.envelope.reasons import Reason
 from hub.envelope.validation import validate_receipt
 from hub.facts import Alarm
+from hub.reading.at_hand import SessionsAtHand
 from schemas.generator import generate
 from schemas.sections import helpdesk_section, review_section
 from schemas.submission import parse

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from consumers.desk import DeskJudge, Reading
-from consumers.intake import Arrived
-from consumers.sessions import SessionsAtHand
 from consumers.store.errors import StorePositionLost, StoreUnavailable
 from consumers.store.model import Batch, Committed, Outgoing
 from consumers.store.sql import SqlStore
@@ -18,6 +16,8 @@ from hub.envelope.header import EventHeader
 from hub.envelope.letters import DeadLetter, open_quarantine
 from hub.envelope.reasons import Reason
 from hub.facts import Alarm, DeadLettered, EventsConfirmed, EventsStored, Paused, Ready, ReceiptsSent, Unconfirmed
+from hub.reading.at_hand import SessionsAtHand
+from hub.reading.intake import Arrived
 from hub.transport import KafkaRecord
 from tests.unit.consumers.world import (
     NAMESPACE,

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from consumers.audit.judge import Announcements
-from consumers.intake import Refused, session_named
 from consumers.letters import Letters
+from hub.reading.intake import Refused, session_named
 from hub.transport import KafkaRecord
 from tests.unit.consumers.world import NAMESPACE, NOW, NOW_MS, REVIEW, TENANT, Portal, World
 from topics import names

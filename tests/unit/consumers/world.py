@@ -13,10 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from consumers.engine import Clocks, Engine, Limits
-from consumers.intake import Expectation, Intake
 from consumers.letters import Letters
 from consumers.own_keys import OwnKeys
-from consumers.sessions import SessionsAtHand
 from consumers.store.sql import SqlStore, open_sqlite
 from consumers.store.vault import Vault
 from hub.crypto.audience import AudiencePrivateKey, Suite
@@ -43,6 +41,8 @@ from hub.envelope.times import epoch_bounds, to_ms
 from hub.envelope.trust import Right, Trust
 from hub.envelope.trust_builder import TrustBuilder
 from hub.facts import Fact
+from hub.reading.at_hand import SessionsAtHand
+from hub.reading.intake import Expectation, Intake
 from hub.reading.secrets import OwnSecrets
 from hub.transport import BrokerUnavailable, KafkaRecord, Outgoing
 from topics import names

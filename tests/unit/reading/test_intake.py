@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from consumers.intake import Arrived, Listed, Noticed, Refused, Skipped, session_named
 from hub.envelope.reasons import Reason
 from hub.envelope.records import Checkpoint, CheckpointEntry
 from hub.envelope.sealed import build, parse
 from hub.envelope.signed import sign
 from hub.reading.errors import KeyNotLoaded
+from hub.reading.intake import Arrived, Listed, Noticed, Refused, Skipped, session_named
 from hub.transport import KafkaRecord
 from tests.unit.consumers.world import (
     EPOCH,

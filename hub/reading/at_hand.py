@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from consumers.intake import session_named
 from hub.envelope.reasons import Reason
 from hub.envelope.records import Session
+from hub.reading.intake import session_named
 from hub.transport import KafkaRecord
 
 
@@ -28,7 +28,7 @@ class Registry(Protocol):
 
 
 class SessionsAtHand:
-    """Implements `consumers.intake.Sessions` for the records of one poll."""
+    """Implements `hub.reading.intake.Sessions` for the records of one poll."""
 
     def __init__(self, registry: Registry) -> None:
         """Ask this registry."""
