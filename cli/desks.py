@@ -14,20 +14,16 @@ from consumers.audit.consumer import AuditConsumer
 from consumers.engine import system_clocks
 from consumers.helpdesk.consumer import HelpdeskConsumer
 from consumers.review.consumer import ReviewConsumer
+from consumers.review.deadlines import SERVICE_DAYS
 from consumers.store.sql import open_sqlite
 from hub.facts import Alarm, Observer, ignore
-from hub.reading.audiences import QuarantineKeys
+from hub.reading.audiences import AudienceDirectory
 from hub.reading.sessions import SessionRegistry
 from hub.role import Role
 from schemas.errors import HubError
 from topics import names
 
 STORE: Final = "store.db"
-_CONSUMERS: Final[dict[str, type[ReviewConsumer | HelpdeskConsumer | AuditConsumer]]] = {
-    "review": ReviewConsumer,
-    "helpdesk": HelpdeskConsumer,
-    "audit": AuditConsumer,
-}
 _REFRESH_SECONDS: Final = 30.0
 
 
@@ -41,17 +37,20 @@ def store_path(role: Role) -> Path:
 
 
 @contextmanager
-def opened(role: Role, observer: Observer = ignore) -> Iterator[tuple[Surroundings, QuarantineKeys, SessionRegistry]]:
+def opened(
+    role: Role, observer: Observer = ignore
+) -> Iterator[tuple[Surroundings, AudienceDirectory, SessionRegistry]]:
     """A desk's parts with its store open; nothing is connected to Kafka yet."""
     tenant = role.principal.rpartition("-")[2]
+    directory = AudienceDirectory(role.endpoint, names.audiences(role.namespace), lambda: role.trust, _now)
     registry = SessionRegistry(
         role.endpoint,
         (names.sessions(role.namespace), names.desk_sessions(role.namespace, tenant)),
         lambda: role.trust,
         _now,
         observer,
+        audience_keys=directory.key,
     )
-    quarantine = QuarantineKeys(role.endpoint, names.audiences(role.namespace), lambda: role.trust, _now)
     store = open_sqlite(store_path(role), f"{role.namespace}/{role.principal}")
     try:
         yield (
@@ -61,35 +60,59 @@ def opened(role: Role, observer: Observer = ignore) -> Iterator[tuple[Surroundin
                 observer=observer,
                 clocks=system_clocks(),
                 registry=registry,
-                quarantine_key=quarantine.current,
+                quarantine_key=directory.current,
+                announced=lambda epoch: bool(directory.announced(role.principal, epoch)),
+                destroyed=lambda epoch: directory.destroyed(role.principal, epoch),
             ),
-            quarantine,
+            directory,
             registry,
         )
     finally:
         store.close()
 
 
-async def run_desk(kind: str, role: Role, observer: Observer, stop: asyncio.Event) -> None:
+async def run_desk(
+    kind: str, role: Role, observer: Observer, stop: asyncio.Event, *, service_days: int | None = None
+) -> None:
     """Run a desk's consumer until `stop`. Raises what cannot heal."""
-    with opened(role, observer) as (around, quarantine, registry):
-        refresh = asyncio.create_task(_refresh(quarantine, observer), name="audiences")
+    with opened(role, observer) as (around, directory, registry):
+        # Sessions are judged by when the keys end that they are sealed to: read the keys first.
+        if await around.patience("audiences").until_done("audiences", lambda: _first(directory), stop) is None:
+            return
+        refresh = asyncio.create_task(_refresh(directory, observer), name="audiences")
         try:
-            await _CONSUMERS[kind](around).run(stop)
+            await _consumer(kind, around, service_days).run(stop)
         finally:
             refresh.cancel()
             await asyncio.gather(refresh, return_exceptions=True)
             await registry.close()
-            await quarantine.close()
+            await directory.close()
 
 
-async def _refresh(quarantine: QuarantineKeys, observer: Observer) -> None:
-    """Know the operator's current key; a desk without it waits before it writes a letter."""
+def _consumer(
+    kind: str, around: Surroundings, service_days: int | None
+) -> ReviewConsumer | HelpdeskConsumer | AuditConsumer:
+    match kind:
+        case "review":
+            return ReviewConsumer(around, service_days=service_days or SERVICE_DAYS)
+        case "helpdesk":
+            return HelpdeskConsumer(around)
+        case _:
+            return AuditConsumer(around)
+
+
+async def _first(directory: AudienceDirectory) -> bool:
+    await directory.refresh()
+    return True
+
+
+async def _refresh(directory: AudienceDirectory, observer: Observer) -> None:
+    """Know the published keys: the operator's for letters, and until when the keys of sessions last."""
     while True:
         try:
-            await quarantine.refresh()
+            await directory.refresh()
         except HubError as error:
-            observer(Alarm(error.code, "quarantine"))
+            observer(Alarm(error.code, "audiences"))
             await asyncio.sleep(1.0)
         else:
             await asyncio.sleep(_REFRESH_SECONDS)

@@ -27,7 +27,7 @@ def lookup(
     from cli.desks import opened
     from cli.people import desks, open_role, the_home
     from consumers.helpdesk.queries import HelpdeskQueries
-    from consumers.review.queries import NotFound
+    from consumers.store.errors import NotFound
 
     found = 0
     home = the_home()

@@ -7,6 +7,7 @@ import typer
 from cli import (
     audit,
     deadletters,
+    deciding,
     demo,
     doctor,
     generate,
@@ -41,6 +42,7 @@ app.command("doctor")(doctor.doctor)
 app.command("route")(roles.route)
 app.add_typer(roles.consume, name="consume")
 app.add_typer(portal.app, name="portal")
+deciding.register(review.app)
 app.add_typer(review.app, name="review")
 app.add_typer(helpdesk.app, name="helpdesk")
 app.add_typer(audit.app, name="audit")

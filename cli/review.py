@@ -37,31 +37,34 @@ def _queries(principal: str) -> Iterator[ReviewQueries]:
 def list_(
     tenant: Tenant = None,
     limit: Annotated[int | None, typer.Option(min=1, help="at most so many per tenant")] = None,
+    status: Annotated[str | None, typer.Option(help="stored, accepted, returned, held, revoked or erased")] = None,
+    assignee: Annotated[str | None, typer.Option(help="only this person's")] = None,
+    unassigned: Annotated[bool, typer.Option("--unassigned", help="only nobody's")] = False,
+    overdue: Annotated[bool, typer.Option("--overdue", help="only open ones past their last day")] = False,
+    with_findings: Annotated[bool, typer.Option("--with-findings", help="only those with findings")] = False,
     as_json: Json = False,
 ) -> None:
     """List what is stored; opens nothing. / 受付済みの一覧"""
-    from cli.people import desks, the_home
+    from datetime import datetime
 
+    from cli.people import desks, the_home
+    from consumers.review.deadlines import JAPAN
+    from consumers.review.queries import Wanted
+
+    today = datetime.now(JAPAN).date()
+    wanted = Wanted(status, assignee, unassigned, today if overdue else None, with_findings)
+    columns = ("tenant", "receipt_number", "procedure", "status", "assignee", "due_on", "findings", "stored_at")
     rows = []
     for principal in desks(the_home(), "review", tenant):
         with _queries(principal) as queries:
-            for row in queries.list(limit=limit):
+            for row in queries.listed(wanted, limit=limit):
                 if as_json:
                     json_line(row)
                 else:
-                    rows.append(
-                        (
-                            row["tenant"],
-                            row["receipt_number"],
-                            row["procedure"],
-                            row["status"],
-                            "yes" if row["confirmed"] else "no",
-                            row["findings"] or "",
-                            row["stored_at"],
-                        )
-                    )
+                    confirmed = "yes" if row["confirmed"] else "no"
+                    rows.append((*(row[column] or "" for column in columns), confirmed))
     if not as_json:
-        table("review", ("tenant", "receipt", "procedure", "status", "confirmed", "findings", "stored at"), rows)
+        table("review", (*(column.replace("_", " ") for column in columns), "confirmed"), rows)
 
 
 @app.command("show")
@@ -74,8 +77,8 @@ def show(
 ) -> None:
     """Show a submission as it was sent, with findings and history. / 申請内容を表示する"""
     from cli.people import desks, the_home
-    from consumers.review.queries import NotFound
     from consumers.review.queries import save as save_attachments
+    from consumers.store.errors import NotFound
 
     found = 0
     for principal in desks(the_home(), "review", tenant):

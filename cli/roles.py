@@ -52,8 +52,11 @@ def audit() -> None:
 def _consume(kind: str) -> int:
     from cli.desks import run_desk
     from cli.role_process import run_role
+    from hub.settings import RoleSettings
+
+    days = RoleSettings.from_environment().service_days
 
     async def work(role: Role, observer: Observer, stop: asyncio.Event) -> None:
-        await run_desk(kind, role, observer, stop)
+        await run_desk(kind, role, observer, stop, service_days=days)
 
     return run_role(f"consume-{kind}", frozenset({"sessions", "audiences", "store"}), work)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from consumers.engine import Clocks, Engine, Limits
@@ -43,6 +44,10 @@ class DeskRole(Protocol):
 
     @property
     def principal(self) -> str: ...
+    @property
+    def instance(self) -> str: ...
+    @property
+    def state_directory(self) -> Path: ...
     @property
     def namespace(self) -> str: ...
     @property
@@ -83,6 +88,10 @@ class Surroundings:
     def owner(self) -> str:
         """Whose store it is: `<namespace>/<principal>`."""
         return f"{self.role.namespace}/{self.role.principal}"
+
+    def patience(self, stage: str) -> Patience:
+        """Return something that waits for what can heal."""
+        return Patience(f"{self.role.principal}-{stage}", self.observer)
 
     def letters(self) -> Letters:
         """Return the writer of this desk's dead letters."""

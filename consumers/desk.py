@@ -10,7 +10,7 @@ from typing import Protocol
 
 from consumers.judgement import Judgement
 from consumers.letters import Letters
-from consumers.store.model import CheckpointSeen, Content, NewEvent, NoticeSeen, Outgoing, Remark
+from consumers.store.model import CheckpointSeen, Content, NewCase, NewEvent, NoticeSeen, Outgoing, Remark
 from consumers.store.vault import Vault
 from hub.envelope.header import EventHeader
 from hub.envelope.reasons import Reason
@@ -38,6 +38,8 @@ class Reading:
     plaintext: bytes = field(repr=False)
     """what is kept, sealed under the row's own data key"""
     findings: int = 0
+    case: NewCase | None = None
+    """what the desk's people need to work on it"""
 
 
 class Desk(Protocol):
@@ -122,6 +124,7 @@ class _Work:
         judge, header, leaf = self._judge, arrived.header, arrived.leaf
         content = None
         findings = 0
+        case = None
         if arrived.plaintext is not None:
             reading = judge._desk.read(header, arrived.plaintext)
             if isinstance(reading, Reason):
@@ -130,8 +133,8 @@ class _Work:
             sealed = arrived.session.audience(judge._audience)
             assert sealed is not None  # or it would not have been opened
             content = judge._vault.seal(sealed.epoch, header.tenant, header.event_id, leaf, reading.plaintext)
-            findings = reading.findings
-        self._events.append(new_event(record, header, leaf, self._at_ms, content, findings))
+            findings, case = reading.findings, reading.case
+        self._events.append(new_event(record, header, leaf, self._at_ms, content, findings, case))
         self._stored.append((arrived, record))
 
     def _refuse(self, record: KafkaRecord, refused: Refused) -> None:
@@ -161,6 +164,7 @@ def new_event(
     at_ms: int,
     content: Content | None = None,
     findings: int = 0,
+    case: NewCase | None = None,
 ) -> NewEvent:
     """Return the row of an event, as its header and its place say."""
     cause = header.cause
@@ -188,6 +192,7 @@ def new_event(
         cause_event_id=None if cause is None else cause.event_id,
         cause_leaf=None if cause is None else cause.leaf,
         content=content,
+        case=case,
     )
 
 

@@ -18,9 +18,13 @@ POINTS: Final = frozenset(
         "portal.after-journal",  # between journal and send
         "portal.after-send",  # between send and acknowledgement
         "portal.before-close",
+        "portal.between-parts",  # an attachment is half sent
         "router.before-send",
         "router.after-send",  # between send and commit
         "router.after-commit",
+        "review.before-decision-commit",
+        "review.after-decision",  # between decision and outbox
+        "review.after-telling",  # between the event's acknowledgement and the mark in the store
         "consumer.after-commit",  # between database commit and outbox
     }
 )

@@ -147,6 +147,15 @@ class ReceiptsSent(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionsTold(Fact):
+    """A review desk's decisions reached its topics: `decision` is accept, return, hold or revoke."""
+
+    desk: str
+    decision: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLettered(Fact):
     """A record became a dead letter, with its reason code, at a stage."""
 

@@ -41,6 +41,7 @@ class RoleSettings(BaseSettings):
     key_passphrase_file: Path | None = None
     metrics_port: int = Field(default=0, ge=0, le=65_535, description="0: any free port on 127.0.0.1")
     log_file: Path | None = None
+    service_days: int = Field(default=30, ge=1, le=3_650, description="calendar days in which a review desk decides")
 
     @classmethod
     def from_environment(cls) -> RoleSettings:

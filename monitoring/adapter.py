@@ -150,6 +150,10 @@ def _receipts(metrics: Metrics, fact: facts.ReceiptsSent) -> None:
     metrics.set("hub_consumer_receipts_waiting", fact.waiting, consumer=fact.consumer)
 
 
+def _decisions_told(metrics: Metrics, fact: facts.DecisionsTold) -> None:
+    metrics.count("hub_review_decisions_told_total", fact.count, consumer=fact.desk, outcome=fact.decision)
+
+
 def _dead_lettered(metrics: Metrics, fact: facts.DeadLettered) -> None:
     metrics.count("hub_dead_letters_total", fact.count, stage=fact.stage, reason=fact.reason)
 
@@ -202,6 +206,7 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     facts.EventsConfirmed: _confirmed,
     facts.Unconfirmed: _unconfirmed,
     facts.ReceiptsSent: _receipts,
+    facts.DecisionsTold: _decisions_told,
     facts.DeadLettered: _dead_lettered,
     facts.LogExtended: _log_extended,
     facts.Alarm: _alarm,
@@ -294,6 +299,7 @@ TO_LOG: Final[dict[type[Fact], ToLog]] = {
     facts.EventsConfirmed: _quiet,
     facts.Unconfirmed: _tell_unconfirmed,
     facts.ReceiptsSent: _quiet,
+    facts.DecisionsTold: _quiet,
     facts.DeadLettered: _line("warning", "dead-lettered", "stage", "reason", "count"),
     facts.LogExtended: _quiet,
     facts.Alarm: _line("error", "alarm", "code", "about"),

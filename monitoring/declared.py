@@ -229,6 +229,10 @@ METRICS: Final[tuple[Metric, ...]] = (
         "hub_consumer_receipts_waiting", "receipts", "consumer",
         "Receipts in the outbox.", "送信待ちの受領書の件数。", WATCH, FLOW,
     ),
+    _counter(
+        "hub_review_decisions_told_total", "decisions", "consumer outcome",
+        "Decisions that reached the status topic.", "状況トピックへ送達した審査結果の件数。", WATCH, FLOW,
+    ),
     _gauge(
         "hub_audit_log_leaves", "leaves", "tenant",
         "Size of the append-only audit log.", "監査ログの登録件数。", WATCH, INTEGRITY,

@@ -50,6 +50,8 @@ def _listed(values: Collection[str]) -> str:
     return ", ".join(f"`{value}`" for value in (*values, OTHER))
 
 
+OUTCOMES: Final = ("accepted", "duplicate", "refused", "committed", "aborted", "accept", "return", "hold", "revoke")
+
 _DECLARED: Final = (
     Label("tenant", "municipality", "団体", "declared tenant codes, `shared`, `other`"),
     Label("procedure", "procedure", "手続", "slugs of the catalogue, `other`"),
@@ -67,7 +69,12 @@ _DECLARED: Final = (
     Label("condition", "condition of readiness", "準備条件", "a code, 40 characters at most"),
     Label("event", "what happened to the process", "プロセスの事象", "a code, 40 characters at most"),
     Label("rule", "rule id of the input check", "入力検査の規則番号", "a rule id, 60 characters at most"),
-    Label("outcome", "answer", "結果", "`accepted`, `duplicate`, `refused`, `committed`, `aborted`, `other`"),
+    Label(
+        "outcome",
+        "answer",
+        "結果",
+        "`accepted`, `duplicate`, `refused`, `committed`, `aborted`, `accept`, `return`, `hold`, `revoke`, `other`",
+    ),
     Label("state", "state of a journal entry", "記録の状態", "`unconfirmed`, `unacknowledged`"),
     Label("resumed", "closed after a crash", "障害後の再開か", "`true`, `false`"),
     Label("fenced", "taken away by a newer owner", "新しい所有者に奪われたか", "`true`, `false`"),
@@ -81,7 +88,7 @@ LABELS: Final = {label.name: label for label in _DECLARED}
 
 _CLOSED: Final[dict[str, frozenset[str]]] = {
     "dataset": frozenset(DATASETS),
-    "outcome": frozenset({"accepted", "duplicate", "refused", "committed", "aborted"}),
+    "outcome": frozenset(OUTCOMES),
     "state": frozenset({"unconfirmed", "unacknowledged"}),
     "resumed": frozenset({"true", "false"}),
     "fenced": frozenset({"true", "false"}),

@@ -204,8 +204,9 @@ def _default_sources(places: Mapping[str, Path]) -> tuple[Source, ...]:
 def _slugs() -> Collection[str]:
     # here and not above: reading the contracts takes time that who brings own slugs need not spend
     from schemas.catalogue import procedures
+    from schemas.parts import ATTACHMENT_PART
 
-    return tuple(procedures())
+    return (*procedures(), ATTACHMENT_PART)
 
 
 def _version() -> str:

@@ -11,11 +11,10 @@ from typing import Final, Protocol
 
 from portal.results import Result
 from schemas.lines import Document, split_documents
+from schemas.strict_json import MAX_DOCUMENT_BYTES
 from schemas.submission import Refused
 
 READ_BYTES: Final = 1 << 20
-MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
-"""Base64 makes 8 MiB of attachments some 11 MiB of JSON."""
 MAX_UNDER_WAY: Final = 2_048
 MAX_UNDER_WAY_BYTES: Final = 64 * 1024 * 1024
 

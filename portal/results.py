@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from schemas.rules import Finding
 from schemas.submission import Problem
 
 
@@ -36,6 +37,8 @@ class Result:
     event_id: str | None
     status: Status
     errors: tuple[ErrorEntry, ...] = ()
+    findings: tuple[ErrorEntry, ...] = ()
+    """what the rules of substance say; they refuse nothing"""
 
     def as_json(self) -> dict[str, Any]:
         """Return the documented JSON object."""
@@ -43,16 +46,20 @@ class Result:
             "receipt_number": self.receipt_number,
             "event_id": self.event_id,
             "status": self.status.value,
-            "errors": [
-                {
-                    "path": error.path,
-                    "rule": error.rule,
-                    "message": error.message,
-                    "message_ja": error.message_ja,
-                }
-                for error in self.errors
-            ],
+            "errors": [asdict(error) for error in self.errors],
+            "findings": [asdict(finding) for finding in self.findings],
         }
+
+
+def accepted(receipt_number: str, event_id: str, found: Iterable[Finding]) -> Result:
+    """Answer a submission that all in-sync replicas hold, with what the rules found."""
+    return Result(
+        receipt_number,
+        event_id,
+        Status.ACCEPTED,
+        (),
+        tuple(ErrorEntry(each.path, each.rule, each.message, each.message_ja) for each in found),
+    )
 
 
 def refused(problems: Iterable[Problem], receipt_number: str | None = None) -> Result:

@@ -6,10 +6,12 @@ Nothing of what a submission says is logged or kept here; refusals are journaled
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol
 
+from hub import crashpoints
 from hub.facts import Observer, SubmissionJudged
 from hub.producing.drafts import Draft, Published
 from hub.producing.errors import EventTooLarge, EventVoid
@@ -19,7 +21,20 @@ from portal import results
 from portal.index import index_key
 from portal.results import Result, Status
 from schemas.catalogue import procedures
-from schemas.sections import helpdesk_section, review_section
+from schemas.judging import as_portal, judge
+from schemas.parts import (
+    ATTACHMENT_PART,
+    PART_VERSION,
+    LargeAttachment,
+    Part,
+    PartName,
+    encode_section,
+    name_large,
+    parts_of,
+    split,
+)
+from schemas.rules import Finding
+from schemas.sections import helpdesk_section
 from schemas.submission import Refused, Submission, canonical, parse
 
 LARGE_DOCUMENT_BYTES: Final = 65_536
@@ -81,7 +96,9 @@ class Submitter:
         if found is not None:
             if found.state is EventState.VOID:
                 return self._answer(submission, results.void(submission.receipt_number, found.event_id))
-            return self._again(submission, Result(submission.receipt_number, found.event_id, Status.ACCEPTED))
+            return self._again(
+                submission, results.accepted(submission.receipt_number, found.event_id, judge(submission))
+            )
         # A task of its own: a caller that gives up must not make room for the same input while this one is
         # half way into the journal.
         task = asyncio.create_task(self._publish(submission, key, journaled), name="submission")
@@ -114,42 +131,69 @@ class Submitter:
 
     async def _publish(self, submission: Submission, key: bytes, journaled: Journaled | None) -> Result:
         receipt = submission.receipt_number
-        if submission.attachments:
-            draft = await asyncio.to_thread(self._draft, submission, key)
-        else:
-            draft = self._draft(submission, key)
         try:
+            if submission.attachments:
+                kept, places = await asyncio.to_thread(split, submission)
+                large = [await self._publish_parts(submission, key, place) for place in places]
+                draft, found = await asyncio.to_thread(self._draft, kept, key, submission, large)
+            else:
+                draft, found = self._draft(submission, key, submission, ())
             published = await self._publisher.publish(draft, journaled)
         except EventTooLarge as limit:
             await self._journal.apply(NoteRefusal(int(self._wall().timestamp()), (limit.code,)))
             return results.too_large(receipt)
         except EventVoid:
-            found = self._journal.find(key)
-            return results.void(receipt, found.event_id if found is not None else "")
-        return Result(receipt, published.event_id, Status.ACCEPTED)
+            known = self._journal.find(key)
+            return results.void(receipt, known.event_id if known is not None else "")
+        return results.accepted(receipt, published.event_id, found)
 
-    def _draft(self, submission: Submission, key: bytes) -> Draft:
+    async def _publish_parts(self, submission: Submission, key: bytes, place: int) -> LargeAttachment:
+        """Send an attachment ahead of its submission. After a crash, parts that are journaled stay as they are."""
+        names = []
+        for part in parts_of(submission, place):
+            part_key = index_key(self._journal_key, b"part\x00%s%d/%d" % (key, place, part.part))
+            known = self._journal.find(part_key)
+            if known is not None and known.state is EventState.VOID:
+                raise EventVoid
+            if known is None:
+                published = await self._publisher.publish(self._part_draft(submission, part, part_key))
+                names.append(PartName(published.event_id, published.leaf))
+            else:
+                names.append(PartName(known.event_id, known.leaf))
+            crashpoints.reached("portal.between-parts")
+        return name_large(submission, place, names)
+
+    def _part_draft(self, submission: Submission, part: Part, key: bytes) -> Draft:
+        note = replace(submission, procedure=ATTACHMENT_PART, items=None, attachments=())
+        return self._sealed_for(note, key, PART_VERSION, part.encode())
+
+    def _draft(
+        self, kept: Submission, key: bytes, whole: Submission, large: Sequence[LargeAttachment]
+    ) -> tuple[Draft, tuple[Finding, ...]]:
+        """Return the event to be, and what the rules found; `kept` lacks the contents that travel in parts."""
+        found = judge(whole)
+        section = encode_section(kept, as_portal(found), large)
+        return self._sealed_for(kept, key, self._versions[kept.procedure], section), found
+
+    def _sealed_for(self, submission: Submission, key: bytes, version: int, section: bytes) -> Draft:
         tenant = submission.tenant
         return Draft(
             index_key=key,
             tenant=tenant,
             receipt_number=submission.receipt_number,
             procedure=submission.procedure,
-            procedure_version=self._versions[submission.procedure],
+            procedure_version=version,
             tax_item=submission.tax_item,
             accepted_at=datetime.fromisoformat(submission.accepted_at),
             calculation_check=submission.calculation_check,
             signature_check=submission.signature_check,
-            sections={
-                f"review-{tenant}": review_section(submission),
-                f"helpdesk-{tenant}": helpdesk_section(submission),
-            },
+            sections={f"review-{tenant}": section, f"helpdesk-{tenant}": helpdesk_section(submission)},
         )
 
     def _again(self, submission: Submission, known: Result) -> Result:
         """Answer an input that is here already as its first occurrence was, or as its duplicate."""
         if known.status is Status.ACCEPTED:
-            known = Result(known.receipt_number, known.event_id, Status.DUPLICATE)
+            known = Result(known.receipt_number, known.event_id, Status.DUPLICATE, (), known.findings)
         return self._answer(submission, known)
 
     def _answer(self, submission: Submission, result: Result) -> Result:

@@ -24,9 +24,10 @@ from schemas.submission_model import Attachment
 MAX_CHARACTERS: Final = 4_096
 MAX_ROWS: Final = 200
 MAX_ATTACHMENTS: Final = 50
-MAX_ATTACHMENT_BYTES: Final = 7 * 2**20 + 2**19
-MAX_SUBMISSION_BYTES: Final = MAX_ATTACHMENT_BYTES
-"""Sealed and padded it stays below the 8 MiB of an event (docs/envelope.md, Limits)."""
+MAX_ATTACHMENT_BYTES: Final = 56 * 2**20
+"""All attachments of a submission together; what does not fit into one event travels in parts (schemas.parts)."""
+MAX_ITEM_BYTES: Final = 6 * 2**20
+"""All texts of the items together: they do not travel in parts."""
 MAX_YEN: Final = 10**15 - 1
 
 _UNWELCOME: Final = re.compile(
@@ -254,9 +255,9 @@ def _attachment(value: Any, path: str, found: Findings) -> Attachment | None:
     return Attachment(file_name, media_type, content)
 
 
-def size(items: Mapping[str, Any] | None, attached: tuple[Attachment, ...]) -> int:
-    """Return how many bytes texts and attachments have together."""
-    total = sum(len(each.content) for each in attached)
+def size(items: Mapping[str, Any] | None) -> int:
+    """Return how many bytes the texts of the items have together."""
+    total = 0
     for value in (items or {}).values():
         rows = value if isinstance(value, tuple) else ({"": value},)
         total += sum(len(str(each).encode()) for row in rows for each in row.values())

@@ -76,12 +76,12 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "limit.bytes": (
         "The attachments are too large together.",
         "添付の合計サイズが上限を超えています。",
-        "At most 7.5 MiB together.",
+        "At most 56 MiB together.",
     ),
     "limit.submission": (
-        "The submission is too large.",
-        "申請全体のサイズが上限を超えています。",
-        "Texts and attachments: at most 7.5 MiB together.",
+        "The items are too large together.",
+        "項目全体のサイズが上限を超えています。",
+        "Texts of all items: at most 6 MiB together.",
     ),
     "date.impossible": (
         "This is not a date.",

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from schemas.problems import MAX_PROBLEMS, Problem, pointer, problem
 
-MAX_DOCUMENT_BYTES: Final = 16 * 2**20
+MAX_DOCUMENT_BYTES: Final = 96 * 2**20
+"""56 MiB of attachments are 75 MiB in base64."""
 MAX_VALUES: Final = 20_000
 """The fullest submission has some 3,900 values (two groups of 200 rows, 50 attachments)."""
 MAX_LEVELS: Final = 8
@@ -67,7 +68,7 @@ _DECODER: Final = json.JSONDecoder(
 
 
 def load(document: bytes) -> Any | Problem:
-    """Return the value of a JSON document of at most 16 MiB, or what is wrong with it. Never raises."""
+    """Return the value of a JSON document of at most 96 MiB, or what is wrong with it. Never raises."""
     if len(document) > MAX_DOCUMENT_BYTES:
         return problem("", "json.too-large")
     if len(document) > _SMALL_BYTES and _values(document) > MAX_VALUES:

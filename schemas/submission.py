@@ -40,7 +40,7 @@ def parse(document: bytes, *, rehearsal: bool, tenants: Collection[str] | None =
         if key not in value:
             found.add(f"/{key}", "key.missing")
     made = _submission(value, found, rehearsal, tenants)
-    if made is not None and not found.found and len(document) > checks.MAX_SUBMISSION_BYTES:
+    if made is not None and not found.found and len(document) > checks.MAX_ITEM_BYTES:
         _limit(made, found)
     if found.found:
         return Refused(tuple(found.found), _receipt(value))
@@ -49,7 +49,7 @@ def parse(document: bytes, *, rehearsal: bool, tenants: Collection[str] | None =
 
 
 def _limit(made: Submission, found: Findings) -> None:
-    if checks.size(made.items, made.attachments) > checks.MAX_SUBMISSION_BYTES:
+    if checks.size(made.items) > checks.MAX_ITEM_BYTES:
         found.add("", "limit.submission")
 
 

@@ -11,26 +11,27 @@ from hub.envelope.names import Kind
 from hub.envelope.reasons import Reason
 from hub.reading.intake import Arrived
 from hub.transport import KafkaRecord
+from schemas.decisions import DecisionRecord
 from schemas.errors import HubError
-from schemas.sections import read_helpdesk_section
+from schemas.sections import HelpdeskRecord, read_helpdesk_section
 
 
 class HelpdeskDesk:
     """Reads helpdesk sections. Implements `consumers.desk.Desk`."""
 
     def read(self, header: EventHeader, plaintext: bytes) -> Reading | Reason:
-        """Decode the masked record and compare it with the header; what is kept is the section as it came.
-
-        A section of a `status` event is kept as it came; it is read where it is shown.
-        """
-        if header.kind is Kind.SUBMISSION:
-            try:
+        """Decode the masked record or the decision and compare it with the header; it is kept as it came."""
+        record: HelpdeskRecord | DecisionRecord
+        try:
+            if header.kind is Kind.SUBMISSION:
                 record = read_helpdesk_section(plaintext)
-            except HubError:
-                return Reason.PLAINTEXT_INVALID
-            said = (record.procedure, record.receipt_number, record.tenant)
-            if said != (header.procedure, header.receipt_number, header.tenant):
-                return Reason.SECTION_MISMATCH
+            else:
+                record = DecisionRecord.decode(plaintext)
+        except HubError:
+            return Reason.PLAINTEXT_INVALID
+        said = (record.procedure, record.receipt_number, record.tenant)
+        if said != (header.procedure, header.receipt_number, header.tenant):
+            return Reason.SECTION_MISMATCH
         return Reading(plaintext)
 
     def answer(self, stored: Sequence[tuple[Arrived, KafkaRecord]], at_ms: int) -> tuple[Outgoing, ...]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Final
 
 from consumers.desk import Reading
+from consumers.review.deadlines import JAPAN, due_on
 from consumers.store.errors import ContentDamaged
-from consumers.store.model import Outgoing
+from consumers.store.model import NewCase, Outgoing
 from hub.crypto.identity import IdentityKey
 from hub.envelope.header import EventHeader
 from hub.envelope.limits import MAX_RECEIPT_ENTRIES
@@ -22,8 +24,9 @@ from hub.envelope.times import from_ms
 from hub.reading.intake import Arrived
 from hub.transport import KafkaRecord
 from schemas.errors import HubError
-from schemas.rules import Finding, findings
-from schemas.sections import read_review_section
+from schemas.judging import compare, judge
+from schemas.parts import ATTACHMENT_PART, Part, Reviewed, read_part, read_section
+from schemas.rules import Finding
 from schemas.submission import Submission
 
 _LENGTH_BYTES: Final = 4
@@ -57,9 +60,13 @@ class Kept:
             tuple(Finding(f["path"], f["rule"], f["message"], f["message_ja"]) for f in listed),
         )
 
-    def submission(self) -> Submission:
-        """Decode the section."""
-        return read_review_section(self.section)
+    def reviewed(self) -> Reviewed:
+        """Decode the section of a submission. Raises CodecError for a part."""
+        return read_section(self.section)
+
+    def part(self) -> Part:
+        """Decode the section of a part of an attachment. Raises CodecError."""
+        return read_part(self.section)
 
 
 def agrees(header: EventHeader, procedure: str, receipt_number: str, tenant: str) -> bool:
@@ -70,23 +77,49 @@ def agrees(header: EventHeader, procedure: str, receipt_number: str, tenant: str
 class ReviewDesk:
     """Reads review sections and answers with `StoredReceipt`s. Implements `consumers.desk.Desk`."""
 
-    def __init__(self, principal: str, tenant: str, identity: IdentityKey, status_topic: str) -> None:
-        """`identity` signs the receipts; they go to the same partition of `status_topic`."""
+    def __init__(
+        self,
+        principal: str,
+        tenant: str,
+        identity: IdentityKey,
+        status_topic: str,
+        due: Callable[[date], date] = due_on,
+    ) -> None:
+        """`identity` signs the receipts; they go to the same partition of `status_topic`.
+
+        `due` gives the last day for a decision from the day (in Japan) of acceptance at the portal.
+        """
+        self._due = due
         self._principal = principal
         self._tenant = tenant
         self._identity = identity
         self._status_topic = status_topic
 
     def read(self, header: EventHeader, plaintext: bytes) -> Reading | Reason:
-        """Decode the section, compare it with the header, run the rules of substance."""
+        """Decode the section, compare it with the header, run the rules, hold the outcome against the portal's."""
         try:
-            submission = read_review_section(plaintext)
+            if header.procedure == ATTACHMENT_PART:
+                return self._part(header, plaintext)
+            reviewed = read_section(plaintext)
         except HubError:
             return Reason.PLAINTEXT_INVALID
+        submission = reviewed.submission
         if not agrees(header, submission.procedure, submission.receipt_number, submission.tenant):
             return Reason.SECTION_MISMATCH
-        found = findings(submission)
-        return Reading(Kept(plaintext, found).encode(), len(found))
+        unseen = reviewed.unseen
+        found = judge(submission, unseen=unseen)
+        found += compare(found, reviewed.portal, unseen)
+        return Reading(Kept(plaintext, found).encode(), len(found), self._case(submission))
+
+    def _part(self, header: EventHeader, plaintext: bytes) -> Reading | Reason:
+        part = read_part(plaintext)
+        if (part.receipt_number, part.tenant) != (header.receipt_number, header.tenant):
+            return Reason.SECTION_MISMATCH
+        return Reading(Kept(plaintext, ()).encode())
+
+    def _case(self, submission: Submission) -> NewCase:
+        accepted_on = datetime.fromisoformat(submission.accepted_at).astimezone(JAPAN).date()
+        return NewCase(self._due(accepted_on), submission.replaces, submission.withdraws)
 
     def answer(self, stored: Sequence[tuple[Arrived, KafkaRecord]], at_ms: int) -> tuple[Outgoing, ...]:
         """Sign one receipt for each (session, partition), in order of sequence; a replay is receipted again."""

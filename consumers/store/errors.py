@@ -58,3 +58,22 @@ class ContentDamaged(StoreError):
 
     code = "content-damaged"
     hint = "Keep the file as evidence; read the submission again from its topic or from a backup."
+
+
+class DecisionConflict(StoreError):
+    """Somebody else has decided or assigned since this was looked at; nothing was changed."""
+
+    code = "decision.conflict"
+    hint = "Look at the submission again (`review show`), and decide on what it says now."
+
+
+class EventErased(StoreError):
+    """The submission was erased; nothing can be decided on it any more."""
+
+    code = "decision.erased"
+
+
+class NotFound(StoreError):
+    """No submission is stored under this receipt number or event id."""
+
+    code = "not-found"

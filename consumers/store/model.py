@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 
 
@@ -52,6 +53,15 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class NewCase:
+    """What a desk's people need to work on a submission: last day for a decision, and what it refers to."""
+
+    due_on: date
+    replaces: str | None = None
+    withdraws: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NewEvent:
     """One event as its header and its place say; everything here may stand in clear on the disk."""
 
@@ -79,6 +89,7 @@ class NewEvent:
     cause_event_id: str | None = None
     cause_leaf: bytes | None = None
     content: Content | None = None
+    case: NewCase | None = None
 
 
 @dataclass(frozen=True, slots=True)

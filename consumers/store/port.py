@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+from consumers.store.casework import Cases
 from consumers.store.model import (
     Batch,
     Committed,
@@ -25,6 +26,10 @@ from consumers.store.model import (
 
 class Store(Protocol):
     """A desk's memory."""
+
+    @property
+    def cases(self) -> Cases:
+        """What people do with the events: decisions, assignments, hand-overs."""
 
     def commit(self, batch: Batch) -> Committed:
         """Keep the whole batch or nothing of it.

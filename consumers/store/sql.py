@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, func, insert, inspect, select, update
 
 from consumers.store import reading, writing
 from consumers.store import tables as t
+from consumers.store.cases import SqlCases
 from consumers.store.chunking import chunks
 from consumers.store.dialect import Dialect, SqliteDialect
 from consumers.store.errors import StoreMismatch, StoreTooNew
@@ -31,7 +32,13 @@ from consumers.store.model import (
     StoreKey,
 )
 
-MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = ()
+
+def _add_tables(db: Connection) -> None:
+    """Make the tables that this version has and the last one had not."""
+    t.metadata.create_all(db)
+
+
+MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_add_tables,)
 _LOG_PAGE: Final = 500
 
 
@@ -99,6 +106,11 @@ class SqlStore:
                 yield db
         except self._dialect.failures as error:
             raise self._dialect.error(error) from None
+
+    @property
+    def cases(self) -> SqlCases:
+        """What people do with the events: decisions, assignments, hand-overs."""
+        return SqlCases(self._reading, self._writing)
 
     def commit(self, batch: Batch) -> Committed:
         """Keep the whole batch or nothing of it."""

@@ -1,7 +1,7 @@
-"""The tables, in words that every SQL database understands. Version 1.
+"""The tables, in words that every SQL database understands. Version 2.
 
-Only `content.ciphertext` and `data_key.wrapped` derive from a submission's items; everything else is
-public by the header's definition (docs/envelope.md) or is our own bookkeeping. Data keys have a table
+Only `content`, `data_key` and `decision_message` derive from what a filer or a reviewer wrote; everything
+else is public by the header's definition (docs/envelope.md) or is our own bookkeeping. Data keys have a table
 of their own so that an ordinary backup can leave them out.
 """
 
@@ -24,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 metadata: Final = MetaData()
 # SQLite numbers rows by itself only in a column that is declared INTEGER.
@@ -185,4 +185,71 @@ frontier: Final = Table(
     Column("root", LargeBinary(32), nullable=False),
     Column("state", LargeBinary, nullable=False),
     Column("head", LargeBinary, nullable=False),
+)
+
+case_file: Final = Table(
+    "case_file",  # what people work on; an event without a row is at revision 0, nobody's, without a deadline
+    metadata,
+    Column("event", _Number, ForeignKey("event.number"), primary_key=True, autoincrement=False),
+    Column("revision", Integer, nullable=False),
+    Column("due_on", String(10)),
+    Column("replaces", Text, index=True),
+    Column("withdraws", Text, index=True),
+    Column("assignee", Text),
+    Column("assigned_at_ms", BigInteger),
+)
+
+decision: Final = Table(
+    "decision",  # also the outbox of status events: told_at_ms is null until all in-sync replicas have it
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("event", _Number, ForeignKey("event.number"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("decision", String(16), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at_ms", BigInteger, nullable=False),
+    Column("tax_items", Text, nullable=False),
+    Column("answer_by", String(10)),
+    Column("event_id", String(36)),
+    Column("leaf", LargeBinary(32)),
+    Column("told_at_ms", BigInteger),
+    Column("failed", String(64)),
+    UniqueConstraint("event", "revision", name="decision_once"),
+    sqlite_autoincrement=True,
+)
+Index(
+    "decision_untold",
+    decision.c.number,
+    sqlite_where=decision.c.told_at_ms.is_(None) & decision.c.failed.is_(None),
+    postgresql_where=decision.c.told_at_ms.is_(None) & decision.c.failed.is_(None),
+)
+
+decision_message: Final = Table(
+    "decision_message",  # text to the filer, under a data key of its own, as content is
+    metadata,
+    Column("decision", _Number, ForeignKey("decision.number"), primary_key=True, autoincrement=False),
+    Column("epoch", Integer, ForeignKey("store_key.epoch"), nullable=False),
+    Column("ciphertext", LargeBinary, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+
+handover: Final = Table(
+    "handover",  # one row for each tax item of an acceptance or its revocation; outbox of accepted events
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("decision", _Number, ForeignKey("decision.number"), nullable=False),
+    Column("tax_item", String(64), nullable=False),
+    Column("event_id", String(36)),
+    Column("leaf", LargeBinary(32)),
+    Column("told_at_ms", BigInteger),
+    Column("failed", String(64)),
+    UniqueConstraint("decision", "tax_item", name="handover_once"),
+    sqlite_autoincrement=True,
+)
+Index(
+    "handover_untold",
+    handover.c.number,
+    sqlite_where=handover.c.told_at_ms.is_(None) & handover.c.failed.is_(None),
+    postgresql_where=handover.c.told_at_ms.is_(None) & handover.c.failed.is_(None),
 )

@@ -135,6 +135,21 @@ def _insert_events(db: Connection, new: dict[int, NewEvent], tally: Tally) -> No
             [{"event": n, "epoch": c.epoch, "ciphertext": c.ciphertext} for n, c in contents],
         )
         db.execute(insert(t.data_key), [{"event": n, "wrapped": c.wrapped_key} for n, c in contents])
+    cases = [(number, event.case) for number, event in new.items() if event.case is not None]
+    if cases:
+        db.execute(
+            insert(t.case_file),
+            [
+                {
+                    "event": number,
+                    "revision": 0,
+                    "due_on": case.due_on.isoformat(),
+                    "replaces": case.replaces,
+                    "withdraws": case.withdraws,
+                }
+                for number, case in cases
+            ],
+        )
     for event in new.values():
         tally.stored.setdefault(event.partition, Counter())[event.tenant, event.procedure] += 1
 

@@ -224,6 +224,14 @@ class Confirm:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetListed:
+    """Drop the sealed bytes of events that an acknowledged checkpoint lists (docs/envelope.md, "Producing" 6).
+
+    For a desk, to which no receipt comes back: its readers have the checkpoint, Kafka has the event.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class NoteRefusal:
     """An input was refused: when (epoch seconds) and by which rules. Nothing of what it said."""
 
@@ -252,6 +260,7 @@ Step: TypeAlias = (
     | AddClose
     | SessionClosed
     | Confirm
+    | ForgetListed
     | NoteRefusal
     | RememberEpoch
 )

@@ -21,6 +21,7 @@ from hub.producing.journal_rows import (
     Confirm,
     Confirmed,
     EventState,
+    ForgetListed,
     MarkVoid,
     NoteRefusal,
     RememberEpoch,
@@ -268,6 +269,19 @@ def _confirm(db: sqlite3.Connection, step: Confirm) -> Confirmed:
     return Confirmed(trimmed, repeated, elsewhere, contradicting)
 
 
+def _forget_listed(db: sqlite3.Connection, step: ForgetListed) -> Confirmed:
+    listed = db.execute(
+        "SELECT e.number FROM sealed d JOIN event e ON e.number = d.number"
+        " JOIN lane l ON l.session = e.session AND l.partition = e.partition"
+        " WHERE e.state = ? AND e.sequence <= l.checkpointed_through AND NOT EXISTS"
+        " (SELECT 1 FROM checkpoint c WHERE c.session = e.session AND c.partition = e.partition)",
+        (int(EventState.ACKNOWLEDGED),),
+    ).fetchall()
+    db.executemany("UPDATE event SET state = ? WHERE number = ?", [(int(EventState.STORED), n) for (n,) in listed])
+    db.executemany("DELETE FROM sealed WHERE number = ?", listed)
+    return Confirmed(len(listed), 0, 0, 0)
+
+
 def _refusal(db: sqlite3.Connection, step: NoteRefusal) -> None:
     db.execute(
         "INSERT INTO refusal VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
@@ -297,6 +311,7 @@ _APPLY: Final[dict[type[Any], Callable[[sqlite3.Connection, Any], Confirmed | No
     AddClose: _add_close,
     SessionClosed: _closed,
     Confirm: _confirm,
+    ForgetListed: _forget_listed,
     NoteRefusal: _refusal,
     RememberEpoch: _epoch,
 }

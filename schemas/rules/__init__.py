@@ -3,6 +3,6 @@
 Each rule is pure and names its id, its source in law or catalogue, and its message in two languages.
 """
 
-from schemas.rules.engine import RULES, Finding, Rule, findings
+from schemas.rules.engine import RULES, Finding, Rule, findings, rules_fingerprint
 
-__all__ = ["RULES", "Finding", "Rule", "findings"]
+__all__ = ["RULES", "Finding", "Rule", "findings", "rules_fingerprint"]

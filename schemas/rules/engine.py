@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
 
 from schemas.catalogue import Item, ItemType, Procedure, procedures
@@ -98,3 +99,8 @@ def findings(submission: Submission) -> tuple[Finding, ...]:
         for rule in RULES
         for path in rule.paths(procedure, submission.items)
     )
+
+
+def rules_fingerprint() -> str:
+    """Return 16 hex digits that change with the table of rules."""
+    return sha256("\n".join(sorted(rule.id for rule in RULES)).encode()).hexdigest()[:16]

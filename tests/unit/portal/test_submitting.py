@@ -89,7 +89,7 @@ async def test_refusal_has_path_rule_and_two_languages_and_is_journaled_without_
     assert portal.journal.refusals() == [
         (int(NOW.timestamp()), tuple(sorted({error.rule for error in result.errors})), 1)
     ]
-    assert set(result.as_json()) == {"receipt_number", "event_id", "status", "errors"}
+    assert set(result.as_json()) == {"receipt_number", "event_id", "status", "errors", "findings"}
 
 
 async def test_same_input_at_the_same_time_is_one_event(portal: Portal) -> None:
@@ -125,7 +125,7 @@ async def test_caller_who_leaves_does_not_make_room_for_a_second_event(portal: P
 async def test_submission_over_the_ingress_limit_is_refused_and_takes_no_number(portal: Portal) -> None:
     (document,) = documents(1)
     large = json.loads(document)
-    content = "A" * (12 * 1024 * 1024)
+    content = "A" * (80 * 1024 * 1024)
     large["attachments"] = [{"file_name": "artificial.pdf", "media_type": "application/pdf", "content_base64": content}]
     result = await portal.submitter.submit(json.dumps(large).encode())
     assert result.status is Status.REFUSED

@@ -134,8 +134,8 @@ def test_base64_that_is_not_canonical_is_refused(content: str) -> None:
     assert isinstance(refused, Refused)
 
 
-def test_attachments_over_the_ingress_limit_are_refused() -> None:
-    content = base64.b64encode(bytes(5 * 2**20)).decode()
+def test_attachments_of_more_than_56_mib_are_refused() -> None:
+    content = base64.b64encode(bytes(29 * 2**20)).decode()
     attachment = {"file_name": "見本.pdf", "media_type": "application/pdf", "content_base64": content}
     refused = judged(coded(document(attachments=[attachment, attachment])))
     assert isinstance(refused, Refused)

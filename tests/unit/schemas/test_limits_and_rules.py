@@ -68,7 +68,7 @@ REFUSED: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
         smallest(attachments=[PDF] * (MAX_ATTACHMENTS + 1)),
         [("/attachments", "limit.attachments")],
     ),
-    "attachment bytes": (smallest(attachments=attached(4 * MIB, 4 * MIB)), [("/attachments", "limit.bytes")]),
+    "attachment bytes": (smallest(attachments=attached(28 * MIB, 28 * MIB + 1)), [("/attachments", "limit.bytes")]),
     "attachment of nothing": (
         smallest(attachments=[{}]),
         [(f"/attachments/0/{key}", "key.missing") for key in ("file_name", "media_type", "content_base64")],
@@ -152,11 +152,13 @@ def test_the_parsed_date_stands_beside_the_text() -> None:
     assert (value["submitted_on"], value["submitted_on_parsed"]) == ("令和７年１２月１日", date(2025, 12, 1))
 
 
-def test_text_and_attachments_together_are_bounded() -> None:
-    rows = [{"heir_name": "長" * 4_096, "heir_address": "長" * 4_096} for _ in range(150)]
-    document = smallest(procedure=HEIRS, items={"heirs": rows}, attachments=attached(5 * MIB))
-    assert refusal(document) == [("", "limit.submission")]
-    assert refusal({**document, "attachments": attached(3 * MIB)}) == []
+def test_the_texts_of_all_items_together_are_bounded() -> None:
+    row = {"heir_name": "長" * 4_096, "heir_address": "長" * 4_096, "relationship_to_decedent": "長" * 1_024}
+    document = smallest(procedure=HEIRS, items={"heirs": [row] * 190})
+    most = smallest(procedure=HEIRS, items={"heirs": [{**row, "heir_address": "長"}] * 190}, attachments=attached(MIB))
+    found = refusal(document)
+    assert found in ([("", "limit.submission")], []) and len(found) == (6 * MIB < 190 * 3 * 9_216)
+    assert refusal(most) == []
 
 
 def full() -> bytes:

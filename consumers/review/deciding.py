@@ -1,0 +1,158 @@
+"""What a reviewer does: decide, claim, assign. Reads, checks, and commits one decision with its hand-overs.
+
+Nothing is sent from here: the decision row is the outbox, and the desk's process tells of it. Two people
+who decide at once are told apart by the revision that each of them saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+
+from consumers.review.cases import Dossiers, is_submission, live_successors
+from consumers.review.deadlines import JAPAN
+from consumers.store.casework import NewDecision
+from consumers.store.errors import ContentErased, DecisionConflict, EventErased, NotFound
+from consumers.store.model import Status, StoredEvent
+from consumers.store.port import Store
+from hub.envelope.event_ids import is_event_id
+from hub.envelope.times import from_ms
+from schemas.decisions import STATUS_AFTER, Decision, DecisionRefused, Order, check
+from schemas.parts import AttachmentIncomplete
+
+
+class Ambiguous(DecisionRefused):
+    """Several submissions have this receipt number."""
+
+    code = "decision.ambiguous"
+    hint = "Name one of them by its event id; `review show` lists them."
+
+
+class Superseded(DecisionRefused):
+    """A later submission corrects or withdraws this one."""
+
+    code = "decision.superseded"
+    hint = "Decide on the later one, and return this one as superseded or withdrawn."
+
+
+class FindingsOverlooked(DecisionRefused):
+    """Rules found something in this submission."""
+
+    code = "decision.findings"
+    hint = "Look at the findings, and accept with the reason with-findings or complete-after-inquiry, or return it."
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was kept."""
+
+    decision: int
+    event_id: str
+    receipt_number: str
+    status: str
+    revision: int
+
+
+class Reviewer:
+    """One person at one desk."""
+
+    def __init__(self, store: Store, dossiers: Dossiers, name: str, now_ms: Callable[[], int]) -> None:
+        """`name` says who decides; it stays in the store and is told to nobody."""
+        self._store = store
+        self._dossiers = dossiers
+        self._name = name
+        self._now_ms = now_ms
+
+    def find(self, receipt_or_event: str) -> StoredEvent:
+        """Return the one submission of a receipt number or event id. Raises NotFound, Ambiguous."""
+        if is_event_id(receipt_or_event):
+            rows = self._store.events(event_id=receipt_or_event)
+        else:
+            rows = self._store.events(receipt_number=receipt_or_event)
+        rows = [row for row in rows if is_submission(row)]
+        if not rows:
+            raise NotFound
+        if len(rows) > 1:
+            raise Ambiguous(f"{len(rows)} submissions")
+        return rows[0]
+
+    def decide(self, receipt_or_event: str, order: Order, revision: int | None = None) -> Decided:
+        """Keep a decision. `revision` is what its maker saw; None takes what stands now.
+
+        Raises NotFound, a DecisionRefused, AttachmentIncomplete, DecisionConflict, EventErased.
+        """
+        row = self.find(receipt_or_event)
+        case = self._store.cases.case(row.number)
+        if revision is not None and revision != case.revision:
+            raise DecisionConflict(f"revision {case.revision}")
+        status = row.event.status.value
+        if row.event.status is Status.ERASED:
+            raise EventErased
+        check(order, status, self._today())
+        order = self._with_teams(row, status, order)
+        if order.decision is Decision.ACCEPT:
+            self._acceptable(row, order)
+        following = case.revision + 1
+        message = None
+        if order.message is not None:
+            message = self._dossiers.seal_message(row, following, order.message)
+        after = STATUS_AFTER[order.decision]
+        decision = self._store.cases.decide(
+            NewDecision(
+                row.number,
+                case.revision,
+                order.decision.value,
+                Status(after),
+                order.reason,
+                self._name,
+                self._now_ms(),
+                order.tax_items,
+                order.answer_by,
+                message,
+            )
+        )
+        return Decided(decision, row.event.event_id, row.event.receipt_number, after, following)
+
+    def assign(self, receipt_or_event: str, assignee: str | None, revision: int | None = None) -> int:
+        """Give a case to somebody (None: to nobody); return its new revision. Raises NotFound, DecisionConflict."""
+        row = self.find(receipt_or_event)
+        case = self._store.cases.case(row.number)
+        if revision is not None and revision != case.revision:
+            raise DecisionConflict(f"revision {case.revision}")
+        self._store.cases.assign(row.number, case.revision, assignee, self._now_ms())
+        return case.revision + 1
+
+    def claim(self, receipt_or_event: str) -> int:
+        """Take a case that is nobody's, or one's own already. Raises NotFound, DecisionConflict."""
+        row = self.find(receipt_or_event)
+        case = self._store.cases.case(row.number)
+        if case.assignee == self._name:
+            return case.revision
+        if case.assignee is not None:
+            raise DecisionConflict("somebody else has it")
+        return self.assign(row.event.event_id, self._name, case.revision)
+
+    def _today(self) -> date:
+        return from_ms(self._now_ms()).astimezone(JAPAN).date()
+
+    def _with_teams(self, row: StoredEvent, status: str, order: Order) -> Order:
+        """A revoked acceptance is told to the teams that have it."""
+        if order.decision is not Decision.REVOKE or status != Status.ACCEPTED.value:
+            return order
+        accepted = [each for each in self._store.cases.decisions(row.number) if each.what == Decision.ACCEPT]
+        return replace(order, tax_items=accepted[-1].tax_items)
+
+    def _acceptable(self, row: StoredEvent, order: Order) -> None:
+        try:
+            kept = self._dossiers.kept(row)
+        except ContentErased:
+            raise EventErased from None
+        reviewed = kept.reviewed()
+        missing = self._dossiers.missing(reviewed)
+        if missing:
+            raise AttachmentIncomplete(f"{len(missing)} attachments")
+        if kept.findings and order.reason == "complete":
+            raise FindingsOverlooked(f"{len(kept.findings)} findings")
+        if live_successors(self._store, row):
+            raise Superseded

@@ -1,0 +1,77 @@
+"""Everything that the rules say of a submission, at the portal end and again at the review desk.
+
+Both ends apply the rules that they have. The portal's findings travel inside the sealed section with the
+fingerprint of its rule table; where the desk finds otherwise under the same table, that is a finding too:
+one of the two ends was changed, or the submission was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from typing import Final
+
+from schemas import media
+from schemas.rules import Finding, findings, rules_fingerprint
+from schemas.submission_model import Submission
+
+DIFFER: Final = "findings.differ"
+OTHER_RULES: Final = "findings.other-rules"
+MESSAGES: Final = {
+    DIFFER: (
+        "The portal's findings are not those of the desk, under the same rules.",
+        "同じ規則表で、ポータル側の指摘と審査側の指摘が一致しません。",
+    ),
+    OTHER_RULES: (
+        "The portal applied another version of the rules and found otherwise.",
+        "ポータル側は別の版の規則表を用い、異なる指摘をしました。",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PortalFindings:
+    """What the portal end found: by which rules (16 hex digits), and (path, rule id) of each finding."""
+
+    rules: str
+    found: tuple[tuple[str, str], ...]
+
+
+@cache
+def fingerprint() -> str:
+    """Return 16 hex digits that change with the rules of substance and of attachments."""
+    text = "\n".join((rules_fingerprint(), *sorted(media.RULES)))
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def judge(submission: Submission, *, unseen: Collection[int] = ()) -> tuple[Finding, ...]:
+    """Apply all rules. `unseen` are places of attachments whose bytes are not here."""
+    found = list(findings(submission))
+    for position, attachment in enumerate(submission.attachments):
+        if position not in unseen:
+            found.extend(media.attachment_findings(attachment, position))
+    return tuple(found)
+
+
+def as_portal(found: Iterable[Finding]) -> PortalFindings:
+    """Return what travels of the portal's own findings."""
+    return PortalFindings(fingerprint(), tuple((each.path, each.rule) for each in found))
+
+
+def compare(own: Iterable[Finding], said: PortalFindings | None, unseen: Collection[int] = ()) -> tuple[Finding, ...]:
+    """Return a finding for each place and rule on which the two ends differ; none for an older section."""
+    if said is None:
+        return ()
+    rule = DIFFER if said.rules == fingerprint() else OTHER_RULES
+    hidden = tuple(f"/attachments/{position}" for position in unseen)
+    theirs = {each for each in said.found if not _under(each[0], hidden)}
+    ours = {(each.path, each.rule) for each in own if not _under(each.path, hidden)}
+    english, japanese = MESSAGES[rule]
+    paths = sorted({path for path, _ in theirs ^ ours})
+    return tuple(Finding(path, rule, english, japanese) for path in paths)
+
+
+def _under(path: str, places: tuple[str, ...]) -> bool:
+    return any(path == place or path.startswith(place + "/") for place in places)
