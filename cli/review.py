@@ -53,7 +53,7 @@ def list_(
 
     today = datetime.now(JAPAN).date()
     wanted = Wanted(status, assignee, unassigned, today if overdue else None, with_findings)
-    columns = ("tenant", "receipt_number", "procedure", "status", "assignee", "due_on", "findings", "stored_at")
+    columns = ("receipt_number", "procedure", "status", "assignee", "due_on", "findings")
     rows = []
     for principal in desks(the_home(), "review", tenant):
         with _queries(principal) as queries:

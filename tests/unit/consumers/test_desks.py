@@ -156,10 +156,10 @@ async def test_list_is_in_order_and_opens_nothing(world: World, stores: Mapping[
     file_all(world, Portal(world))
     await run(world, stores[REVIEW], REVIEW)
     world.missing.add(REVIEW)
-    listed = list(queries(world, stores[REVIEW]).list())
+    listed = list(queries(world, stores[REVIEW]).listed())
     assert {each["receipt_number"] for each in listed} == {each["receipt_number"] for each in DOCUMENTS}
     assert [each["number"] for each in listed] == sorted(each["number"] for each in listed)
-    assert [each["number"] for each in queries(world, stores[REVIEW]).list(after=5, limit=3)] == [6, 7, 8]
+    assert [each["number"] for each in queries(world, stores[REVIEW]).listed(after=5, limit=3)] == [6, 7, 8]
     assert set(listed[0]) >= {"event_id", "receipt_number", "procedure", "status", "findings", "confirmed"}
     assert not any(each["repeated_receipt"] for each in listed)
 
@@ -171,7 +171,7 @@ async def test_repeated_receipt_number_is_shown(world: World, stores: Mapping[st
     file_all(world, portal, [first, second, DOCUMENTS[2]])
     await run(world, stores[REVIEW], REVIEW)
     asked = queries(world, stores[REVIEW])
-    assert [each["repeated_receipt"] for each in asked.list()].count(True) == 2
+    assert [each["repeated_receipt"] for each in asked.listed()].count(True) == 2
     shown = asked.show(first["receipt_number"])
     assert [each["same_receipt"] for each in shown] == [[shown[1]["event_id"]], [shown[0]["event_id"]]]
 
