@@ -19,6 +19,8 @@ from cli import (
     review,
     roles,
     schemas,
+    status,
+    tax,
     topics,
     up,
 )
@@ -41,10 +43,12 @@ app.command("report", hidden=True)(reports_command.report)
 app.command("doctor")(doctor.doctor)
 app.command("route")(roles.route)
 app.add_typer(roles.consume, name="consume")
+status.register(portal.app)
 app.add_typer(portal.app, name="portal")
 deciding.register(review.app)
 app.add_typer(review.app, name="review")
 app.add_typer(helpdesk.app, name="helpdesk")
+app.add_typer(tax.app, name="tax")
 app.add_typer(audit.app, name="audit")
 app.add_typer(topics.app, name="topics")
 app.add_typer(schemas.app, name="schemas")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.output import reports_errors
+from cli.tax import consume_tax
 
 if TYPE_CHECKING:
     from hub.facts import Observer
@@ -47,6 +48,9 @@ def helpdesk() -> None:
 def audit() -> None:
     """Run the audit consumer. / 監査の受信処理"""
     raise typer.Exit(_consume("audit"))
+
+
+consume.command("tax")(consume_tax)
 
 
 def _consume(kind: str) -> int:

@@ -25,6 +25,7 @@ POINTS: Final = frozenset(
         "review.before-decision-commit",
         "review.after-decision",  # between decision and outbox
         "review.after-telling",  # between the event's acknowledgement and the mark in the store
+        "tax.after-commit",
         "consumer.after-commit",  # between database commit and outbox
     }
 )

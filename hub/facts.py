@@ -156,6 +156,15 @@ class DecisionsTold(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOver(Fact):
+    """A tax team took over accepted submissions, or revocations of them; `count` are new ones."""
+
+    team: str
+    decision: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLettered(Fact):
     """A record became a dead letter, with its reason code, at a stage."""
 

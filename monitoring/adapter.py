@@ -154,6 +154,10 @@ def _decisions_told(metrics: Metrics, fact: facts.DecisionsTold) -> None:
     metrics.count("hub_review_decisions_told_total", fact.count, consumer=fact.desk, outcome=fact.decision)
 
 
+def _handed_over(metrics: Metrics, fact: facts.HandedOver) -> None:
+    metrics.count("hub_tax_handed_over_total", fact.count, consumer=fact.team, outcome=fact.decision)
+
+
 def _dead_lettered(metrics: Metrics, fact: facts.DeadLettered) -> None:
     metrics.count("hub_dead_letters_total", fact.count, stage=fact.stage, reason=fact.reason)
 
@@ -207,6 +211,7 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     facts.Unconfirmed: _unconfirmed,
     facts.ReceiptsSent: _receipts,
     facts.DecisionsTold: _decisions_told,
+    facts.HandedOver: _handed_over,
     facts.DeadLettered: _dead_lettered,
     facts.LogExtended: _log_extended,
     facts.Alarm: _alarm,
@@ -300,6 +305,7 @@ TO_LOG: Final[dict[type[Fact], ToLog]] = {
     facts.Unconfirmed: _tell_unconfirmed,
     facts.ReceiptsSent: _quiet,
     facts.DecisionsTold: _quiet,
+    facts.HandedOver: _quiet,
     facts.DeadLettered: _line("warning", "dead-lettered", "stage", "reason", "count"),
     facts.LogExtended: _quiet,
     facts.Alarm: _line("error", "alarm", "code", "about"),

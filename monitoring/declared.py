@@ -233,6 +233,11 @@ METRICS: Final[tuple[Metric, ...]] = (
         "hub_review_decisions_told_total", "decisions", "consumer outcome",
         "Decisions that reached the status topic.", "状況トピックへ送達した審査結果の件数。", WATCH, FLOW,
     ),
+    _counter(
+        "hub_tax_handed_over_total", "submissions", "consumer outcome",
+        "Accepted submissions and revocations that a tax team took over.", "税目担当が引き継いだ受理・取消の件数。",
+        WATCH, FLOW,
+    ),
     _gauge(
         "hub_audit_log_leaves", "leaves", "tenant",
         "Size of the append-only audit log.", "監査ログの登録件数。", WATCH, INTEGRITY,

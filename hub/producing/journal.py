@@ -340,6 +340,23 @@ def read_events(path: Path) -> Iterator[JournaledEvent]:
         db.close()
 
 
+def read_receipt(path: Path, event_id: str) -> bytes | None:
+    """Return the signed receipt that confirmed an event, as it came; None if none has. Raises `JournalUnavailable`."""
+    if not path.exists():
+        return None
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    try:
+        db.execute("PRAGMA query_only = ON")
+        row = db.execute(
+            "SELECT r.record FROM event e JOIN receipt r ON r.number = e.receipt WHERE e.event_id = ?", (event_id,)
+        ).fetchone()
+    except sqlite3.Error as problem:
+        raise JournalUnavailable(type(problem).__name__) from None
+    finally:
+        db.close()
+    return None if row is None else bytes(row[0])
+
+
 def _check(db: sqlite3.Connection, owner: str) -> None:
     """Make the tables if the file is new; otherwise see that they are this owner's, in this version."""
     version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -347,6 +364,8 @@ def _check(db: sqlite3.Connection, owner: str) -> None:
     if (version, application) == (0, 0) and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         journal_store.create(db, owner)
         return
+    if application == journal_store.APPLICATION_ID:
+        version = journal_store.upgrade(db, version)
     if (version, application) != (journal_store.VERSION, journal_store.APPLICATION_ID):
         raise JournalForeign(f"journal version {version}, this program reads {journal_store.VERSION}")
     if db.execute("SELECT name FROM owner").fetchone() != (owner,):

@@ -127,6 +127,8 @@ class Receipt:
     sequence: int
     event_id: str
     leaf: bytes
+    record: int | None = None
+    """its place in `Confirm.records`"""
 
 
 # --- steps
@@ -215,12 +217,16 @@ class SessionClosed:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """Verified receipts, and the status position that follows them; they move together."""
+    """Verified receipts, and the status position that follows them; they move together.
+
+    `records` are the signed receipts as they came: an event keeps the one that confirmed it.
+    """
 
     topic: str
     partition: int
     next_offset: int
     receipts: tuple[Receipt, ...]
+    records: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any, Final
 
 from hub.producing.errors import JournalConflict
@@ -31,7 +32,7 @@ from hub.producing.journal_rows import (
     Step,
 )
 
-VERSION: Final = 1
+VERSION: Final = 2
 APPLICATION_ID: Final = 0x656C6A31  # "elj1"
 
 SCHEMA: Final = """
@@ -47,7 +48,7 @@ CREATE TABLE lane (
 CREATE TABLE event (
   number INTEGER PRIMARY KEY, index_key BLOB NOT NULL UNIQUE, session INTEGER NOT NULL REFERENCES session,
   partition INTEGER NOT NULL, sequence INTEGER NOT NULL, event_id TEXT NOT NULL, leaf BLOB NOT NULL,
-  tenant TEXT NOT NULL, receipt_number TEXT NOT NULL, state INTEGER NOT NULL);
+  tenant TEXT NOT NULL, receipt_number TEXT NOT NULL, state INTEGER NOT NULL, receipt INTEGER);
 CREATE UNIQUE INDEX event_place ON event (session, partition, sequence);
 CREATE TABLE sealed (number INTEGER PRIMARY KEY REFERENCES event, value BLOB NOT NULL);
 CREATE TABLE checkpoint (
@@ -59,8 +60,30 @@ CREATE TABLE position (
   PRIMARY KEY (topic, partition)) WITHOUT ROWID;
 CREATE TABLE refusal (
   at INTEGER NOT NULL, rules TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (at, rules)) WITHOUT ROWID;
+CREATE TABLE receipt (number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, record BLOB NOT NULL);
 CREATE TABLE epoch (audience TEXT PRIMARY KEY, epoch INTEGER NOT NULL, key_hash BLOB NOT NULL) WITHOUT ROWID;
 """
+
+
+UPGRADES: Final = {
+    1: (
+        "ALTER TABLE event ADD COLUMN receipt INTEGER",
+        "CREATE TABLE receipt (number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, record BLOB NOT NULL)",
+    )
+}
+"""from a version to the next one"""
+
+
+def upgrade(db: sqlite3.Connection, version: int) -> int:
+    """Bring the tables of an older version to this one, a version at a time; return what it is then."""
+    while version in UPGRADES:
+        db.execute("BEGIN IMMEDIATE")
+        for statement in UPGRADES[version]:
+            db.execute(statement)
+        version += 1
+        db.execute(f"PRAGMA user_version = {version}")
+        db.execute("COMMIT")
+    return version
 
 
 def create(db: sqlite3.Connection, owner: str) -> None:
@@ -242,6 +265,7 @@ def _closed(db: sqlite3.Connection, step: SessionClosed) -> None:
 def _confirm(db: sqlite3.Connection, step: Confirm) -> Confirmed:
     trimmed = repeated = elsewhere = contradicting = 0
     ours: dict[bytes, int | None] = {}
+    kept: dict[int, int] = {}
     for receipt in step.receipts:
         if receipt.session not in ours:
             known = db.execute("SELECT number FROM session WHERE session = ?", (receipt.session,)).fetchone()
@@ -259,7 +283,12 @@ def _confirm(db: sqlite3.Connection, step: Confirm) -> Confirmed:
         elif row[3] == EventState.STORED:
             repeated += 1
         else:
-            db.execute("UPDATE event SET state = ? WHERE number = ?", (int(EventState.STORED), row[0]))
+            if receipt.record is not None and receipt.record not in kept:
+                kept[receipt.record] = _keep_receipt(db, step.records[receipt.record])
+            proof = None if receipt.record is None else kept[receipt.record]
+            db.execute(
+                "UPDATE event SET state = ?, receipt = ? WHERE number = ?", (int(EventState.STORED), proof, row[0])
+            )
             db.execute("DELETE FROM sealed WHERE number = ?", (row[0],))
             trimmed += 1
     db.execute(
@@ -267,6 +296,13 @@ def _confirm(db: sqlite3.Connection, step: Confirm) -> Confirmed:
         (step.topic, step.partition, step.next_offset),
     )
     return Confirmed(trimmed, repeated, elsewhere, contradicting)
+
+
+def _keep_receipt(db: sqlite3.Connection, record: bytes) -> int:
+    digest = sha256(record).digest()
+    db.execute("INSERT OR IGNORE INTO receipt (hash, record) VALUES (?, ?)", (digest, record))
+    number: int = db.execute("SELECT number FROM receipt WHERE hash = ?", (digest,)).fetchone()[0]
+    return number
 
 
 def _forget_listed(db: sqlite3.Connection, step: ForgetListed) -> Confirmed:

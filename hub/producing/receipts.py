@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Final, Protocol, TypeVar
@@ -63,6 +63,8 @@ class Judged:
 
     receipts: tuple[Receipt, ...] = ()
     refused: Reason | None = None
+    record: bytes | None = None
+    """the signed receipt as it came"""
 
 
 def judge(record: KafkaRecord, tenant: str, trust: Trust, now: datetime) -> Judged:
@@ -86,7 +88,8 @@ def judge(record: KafkaRecord, tenant: str, trust: Trust, now: datetime) -> Judg
     return Judged(
         tuple(
             Receipt(found.session, found.partition, each.sequence, each.event_id, each.leaf) for each in found.entries
-        )
+        ),
+        record=record.value,
     )
 
 
@@ -176,12 +179,15 @@ class ReceiptReader:
 
     async def _take(self, topic: str, partition: int, records: Sequence[KafkaRecord]) -> None:
         receipts: list[Receipt] = []
+        proofs: list[bytes] = []
         for record in records:
             judged = judge(record, self._tenants[topic], self._trust, self._wall())
-            receipts += judged.receipts
+            if judged.record is not None:
+                receipts += [replace(each, record=len(proofs)) for each in judged.receipts]
+                proofs.append(judged.record)
             if judged.refused is not None:
                 await self._put_aside(record, judged.refused)
-        step = Confirm(topic, partition, records[-1].offset + 1, tuple(receipts))
+        step = Confirm(topic, partition, records[-1].offset + 1, tuple(receipts), tuple(proofs))
         (done,) = await self._journal.apply(step)
         assert isinstance(done, Confirmed)
         if done.contradicting:

@@ -1,0 +1,138 @@
+"""`portal status|receipt|check-receipt`: what came back to the filer's side."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.output import console, errors, json_line, reports_errors
+
+if TYPE_CHECKING:
+    from hub.reading.stream import Place
+
+Json = Annotated[bool, typer.Option("--json", help="one object per line")]
+_CURSOR = "status-places.json"
+
+
+@reports_errors
+def status(
+    receipt: Annotated[str | None, typer.Argument(help="receipt number or event id; default all")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="go on until Ctrl-C")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="begin after the last message of the last --resume; keep the place")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what was sent and what the desks decided, messages opened. / 送信状況と審査結果を表示する"""
+    asyncio.run(_status(receipt, follow=follow, resume=resume, as_json=as_json))
+
+
+async def _status(receipt: str | None, *, follow: bool, resume: bool, as_json: bool) -> None:
+    from cli.portal_run import portal_role
+    from portal.delivery import sent
+    from portal.producer import JOURNAL
+    from portal.status import status_stream
+
+    role = portal_role()
+    journal = role.state_directory / JOURNAL
+    if receipt is not None:
+        for event in sent(journal, receipt):
+            line = {"receipt_number": event.receipt_number, "tenant": event.tenant, "event_id": event.event_id}
+            _show(line | {"sent": event.state.name.lower()}, as_json=as_json)
+    cursor = role.state_directory / _CURSOR
+    starts = _read(cursor) if resume else {}
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stream = status_stream(role, starts, letters=resume)
+    async with stream:
+        async for _, message in stream.events(follow=follow, stop=stop):
+            if resume:
+                _write(cursor, stream.places)  # what was printed before; this one may be printed again
+            if receipt in (None, message.record.receipt_number, message.submission_event_id):
+                _show(message.as_json(), as_json=as_json)
+        if resume:
+            _write(cursor, stream.places)
+    if stream.refused:
+        errors.print(f"{stream.refused} records on the status topics are not valid; see `dead-letters list`")
+        raise typer.Exit(1)
+
+
+def _show(line: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        json_line(line)
+    else:
+        console.print_json(json.dumps(line, ensure_ascii=False))
+
+
+def _read(cursor: Path) -> dict[Place, int]:
+    if not cursor.exists():
+        return {}
+    return {(topic, partition): offset for topic, partition, offset in json.loads(cursor.read_text())}
+
+
+def _write(cursor: Path, places: dict[Place, int]) -> None:
+    sys.stdout.flush()
+    new = cursor.with_suffix(".new")
+    new.write_text(json.dumps([[*place, offset] for place, offset in sorted(places.items())]))
+    new.replace(cursor)
+
+
+@reports_errors
+def receipt(
+    receipt: Annotated[str, typer.Argument(help="receipt number or event id")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="where the file goes")],
+    as_json: Json = False,
+) -> None:
+    """Write the desk's signed delivery receipt of a submission. / 署名付き受領書を書き出す"""
+    from cli.portal_run import portal_role
+    from portal.delivery import NotSent, delivery_receipt, sent
+    from portal.producer import JOURNAL
+    from schemas.errors import HubError
+
+    journal = portal_role().state_directory / JOURNAL
+    event = None
+    problem: HubError = NotSent(receipt)
+    for event in sent(journal, receipt):
+        try:
+            document = delivery_receipt(journal, event)
+        except HubError as missing:
+            problem = missing
+            continue
+        output.write_bytes(document)
+        _show({"event_id": event.event_id, "written": str(output)}, as_json=as_json)
+        return
+    raise problem
+
+
+@reports_errors
+def check_receipt(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a delivery receipt")],
+    trust: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="trust.bin")],
+    admin: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="admin.pub")],
+    as_json: Json = False,
+) -> None:
+    """Verify a delivery receipt from these three files alone. / 受領書を検証する"""
+    from datetime import UTC, datetime
+
+    from hub.envelope.trust import Trust
+    from portal.delivery import MAX_BYTES, check
+
+    pinned = [bytes.fromhex(line) for line in admin.read_text(encoding="ascii").split()]
+    with file.open("rb") as source:
+        document = source.read(MAX_BYTES + 1)
+    proven = check(document, Trust.load(trust.read_bytes(), pinned), datetime.now(UTC))
+    _show({"verified": True, **proven}, as_json=as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to `portal`."""
+    app.command("status")(status)
+    app.command("receipt")(receipt)
+    app.command("check-receipt")(check_receipt)

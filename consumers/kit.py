@@ -1,0 +1,219 @@
+"""For tax systems: accepted submissions, opened with the team's own key, each exactly once by your own transaction.
+
+    async for delivery in accepted_submissions(role, places):
+        with database:                                   # one transaction of yours:
+            database.execute("INSERT ...", ...)          #   what you make of it
+            database.execute("UPDATE place ...", delivery.partition, delivery.place)
+                                                         # and where to go on
+Start again with the places that your database has. A `place` is an opaque text: it also names parts of large
+attachments that came before their submission. If your transaction fails, raise; nothing was consumed.
+What is not sealed for your team is passed over; what is not valid becomes a dead letter of your principal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from hub.envelope.inspection import PRODUCED
+from hub.envelope.names import Kind
+from hub.envelope.reasons import Reason
+from hub.envelope.times import from_ms
+from hub.facts import Observer, ignore
+from hub.producing.producer import now_utc
+from hub.reading.intake import Arrived, Expectation, Refused
+from hub.reading.stream import SealedStream, StreamRole
+from hub.transport import KafkaRecord
+from schemas.decisions import AcceptedRecord
+from schemas.errors import HubError
+from schemas.parts import ATTACHMENT_PART, Part, completed, join, read_part
+from schemas.submission import Submission
+from topics import names
+
+MAX_WAITING_PARTS: Final = 4_096
+"""places of parts per partition that are remembered until their submission comes; then the oldest is forgotten"""
+
+Progress = Callable[[int, str], None]
+
+
+class PlaceInvalid(HubError):
+    """A place that was handed back is not one that this kit gave."""
+
+    code = "kit.place"
+    hint = "Hand back the text of `Delivery.place` of this partition, unchanged."
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One accepted submission for your team, or (`submission` None) that an acceptance is revoked.
+
+    `event_id` and `leaf` (32 bytes) are unique; `revision` grows with each decision on a filing, so an older
+    one never replaces a newer. `place` is where to go on after this one.
+    """
+
+    event_id: str
+    leaf: bytes
+    tenant: str
+    tax_item: str
+    receipt_number: str
+    procedure: str
+    decision: str
+    revision: int
+    reason: str
+    decided_at: datetime
+    submission_event_id: str
+    partition: int
+    place: str
+    submission: Submission | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What one event is: a part, or a record with its header's facts; neither if it is another team's."""
+
+    arrived: Arrived
+    part: Part | None = field(default=None, repr=False)
+    record: AcceptedRecord | None = field(default=None, repr=False)
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One partition: what comes next, and where parts lie that wait for their submission, by leaf (hex)."""
+
+    next_offset: int = 0
+    parts: dict[str, int] = field(default_factory=dict)
+
+    def place(self) -> str:
+        return json.dumps({"next": self.next_offset, "parts": self.parts}, separators=(",", ":"))
+
+    def remember(self, leaf: bytes, offset: int) -> None:
+        self.parts[leaf.hex()] = offset
+        while len(self.parts) > MAX_WAITING_PARTS:
+            del self.parts[next(iter(self.parts))]
+
+
+def _lane(text: str) -> _Lane:
+    try:
+        said = json.loads(text)
+        following, parts = said["next"], dict(said["parts"])
+        offsets = [following, *parts.values()]
+        valid = all(isinstance(each, int) and each >= 0 for each in offsets)
+    except (ValueError, KeyError, TypeError):
+        raise PlaceInvalid from None
+    if not valid:
+        raise PlaceInvalid
+    return _Lane(following, parts)
+
+
+async def accepted_submissions(
+    role: StreamRole,
+    places: Mapping[int, str],
+    observer: Observer = ignore,
+    *,
+    follow: bool = True,
+    stop: asyncio.Event | None = None,
+    progress: Progress | None = None,
+    wall: Callable[[], datetime] = now_utc,
+) -> AsyncIterator[Delivery]:
+    """Yield what was handed over to the team of `role` (principal `tax-<item>-<tenant>`), in order per filing.
+
+    `places` are those of your database by partition; empty the first time. With `follow` it goes on until `stop`
+    is set, else it ends where the topic ends now. `progress(partition, place)` tells, between deliveries, how far
+    what is not yours was passed over: keep it if you may be idle for longer than the topic's retention.
+
+    Raises PlaceInvalid, OffsetGone (the topic no longer has what comes next), NotAuthorized; waits for brokers and
+    keys that are away.
+    """
+    tenant = role.principal.rpartition("-")[2]
+    topic = names.accepted(role.namespace, tenant)
+    lanes = {partition: _lane(text) for partition, text in places.items()}
+    stream = SealedStream(
+        role,
+        role.principal,
+        {topic: Expectation(tenant, Kind.ACCEPTED, topic, PRODUCED)},
+        [names.desk_sessions(role.namespace, tenant)],
+        {(topic, number): lane.next_offset for number, lane in lanes.items()},
+        _read,
+        observer,
+        letters=True,
+        wall=wall,
+    )
+    async with stream:
+        async for record, read in stream.events(follow=follow, stop=stop):
+            lane = lanes.setdefault(record.partition, _Lane())
+            lane.next_offset = record.offset + 1
+            if read.record is None:
+                if read.part is not None:
+                    lane.remember(read.arrived.leaf, record.offset)
+                if progress is not None:
+                    progress(record.partition, lane.place())
+                continue
+            submission = await _whole(stream, record, read, lane)
+            if isinstance(submission, Reason):
+                await stream.refuse(record, Refused(submission, False, read.arrived.header.session, read.arrived.leaf))
+                continue
+            yield _delivery(lane, record, read, submission)
+
+
+async def _whole(
+    stream: SealedStream[_Read], record: KafkaRecord, read: _Read, lane: _Lane
+) -> Submission | Reason | None:
+    """Fetch the parts of large attachments again and put them together."""
+    assert read.record is not None
+    submission = read.record.submission
+    contents: dict[int, bytes] = {}
+    for large in read.record.large:
+        pieces: list[Part | None] = []
+        for name in large.parts:
+            offset = lane.parts.pop(name.leaf.hex(), None)
+            found = None if offset is None else await stream.again((record.topic, record.partition), offset)
+            pieces.append(None if found is None or found.arrived.leaf != name.leaf else found.part)
+        try:
+            contents[large.position] = await asyncio.to_thread(join, large, pieces)
+        except HubError:
+            return Reason.PLAINTEXT_INVALID
+    return submission if submission is None else completed(submission, contents)
+
+
+def _read(record: KafkaRecord, arrived: Arrived) -> _Read | Reason:
+    header = arrived.header
+    if arrived.plaintext is None or header.cause is None:
+        return _Read(arrived)  # another team's
+    try:
+        if header.procedure == ATTACHMENT_PART:
+            part = read_part(arrived.plaintext)
+            same = (part.receipt_number, part.tenant) == (header.receipt_number, header.tenant)
+            return _Read(arrived, part=part) if same else Reason.SECTION_MISMATCH
+        accepted = AcceptedRecord.decode(arrived.plaintext)
+    except HubError:
+        return Reason.PLAINTEXT_INVALID
+    said = (accepted.receipt_number, accepted.tenant, accepted.tax_item)
+    if said != (header.receipt_number, header.tenant, header.tax_item):
+        return Reason.SECTION_MISMATCH
+    return _Read(arrived, record=accepted)
+
+
+def _delivery(lane: _Lane, record: KafkaRecord, read: _Read, submission: Submission | None) -> Delivery:
+    accepted, header = read.record, read.arrived.header
+    assert accepted is not None
+    assert header.cause is not None  # `_read` has seen to both
+    return Delivery(
+        header.event_id,
+        read.arrived.leaf,
+        header.tenant,
+        accepted.tax_item,
+        header.receipt_number,
+        header.procedure,
+        accepted.decision,
+        accepted.revision,
+        accepted.reason,
+        from_ms(accepted.decided_at),
+        header.cause.event_id,
+        record.partition,
+        lane.place(),
+        submission,
+    )

@@ -1,0 +1,218 @@
+"""Sealed events of a desk's topics, opened for one audience, in order: for readers that keep their own places.
+
+    poll ─> sessions known? ─> judged and opened (in a thread) ─> the caller's reading ─> yielded
+                                     refused ─> dead letter (if asked for), acknowledged, before anything behind it
+
+What can heal (broker, sessions, keys) is waited for; everything else is raised. Used by the portal end for what
+comes back, and by tax systems for what is handed over; the desks have `consumers.engine`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime
+from types import TracebackType
+from typing import Final, Generic, Protocol, Self, TypeVar
+
+from hub.crypto.keystore import KeyStore
+from hub.envelope.reasons import Reason
+from hub.envelope.trust import Trust
+from hub.facts import Alarm, DeadLettered, Observer, Paused
+from hub.reading.at_hand import SessionsAtHand
+from hub.reading.audiences import AudienceDirectory
+from hub.reading.deadletters import write_letter
+from hub.reading.intake import Arrived, Expectation, Intake, Outcome, Refused, Skipped
+from hub.reading.secrets import OwnSecrets
+from hub.reading.sessions import SessionRegistry
+from hub.transport import BatchWriter, Endpoint, KafkaRecord, PartitionReader
+from schemas.errors import HubError
+from topics import names
+from topics.layout import Topology
+
+T = TypeVar("T")
+U = TypeVar("U")
+Place = tuple[str, int]
+"""topic, partition"""
+
+_POLL_BYTES: Final = 4 * 2**20
+_POLL_MS: Final = 300
+_PAUSE_SECONDS: Final = 1.0
+_TRIES: Final = 30
+
+
+class StreamRole(Protocol):
+    """What is needed of a `hub.role.Role`."""
+
+    @property
+    def principal(self) -> str: ...
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def endpoint(self) -> Endpoint: ...
+    @property
+    def topology(self) -> Topology: ...
+    @property
+    def trust(self) -> Trust: ...
+    @property
+    def keystore(self) -> KeyStore: ...
+
+
+class SealedStream(Generic[T]):
+    """An async context manager; `events` yields what `read` made of each event, with its record."""
+
+    def __init__(
+        self,
+        role: StreamRole,
+        audience: str,
+        expected: Mapping[str, Expectation],
+        sessions: Sequence[str],
+        starts: Mapping[Place, int],
+        read: Callable[[KafkaRecord, Arrived], T | Reason | None],
+        observer: Observer,
+        *,
+        letters: bool,
+        wall: Callable[[], datetime],
+    ) -> None:
+        """Nothing is connected before entering.
+
+        `expected` says what each topic may hold, `sessions` are the topics of its sessions, `starts` the next
+        offset of places read before (others begin at their oldest record). `read` returns what is yielded, None
+        for what is not this reader's, or why the event is refused; it may run in a thread. `letters`: write dead
+        letters for what is refused, which only a reader that keeps its places should.
+        """
+        self._role = role
+        self._topics = list(expected)
+        self.places: dict[Place, int] = dict(starts)
+        """the next offset of each place; moves past an event when the next one is asked for"""
+        self.refused = 0
+        self._read = read
+        self._observer = observer
+        self._letters = letters
+        self._wall = wall
+        endpoint, trust = role.endpoint, lambda: role.trust
+        self._directory = AudienceDirectory(endpoint, names.audiences(role.namespace), trust, wall)
+        self._registry = SessionRegistry(endpoint, sessions, trust, wall, observer, audience_keys=self._directory.key)
+        self._at_hand = SessionsAtHand(self._registry)
+        secrets = OwnSecrets(
+            audience,
+            role.keystore,
+            announced=lambda epoch: bool(self._directory.announced(audience, epoch)),
+            destroyed=lambda epoch: self._directory.destroyed(audience, epoch),
+        )
+        self._intake = Intake(audience, expected.__getitem__, role.topology.partitions, self._at_hand, secrets, trust)
+        self._reader = PartitionReader(endpoint, self._starts())
+        self._writer = BatchWriter(endpoint)
+        self._stack = AsyncExitStack()
+
+    def _starts(self) -> dict[Place, int | None]:
+        declared = {topic.name: topic.partitions for topic in self._role.topology.topics}
+        places = [(topic, number) for topic in self._topics for number in range(declared[topic])]
+        return {place: self.places.get(place) for place in places}
+
+    async def __aenter__(self) -> Self:
+        """Connect. Raises BrokerUnavailable, AudiencesUnavailable, NotAuthorized."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._registry.close)
+            stack.push_async_callback(self._directory.close)
+            await self._directory.refresh()
+            await stack.enter_async_context(self._reader)
+            if self._letters:
+                await stack.enter_async_context(self._writer)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Disconnect."""
+        await self._stack.__aexit__(kind, error, trace)
+
+    async def events(self, *, follow: bool, stop: asyncio.Event | None = None) -> AsyncIterator[tuple[KafkaRecord, T]]:
+        """Yield up to where the topics end now, or (`follow`) until `stop`. Raises OffsetGone and what cannot heal."""
+        ends = {} if follow else await self._reader.end_offsets()
+        while stop is None or not stop.is_set():
+            records = await self._patiently(lambda: self._reader.poll(_POLL_BYTES, _POLL_MS))
+            outcomes = await self._patiently(lambda: self._judged(records)) if records else []  # noqa: B023 - awaited
+            for record, outcome in zip(records, outcomes, strict=True):
+                if isinstance(outcome, Refused):
+                    await self.refuse(record, outcome)
+                elif outcome is not None:
+                    yield record, outcome
+                self.places[record.topic, record.partition] = record.offset + 1
+            if not follow and not any([await self._reader.position(place) < end for place, end in ends.items()]):
+                return
+
+    async def again(self, place: Place, offset: int) -> T | None:
+        """Read and judge one record again; None if it is gone, or was refused. Waits for what can heal."""
+        return await self._patiently(lambda: self._again(place, offset))
+
+    async def _again(self, place: Place, offset: int) -> T | None:
+        async with PartitionReader(self._role.endpoint, {place: offset}) as reader:
+            for _ in range(_TRIES):
+                for record in await reader.poll(1, _POLL_MS):
+                    if record.offset != offset:
+                        return None
+                    (outcome,) = await self._judged([record])
+                    return None if isinstance(outcome, Refused) else outcome
+        return None
+
+    async def _judged(self, records: Sequence[KafkaRecord]) -> list[T | Refused | None]:
+        await self._at_hand.prepare(records)
+        return await asyncio.to_thread(lambda: [self._judge(record) for record in records])
+
+    def _judge(self, record: KafkaRecord) -> T | Refused | None:
+        outcome: Outcome = self._intake.take(record, self._wall())
+        if isinstance(outcome, Arrived):
+            read = self._read(record, outcome)
+            if isinstance(read, Reason):
+                return Refused(read, False, outcome.header.session, outcome.leaf)
+            return read
+        if isinstance(outcome, Skipped):
+            self._observer(Alarm("erased-event", record.topic))
+        return outcome if isinstance(outcome, Refused) else None
+
+    async def refuse(self, record: KafkaRecord, refused: Refused) -> None:
+        """Put a record aside as a dead letter, and go on; the caller may find more to refuse than `read` can."""
+        self.refused += 1
+        principal = self._role.principal
+        self._observer(Alarm("event.refused", f"{record.topic}/{record.partition} {refused.reason.value}"))
+        if not self._letters:
+            return
+        topic = names.dead_letters(self._role.namespace, principal)
+
+        async def put_aside() -> bool:
+            await self._directory.refresh()
+            letter = write_letter(
+                record,
+                refused.reason,
+                stage=principal,
+                authentic=refused.authentic,
+                session=refused.session,
+                leaf=refused.leaf,
+                key=self._directory.current,
+                now=self._wall(),
+            )
+            await self._writer.write(topic, record.partition, [letter])
+            return True
+
+        await self._patiently(put_aside)
+        self._observer(DeadLettered(principal, refused.reason.value))
+
+    async def _patiently(self, work: Callable[[], Awaitable[U]]) -> U:
+        paused = ""
+        while True:
+            try:
+                done = await work()
+            except HubError as problem:
+                if not problem.retriable:
+                    raise
+                if problem.code != paused:
+                    paused = problem.code
+                    self._observer(Paused(f"{self._role.principal}-read", paused, True))
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                if paused:
+                    self._observer(Paused(f"{self._role.principal}-read", paused, False))
+                return done
