@@ -141,7 +141,10 @@ class SealedStream(Generic[T]):
     async def events(
         self, *, follow: bool, stop: asyncio.Event | None = None
     ) -> AsyncGenerator[tuple[KafkaRecord, T], None]:
-        """Yield up to where the topics end now, or (`follow`) until `stop`. Raises OffsetGone and what cannot heal."""
+        """Yield up to where the topics end now, or (`follow`) until `stop`.
+
+        Raises OffsetGone and what cannot heal.
+        """
         self._stop = stop
         try:
             ends = {} if follow else await self._patiently(self._reader.end_offsets)
