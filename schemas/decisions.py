@@ -10,7 +10,7 @@ revoked      accepted        returned        held           -
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -25,6 +25,8 @@ from schemas.sections import read_review_section
 from schemas.submission_model import Submission
 
 MAX_MESSAGE_CHARACTERS: Final = 2_000
+_TIMES: Final = range(253_402_300_800_000)
+"""milliseconds from 1970 to before the year 10000 (docs/envelope.md, "Words")"""
 RECORD: Final = "Decision"
 ACCEPTED_RECORD: Final = "AcceptedSubmission"
 
@@ -167,6 +169,11 @@ def _is_text(message: str) -> bool:
     return all(c in "\t\n\r" or (ord(c) >= 0x20 and ord(c) != 0x7F and not 0xD800 <= ord(c) <= 0xDFFF) for c in message)
 
 
+def _countable(value: Mapping[str, Any]) -> bool:
+    """Tell whether revision and time are ones that a desk gives: readers compute with them."""
+    return value["revision"] >= 1 and value["decided_at"] in _TIMES
+
+
 def reasons_for(decision: Decision) -> list[str]:
     """Return the reason codes of a decision."""
     return [code for code, (decisions, _, _) in REASONS.items() if decision in decisions]
@@ -209,7 +216,7 @@ class DecisionRecord:
     def decode(cls, framed: bytes) -> DecisionRecord:
         """Read one. Raises CodecError."""
         value = codec.decode(framed, {RECORD}).value
-        if value["decision"] not in set(Decision) or value["revision"] < 1:
+        if value["decision"] not in set(Decision) or not _countable(value):
             raise CodecError(RECORD)
         return cls(**{**value, "tax_items": tuple(value["tax_items"])})
 
@@ -234,6 +241,8 @@ class AcceptedRecord:
         value = codec.decode(framed, {ACCEPTED_RECORD}, canonical=False).value
         revoked = value["decision"] == Decision.REVOKE.value
         if revoked != (value["submission"] is None) or value["decision"] not in (Decision.ACCEPT, Decision.REVOKE):
+            raise CodecError(ACCEPTED_RECORD)
+        if not _countable(value) or (revoked and value["large"]):
             raise CodecError(ACCEPTED_RECORD)
         submission = None if revoked else read_review_section(value["submission"])
         large = () if submission is None else read_large(value["large"], submission)
