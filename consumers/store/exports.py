@@ -177,10 +177,7 @@ class SqlExports:
                 return
             db.execute(
                 insert(t.export_file),
-                [
-                    {"run": copy.run, "name": f.name, "rows": f.rows, "size": f.size, "sha256": f.sha256}
-                    for f in files
-                ],
+                [{"run": copy.run, "name": f.name, "rows": f.rows, "size": f.size, "sha256": f.sha256} for f in files],
             )
             _add_copy(db, copy, again=False)
 
@@ -293,8 +290,11 @@ def _run(db: Connection, run: int) -> ExportRun | None:
     row = db.execute(_runs().where(t.export_run.c.number == run)).first()
     if row is None:
         return None
-    files = db.execute(select(t.export_file).where(t.export_file.c.run == run).order_by(t.export_file.c.name))
-    return _as_run(row, tuple(ExportFile(f.name, f.rows, f.size, f.sha256) for f in files))
+    files = [
+        ExportFile(each.name, each.rows, each.size, each.sha256)
+        for each in db.execute(select(t.export_file).where(t.export_file.c.run == run))
+    ]
+    return _as_run(row, tuple(sorted(files, key=lambda each: each.name)))
 
 
 def _as_run(row: Row[Any], files: tuple[ExportFile, ...]) -> ExportRun:
