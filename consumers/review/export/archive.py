@@ -89,10 +89,12 @@ def verify(path: Path, password: str) -> Manifest:
     """
     secret = password_bytes(password)
     try:
-        with path.open("rb") as file, pyzipper.AESZipFile(file) as archive:
-            return _verified(archive, secret)
+        file = path.open("rb")
     except OSError:
         raise ArchiveUnreadable from None
+    try:
+        with file, pyzipper.AESZipFile(file) as archive:
+            return _verified(archive, secret)
     except ExportError:
         raise
     except Exception as error:  # noqa: BLE001 - what a ZIP reader raises on bytes that are no archive is not declared
