@@ -14,6 +14,7 @@ from cli import (
     helpdesk,
     keys,
     portal,
+    proofs,
     reconcile,
     reports_command,
     review,
@@ -49,6 +50,7 @@ deciding.register(review.app)
 app.add_typer(review.app, name="review")
 app.add_typer(helpdesk.app, name="helpdesk")
 app.add_typer(tax.app, name="tax")
+proofs.register(audit.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(topics.app, name="topics")
 app.add_typer(schemas.app, name="schemas")

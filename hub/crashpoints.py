@@ -27,6 +27,10 @@ POINTS: Final = frozenset(
         "review.after-telling",  # between the event's acknowledgement and the mark in the store
         "tax.after-commit",
         "consumer.after-commit",  # between database commit and outbox
+        "audit.in-tile",  # a file of the published log is half written, under its temporary name
+        "audit.between-tiles",
+        "audit.before-checkpoint",  # every tile is there, the checkpoint is signed and perhaps cosigned
+        "audit.after-checkpoint",
     }
 )
 
