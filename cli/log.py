@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from consumers.assembly import DeskRole
 from consumers.audit.log_directory import LogDirectory
-from consumers.audit.publishing import NOBODY, LogIdentity, Publisher
+from consumers.audit.publication import Publication
+from consumers.audit.publishing import NOBODY, Cosigners, LogIdentity, Publisher
 from consumers.audit.signatures import SignatureRules
+from consumers.audit.witnesses import Witnesses, read_witnesses
 from consumers.store.port import Store
 from hub.crypto.notes import NoteSigner, SignatureType, VerifierKey
 from hub.facts import Observer, ignore
-from hub.role import Role
 from hub.settings import LogSettings
 
 DIRECTORY: Final = "tlog"
 
 
-def log_name(role: Role, settings: LogSettings) -> str:
+def log_name(role: DeskRole, settings: LogSettings) -> str:
     """The log's origin and key name: `<address>/<namespace>/<tenant>`."""
     return f"{settings.log_address}/{role.namespace}/{role.principal.rpartition('-')[2]}"
 
 
-def log_identity(role: Role, settings: LogSettings) -> LogIdentity:
+def log_identity(role: DeskRole, settings: LogSettings) -> LogIdentity:
     """Who signs for a log, and every key of its desk that the trust file has not revoked."""
     name = log_name(role, settings)
     keys = tuple(
@@ -34,7 +35,7 @@ def log_identity(role: Role, settings: LogSettings) -> LogIdentity:
     return LogIdentity(NoteSigner(name, role.identity), keys)
 
 
-def log_directory(role: Role, settings: LogSettings, chosen: Path | None = None) -> LogDirectory:
+def log_directory(role: DeskRole, settings: LogSettings, chosen: Path | None = None) -> LogDirectory:
     """Where a log is published: as chosen, as set (a directory per tenant), or with the role's state."""
     if chosen is not None:
         return LogDirectory(chosen)
@@ -43,19 +44,29 @@ def log_directory(role: Role, settings: LogSettings, chosen: Path | None = None)
     return LogDirectory(role.state_directory / DIRECTORY)
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """A log's publisher with what its desk needs to run it."""
-
-    publisher: Publisher
-    seconds: float
+def log_witnesses(role: DeskRole, settings: LogSettings, observer: Observer) -> Cosigners:
+    """The witnesses of HUB_LOG_WITNESSES. Raises WitnessesMalformed."""
+    if settings.log_witnesses is None:
+        return NOBODY
+    found = read_witnesses(settings.log_witnesses.read_text(encoding="utf-8"))
+    return Witnesses(found, role.principal.rpartition("-")[2], observer)
 
 
 def publisher_of(
-    role: Role, store: Store, settings: LogSettings, chosen: Path | None = None, observer: Observer = ignore
+    role: DeskRole, store: Store, settings: LogSettings, chosen: Path | None = None, observer: Observer = ignore
 ) -> Publisher:
     """Return the publisher of a role's log."""
-    rules = SignatureRules(role.trust, role.principal)
     return Publisher(
-        store, log_directory(role, settings, chosen), log_identity(role, settings), rules.head_holds, NOBODY
+        store,
+        log_directory(role, settings, chosen),
+        log_identity(role, settings),
+        SignatureRules(role.trust, role.principal).head_holds,
+        log_witnesses(role, settings, observer),
     )
+
+
+def publication_of(role: DeskRole, store: Store, settings: LogSettings, observer: Observer) -> Publication | None:
+    """Return what a running desk publishes with; None if it is not to."""
+    if not settings.publish_seconds:
+        return None
+    return Publication(publisher_of(role, store, settings, None, observer), settings.publish_seconds)

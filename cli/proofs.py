@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import console, fail, json_line, reports_errors
+from cli.output import console, errors, fail, json_line, reports_errors
 
 if TYPE_CHECKING:
     from consumers.audit.checking import Proved
@@ -23,7 +23,13 @@ def publish(tenant: Tenant = None, to: Directory = None, as_json: Json = False) 
     from cli.desks import opened
     from cli.log import log_directory, log_name, publisher_of
     from cli.people import desks, open_role, the_home
+    from consumers.audit.witnesses import COSIGNED
+    from hub.facts import Fact, WitnessAnswered
     from hub.settings import LogSettings
+
+    def tell(fact: Fact) -> None:
+        if isinstance(fact, WitnessAnswered) and fact.code != COSIGNED:
+            errors.print(f"a witness of {fact.tenant} did not cosign: {fact.code}")
 
     home, settings = the_home(), LogSettings()
     found = desks(home, "audit", tenant)
@@ -32,7 +38,7 @@ def publish(tenant: Tenant = None, to: Directory = None, as_json: Json = False) 
     for principal in found:
         role = open_role(home, principal)
         with opened(role) as (around, _, _):
-            done = publisher_of(role, around.store, settings, to).publish()
+            done = publisher_of(role, around.store, settings, to, tell).publish()
         said = {
             "log": log_name(role, settings),
             "directory": str(log_directory(role, settings, to).path),

@@ -31,6 +31,8 @@ POINTS: Final = frozenset(
         "audit.between-tiles",
         "audit.before-checkpoint",  # every tile is there, the checkpoint is signed and perhaps cosigned
         "audit.after-checkpoint",
+        "witness.before-remembering",
+        "witness.before-answer",  # remembered, and nobody was told
     }
 )
 

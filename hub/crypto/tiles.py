@@ -183,6 +183,10 @@ class TiledTree:
         self._read = read
         self._tiles: dict[tuple[int, int], bytes] = {}
 
+    def again(self) -> TiledTree:
+        """Return a tree of the same tiles that shares nothing with this one, for another thread."""
+        return TiledTree(self.size, self._read)
+
     def root(self) -> bytes:
         """Return the tree hash. Raises TilesDamaged."""
         return self._hash(0, self.size) if self.size else EMPTY_ROOT
