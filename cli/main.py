@@ -14,6 +14,7 @@ from cli import (
     helpdesk,
     keys,
     portal,
+    proofs,
     reconcile,
     reports_command,
     review,
@@ -23,6 +24,7 @@ from cli import (
     tax,
     topics,
     up,
+    witness,
 )
 
 app = typer.Typer(
@@ -49,7 +51,9 @@ deciding.register(review.app)
 app.add_typer(review.app, name="review")
 app.add_typer(helpdesk.app, name="helpdesk")
 app.add_typer(tax.app, name="tax")
+proofs.register(audit.app)
 app.add_typer(audit.app, name="audit")
+app.add_typer(witness.app, name="witness")
 app.add_typer(topics.app, name="topics")
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(keys.app, name="keys")
