@@ -22,6 +22,7 @@ DATASETS: Final = (
     "audiences",
     "operations",
     "dead-letters",
+    "resolutions",
     "review",
     "helpdesk",
     "audit",
