@@ -11,6 +11,8 @@ shows as one loss and one addition, and as a conflict besides.
 | void | portal | finally refused by the broker | may be nowhere; seen anywhere, the void is cancelled |
 | dead-letter | router, desks, audit | put aside, not stored | counts as not had, and is listed |
 | erased | all | had it and lawfully erased it | counts as had |
+| discarded | audit | the operator signed that nobody will get it, and why | need not be anywhere, and is listed |
+| discarded-audit, -review, -helpdesk | audit | the same, for this desk alone | need not be there, and is listed |
 """
 
 from __future__ import annotations
@@ -46,10 +48,22 @@ class State(StrEnum):
     VOID = "void"
     DEAD_LETTER = "dead-letter"
     ERASED = "erased"
+    DISCARDED = "discarded"
+    DISCARDED_AUDIT = "discarded-audit"
+    DISCARDED_REVIEW = "discarded-review"
+    DISCARDED_HELPDESK = "discarded-helpdesk"
 
 
 DESTINATIONS: Final = (Kind.AUDIT, Kind.REVIEW, Kind.HELPDESK)
 """where every event of the portal must arrive; the router's outputs too once somebody reports on them"""
+
+_EXCUSED: Final = {
+    State.DISCARDED: (Kind.ROUTER, *DESTINATIONS),
+    State.DISCARDED_AUDIT: (Kind.AUDIT,),
+    State.DISCARDED_REVIEW: (Kind.REVIEW,),
+    State.DISCARDED_HELPDESK: (Kind.HELPDESK,),
+}
+"""where an event that the operator discarded need not be; only audit's word counts, for it has the signature"""
 
 _HAVING: Final = frozenset({State.HELD, State.UNCONFIRMED, State.ERASED})
 
@@ -146,7 +160,9 @@ class Reconciliation:
     unconfirmed: Found
     """had, without a signed checkpoint that lists it; lawful for a moment while the hub runs"""
     dead_letters: Found
-    """put aside; those that the portal sent are lost besides, until they have been replayed"""
+    """put aside; those that the portal sent are lost besides, until they are replayed or discarded"""
+    discarded: Found
+    """discarded by the operator's signed word, and not had: one per event and place"""
     foreign: int
     """lines in which a report spoke for another municipality than its own; ignored, but not agreed"""
     pending: int
@@ -178,7 +194,9 @@ def reconcile(
     must = held[Kind.PORTAL] | cancelled
     may = must | {e.event for e in [*lines[Kind.PORTAL], *afterwards]}
 
-    lost = _found((event, kind) for kind in places for event in must - held[kind])
+    excused = {(e.event, kind) for e in lines[Kind.AUDIT] for kind in _EXCUSED.get(e.state, ())}
+    missed = {(event, kind) for kind in places for event in must - held[kind]}
+    lost = _found(missed - excused)
     extra = _found((event, kind) for kind in places for event in held[kind] - may)
     duplicates = _found(surplus for report in once for surplus in _surplus(report))
     conflicts = _found(second for kind in Kind for second in _second_leaves(kind, held[kind]))
@@ -195,6 +213,7 @@ def reconcile(
         conflicts=conflicts,
         unconfirmed=_found(_in_state(lines, State.UNCONFIRMED)),
         dead_letters=_found(_in_state(lines, State.DEAD_LETTER)),
+        discarded=_found(missed & excused),
         foreign=foreign,
         pending=len({e.event for e in lines[Kind.PORTAL] if e.state is State.PENDING} - must),
         void=len(void - cancelled),

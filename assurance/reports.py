@@ -85,6 +85,10 @@ class ReportSpeakerError(ReportError):
     hint = "Each role reports on what it holds itself."
 
 
+_ONLY_AUDIT: Final = frozenset(
+    {State.DISCARDED, State.DISCARDED_AUDIT, State.DISCARDED_REVIEW, State.DISCARDED_HELPDESK}
+)
+
 _NAMED: Final[Mapping[Reason, type[ReportError]]] = {
     Reason.WRONG_TOPIC: ReportNamespaceError,
     Reason.EXPIRED: StaleReportError,
@@ -170,7 +174,7 @@ def _entry(line: ReportEntry, kind: Kind) -> Entry:
         state = State(line.state)
     except ValueError as problem:
         raise UnreadableReportError from problem
-    if state in _ONLY_PORTAL and kind is not Kind.PORTAL:
+    if (state in _ONLY_PORTAL and kind is not Kind.PORTAL) or (state in _ONLY_AUDIT and kind is not Kind.AUDIT):
         raise UnreadableReportError
     return Entry(line.tenant, line.event_id, line.leaf, state)
 

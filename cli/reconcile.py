@@ -35,7 +35,7 @@ def reconcile(
                 for name, t in [*sorted(outcome.by_tenant.items()), ("all", outcome.totals)]
             ],
         )
-        for name in ("lost", "extra", "duplicates", "conflicts", "unconfirmed", "dead_letters"):
+        for name in ("lost", "extra", "duplicates", "conflicts", "unconfirmed", "dead_letters", "discarded"):
             found = getattr(outcome, name)
             if found:
                 console.print(f"[yellow]{name}[/] {found.count}")
@@ -97,7 +97,7 @@ def read(home: Home, files: list[Path]) -> list[Report]:
 def plain(outcome: Reconciliation) -> dict[str, Any]:
     """The outcome as JSON: totals, counts, and the first of each sort of discrepancy."""
     shown: dict[str, Any] = {"agreed": outcome.agreed, **asdict(outcome.totals)}
-    for name in ("lost", "extra", "duplicates", "conflicts", "unconfirmed", "dead_letters"):
+    for name in ("lost", "extra", "duplicates", "conflicts", "unconfirmed", "dead_letters", "discarded"):
         found = getattr(outcome, name)
         shown[name] = found.count
         shown.setdefault("listed", {})[name] = [

@@ -14,13 +14,15 @@ HELD: Final = "held"
 UNCONFIRMED: Final = "unconfirmed"
 ERASED: Final = "erased"
 DEAD_LETTER: Final = "dead-letter"
+DISCARDED: Final = "discarded"
 _PAGE: Final = 2_000
 
 
-def entries(store: Store) -> Iterator[ReportEntry]:
+def entries(store: Store, *, discards: bool = False) -> Iterator[ReportEntry]:
     """Yield (tenant, event id, leaf, state) of submissions in the order of storing, then of dead letters.
 
-    A submission that a notice spoke of and that came after all counts as held.
+    A submission that a notice spoke of and that came after all counts as held. With `discards` (audit) follow the
+    submissions that the operator discarded, and at which desk: `discarded` is before all of them.
     """
     held: set[bytes] = set()
     after = 0
@@ -37,3 +39,10 @@ def entries(store: Store) -> Iterator[ReportEntry]:
     for notice in store.notices(limit=1_000_000):
         if notice.leaf not in held:
             yield ReportEntry(notice.tenant, notice.event_id, notice.leaf, DEAD_LETTER)
+    for said in store.resolutions(discarded=True) if discards else ():
+        state = _STATES.get(said.origin.rpartition(".")[2])
+        if state is not None and said.tenant and said.event_id and said.leaf:
+            yield ReportEntry(said.tenant, said.event_id, said.leaf, state)
+
+
+_STATES: Final = {"submissions": DISCARDED} | {desk: f"{DISCARDED}-{desk}" for desk in ("audit", "review", "helpdesk")}

@@ -26,6 +26,10 @@ POINTS: Final = frozenset(
         "review.after-decision",  # between decision and outbox
         "review.after-telling",  # between the event's acknowledgement and the mark in the store
         "tax.after-commit",
+        "operator.before-send",
+        "operator.after-replay",  # the record is sent back, nothing is stated
+        "operator.after-statement",  # both are sent, nothing is committed
+        "operator.after-commit",
         "consumer.after-commit",  # between database commit and outbox
     }
 )
