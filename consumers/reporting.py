@@ -40,9 +40,9 @@ def entries(store: Store, *, discards: bool = False) -> Iterator[ReportEntry]:
         if notice.leaf not in held:
             yield ReportEntry(notice.tenant, notice.event_id, notice.leaf, DEAD_LETTER)
     for said in store.resolutions(discarded=True) if discards else ():
-        state = _STATES.get(said.origin.rpartition(".")[2])
-        if state is not None and said.tenant and said.event_id and said.leaf:
-            yield ReportEntry(said.tenant, said.event_id, said.leaf, state)
+        where = _STATES.get(said.origin.rpartition(".")[2])
+        if where is not None and said.tenant and said.event_id and said.leaf:
+            yield ReportEntry(said.tenant, said.event_id, said.leaf, where)
 
 
 _STATES: Final = {"submissions": DISCARDED} | {desk: f"{DISCARDED}-{desk}" for desk in ("audit", "review", "helpdesk")}

@@ -93,9 +93,13 @@ class LetterDesk:
     def __init__(self, role: OperatorRole, now: Callable[[], datetime]) -> None:
         """Nothing is connected yet. `now` gives aware times."""
         self._role = role
-        self._now = lambda: from_ms(to_ms(now()))  # as it will be read again
+        self._clock = now
         self._ways: Ways = ways_of(role.topology)
         self.quarantine = Quarantine(role.keystore)
+
+    def _now(self) -> datetime:
+        """The time in whole milliseconds, as it will be read again."""
+        return from_ms(to_ms(self._clock()))
 
     async def read(self) -> Book:
         """Read all letters and statements. Raises TransportError."""
