@@ -48,15 +48,12 @@ def reconcile(
 
 def run(home: Home) -> Reconciliation:
     """Collect and read the reports of the hub that runs in `home`, and reconcile them. Raises HubError."""
+    from cli.people import open_role
     from cli.portal_run import PORTAL
     from cli.reports import collect
-    from hub.settings import HomeSettings
-    from topics.declaration import load
-    from topics.layout import expand
 
     running = home.running()
-    topology = expand(load(HomeSettings().topics_file), running.namespace, partitions=running.partitions)
-    codes = [tenant.code for tenant in topology.tenants]
+    codes = [tenant.code for tenant in open_role(home, "admin").topology.tenants]
     desks = [f"{kind}-{code}" for code in codes for kind in ("review", "helpdesk", "audit")]
 
     def take(principals: list[str]) -> dict[str, Path]:

@@ -101,6 +101,39 @@ class SetQuota(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveQuota(Step):
+    """Remove a produce quota that is not declared."""
+
+    quota: Quota
+
+    @property
+    def deletes(self) -> bool:
+        """It does."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class AddTenant(Step):
+    """Serve a tenant from now on: enrol its principals, publish trust list and declaration."""
+
+    code: str
+    principals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveTenant(Step):
+    """Serve a tenant no more: revoke its principals' keys, publish trust list and declaration."""
+
+    code: str
+    principals: tuple[str, ...]
+
+    @property
+    def deletes(self) -> bool:
+        """It does."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The steps to take, and what is there beyond the declaration and left alone (drift)."""
 
@@ -113,24 +146,69 @@ class Plan:
         return not self.steps
 
 
-def plan(current: Current, wanted: Topology, *, prune: bool = False) -> Plan:
-    """Plan from `current` to `wanted`; without `prune` nothing is taken away, only shown as drift.
+def plan(
+    current: Current,
+    wanted: Topology,
+    *,
+    applied: Topology | None = None,
+    prune: bool = False,
+    delete_data: bool = False,
+) -> Plan:
+    """Plan from `current` to `wanted`. `applied` is what was carried out last, if that is known.
 
+    What was applied and is wanted no more is taken away, but for topics: those hold data, and go only with
+    `delete_data`. What nobody ever declared is shown as drift, and taken away only with `prune`.
     Raises PartitionsChanged if a topic exists with another number of partitions.
     """
     found = {topic.name: topic for topic in current.topics}
-    steps: list[Step] = []
+    steps: list[Step] = list(tenants_added(applied, wanted))
     for topic in wanted.topics:
         steps += _topic_steps(topic, found.get(topic.name), current.brokers)
     steps += [AllowAcl(acl) for acl in sorted(wanted.acls - current.acls)]
     have = {quota.principal: quota for quota in current.quotas}
     steps += [SetQuota(quota) for quota in sorted(wanted.quotas) if have.get(quota.principal) != quota]
-    declared = {topic.name for topic in wanted.topics}
-    surplus: list[Step] = [RemoveAcl(acl) for acl in sorted(current.acls - wanted.acls)]
-    surplus += [DeleteTopic(name) for name in sorted(found.keys() - declared)]
-    if prune:
-        return Plan((*steps, *surplus), ())
-    return Plan(tuple(steps), tuple(surplus))
+    steps += tenants_removed(applied, wanted)
+
+    drift: list[Step] = []
+    acls = frozenset[Acl]() if applied is None else applied.acls
+    quotas = set[str]() if applied is None else {quota.principal for quota in applied.quotas}
+    for acl in sorted(current.acls - wanted.acls):
+        (steps if acl in acls or prune else drift).append(RemoveAcl(acl))
+    declared = {quota.principal for quota in wanted.quotas}
+    for quota in sorted(current.quotas):
+        if quota.principal not in declared:
+            (steps if quota.principal in quotas or prune else drift).append(RemoveQuota(quota))
+    for name in sorted(found.keys() - {topic.name for topic in wanted.topics}):
+        (steps if delete_data else drift).append(DeleteTopic(name))
+    return Plan(tuple(steps), tuple(drift))
+
+
+def tenants_added(applied: Topology | None, wanted: Topology) -> tuple[AddTenant, ...]:
+    """The tenants that are wanted and were not applied."""
+    if applied is None:
+        return ()
+    known = {tenant.code for tenant in applied.tenants}
+    return tuple(
+        AddTenant(tenant.code, _principals(wanted, tenant.code))
+        for tenant in wanted.tenants
+        if tenant.code not in known
+    )
+
+
+def tenants_removed(applied: Topology | None, wanted: Topology) -> tuple[RemoveTenant, ...]:
+    """The tenants that were applied and are wanted no more."""
+    if applied is None:
+        return ()
+    kept = {tenant.code for tenant in wanted.tenants}
+    return tuple(
+        RemoveTenant(tenant.code, _principals(applied, tenant.code))
+        for tenant in applied.tenants
+        if tenant.code not in kept
+    )
+
+
+def _principals(topology: Topology, tenant: str) -> tuple[str, ...]:
+    return tuple(each.name for each in topology.principals if each.tenant == tenant)
 
 
 def _topic_steps(topic: Topic, found: FoundTopic | None, brokers: int) -> list[Step]:

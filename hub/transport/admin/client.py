@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -25,6 +26,7 @@ from hub.transport.endpoint import Endpoint
 from hub.transport.errors import translate
 from topics.layout import Acl, Quota, Topology
 from topics.plan import (
+    AddTenant,
     AllowAcl,
     AlterTopic,
     CreateTopic,
@@ -33,6 +35,8 @@ from topics.plan import (
     FoundTopic,
     Plan,
     RemoveAcl,
+    RemoveQuota,
+    RemoveTenant,
     SetQuota,
 )
 from topics.plan import plan as plan_for
@@ -84,14 +88,19 @@ class Admin:
         """Disconnect."""
         await self.close()
 
-    async def current(self, topology: Topology) -> Current:
-        """What the cluster has that bears the namespace of `topology`: topics, rights, and its principals' quotas."""
+    async def current(self, topology: Topology, applied: Topology | None = None) -> Current:
+        """What the cluster has that bears the namespace of `topology`: topics, rights, and its principals' quotas.
+
+        Principals are those of `topology` and of the one that was `applied` before.
+        """
         try:
             return Current(
                 brokers=len((await self._client().describe_cluster())["brokers"]),
                 topics=await self._topics(topology),
                 acls=await self._acls(topology),
-                quotas=await self._quotas(topology),
+                quotas=await self._quotas(
+                    {each.name for known in (topology, applied) if known for each in known.principals}
+                ),
             )
         except (KafkaError, OSError) as error:
             raise translate(error) from error
@@ -107,6 +116,7 @@ class Admin:
             await self._alter([step for step in plan.steps if isinstance(step, AlterTopic)])
             await self._set([step.quota for step in plan.steps if isinstance(step, SetQuota)])
             await self._rights(CreateAcls, [step.acl for step in plan.steps if isinstance(step, AllowAcl)])
+            await self._set([step.quota for step in plan.steps if isinstance(step, RemoveQuota)], remove=True)
             doomed = [step.name for step in plan.steps if isinstance(step, DeleteTopic)]
             if doomed:
                 answer = await self._client().delete_topics(doomed)
@@ -115,14 +125,18 @@ class Admin:
         except (KafkaError, OSError) as error:
             raise translate(error, str(error.args[0]) if error.args else "") from error
 
-    async def settle(self, topology: Topology, *, seconds: float = 20.0) -> Plan:
+    async def settle(
+        self, topology: Topology, *, applied: Topology | None = None, prune: bool = False, seconds: float = 20.0
+    ) -> Plan:
         """Wait until the broker answers as if the plan were carried out; return what still differs after `seconds`.
 
-        The controller says yes before the brokers have heard of it.
+        The controller says yes before the brokers have heard of it. `applied` and `prune` as for `topics.plan`;
+        tenants that come and go are none of the broker's business and not waited for.
         """
         deadline = time.monotonic() + seconds
         while True:
-            left = plan_for(await self.current(topology), topology)
+            left = plan_for(await self.current(topology, applied), topology, applied=applied, prune=prune)
+            left = replace(left, steps=tuple(s for s in left.steps if not isinstance(s, AddTenant | RemoveTenant)))
             if left.empty or time.monotonic() > deadline:
                 return left
             await asyncio.sleep(0.1)
@@ -157,10 +171,9 @@ class Admin:
                     found.add(Acl(holder, _RESOURCE_OF[kind], name, _OPERATION_OF[operation], pattern == 4))
         return frozenset(found)
 
-    async def _quotas(self, topology: Topology) -> tuple[Quota, ...]:
+    async def _quotas(self, ours: Collection[str]) -> tuple[Quota, ...]:
         answer = await self._send(DescribeClientQuotasRequest([("user", 2, None)], False))
         _check(answer.error_code, "quotas")
-        ours = {principal.name for principal in topology.principals}
         found = []
         for entity, values in answer.entries or ():
             names = dict(entity)
@@ -189,11 +202,10 @@ class Admin:
                 for code, *_ in answer.resources:
                     _check(code, step.name)
 
-    async def _set(self, quotas: Sequence[Quota]) -> None:
+    async def _set(self, quotas: Sequence[Quota], *, remove: bool = False) -> None:
         if quotas:
-            answer = await self._send(
-                AlterUserQuotas([(_CN + quota.principal, quota.produce_bytes_per_second) for quota in quotas])
-            )
+            rows = [(_CN + quota.principal, quota.produce_bytes_per_second) for quota in quotas]
+            answer = await self._send(AlterUserQuotas(rows, remove=remove))
             for code, _, _ in answer.entries:
                 _check(code, "quotas")
 

@@ -112,16 +112,18 @@ class AlterClientQuotasRequest_v0(RequestStruct):  # type: ignore[misc]  # noqa:
 
 
 class AlterUserQuotas(Request[AlterClientQuotasRequest_v0]):  # type: ignore[misc]
-    """Set produce quotas of users."""
+    """Set produce quotas of users, or remove them."""
 
     API_KEY = 49
 
-    def __init__(self, quotas: Sequence[tuple[str, float]]) -> None:
+    def __init__(self, quotas: Sequence[tuple[str, float]], *, remove: bool = False) -> None:
         """Pairs of (user name as the broker knows it, bytes per second)."""
         self._quotas = quotas
+        self._remove = remove
 
     def build(self, request_struct_class: Any) -> Any:
         """Fill the struct."""
         return request_struct_class(
-            [([("user", user)], [("producer_byte_rate", float(rate), False)]) for user, rate in self._quotas], False
+            [([("user", user)], [("producer_byte_rate", float(rate), self._remove)]) for user, rate in self._quotas],
+            False,
         )
