@@ -20,6 +20,7 @@ app = typer.Typer(help="Topics, rights, quotas. / トピックと権限", no_arg
 
 Prune = Annotated[bool, typer.Option("--prune", help="also take away rights and quotas that nobody declared")]
 DeleteData = Annotated[bool, typer.Option("--delete-data", help="also delete the topics that are not declared")]
+Force = Annotated[bool, typer.Option("--force", help="remove a tenant although events of it are undelivered")]
 Json = Annotated[bool, typer.Option("--json", help="one object per step")]
 
 
@@ -82,7 +83,7 @@ def plan_(prune: Prune = False, delete_data: DeleteData = False, as_json: Json =
 
 @app.command("apply")
 @reports_errors
-def apply(prune: Prune = False, delete_data: DeleteData = False, as_json: Json = False) -> None:
+def apply(prune: Prune = False, delete_data: DeleteData = False, force: Force = False, as_json: Json = False) -> None:
     """Make the declaration hold, for roles that run too; delete no data unasked. / 宣言どおりに適用する"""
     from hub.applying import apply as carry_out
     from hub.crypto.certificates import CertificateAuthority
@@ -90,7 +91,16 @@ def apply(prune: Prune = False, delete_data: DeleteData = False, as_json: Json =
     home, wanted, endpoint = _hub()
     authority = CertificateAuthority.load(home / "authority")
     done = asyncio.run(
-        carry_out(home, wanted, authority, endpoint, lambda: datetime.now(UTC), prune=prune, delete_data=delete_data)
+        carry_out(
+            home,
+            wanted,
+            authority,
+            endpoint,
+            lambda: datetime.now(UTC),
+            prune=prune,
+            delete_data=delete_data,
+            force=force,
+        )
     )
     _show(done.plan.steps, "done", as_json=as_json)
     _show(done.plan.drift, "drift", as_json=as_json)

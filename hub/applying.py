@@ -17,14 +17,15 @@ from typing import Final
 
 from hub.crypto.certificates import CertificateAuthority, write_private
 from hub.crypto.keyfile import STANDARD, ScryptCost
-from hub.enrolment import Enrolled, administrator, enrol, pinned_at
+from hub.enrolment import Enrolled, administrator, enrol, listed_at, pinned_at
 from hub.envelope.declared import AppliedDeclaration
-from hub.envelope.names import ADMIN
+from hub.envelope.names import ADMIN, ROUTER
 from hub.envelope.trust import Trust, TrustRefused
 from hub.reading.control import DECLARATION_KEY, TRUST_KEY
 from hub.standing import DECLARATION
 from hub.transport import BatchWriter, Endpoint, Outgoing, PartitionReader, TlsIdentity
 from hub.transport.admin import Admin
+from hub.undelivered import find_undelivered, insist
 from topics import names
 from topics.declaration import parse
 from topics.layout import Topology, expand
@@ -93,9 +94,13 @@ async def apply(
     *,
     prune: bool = False,
     delete_data: bool = False,
+    force: bool = False,
     cost: ScryptCost = STANDARD,
 ) -> Applied:
-    """Carry a declaration out. Raises PartitionsChanged, TrustRefused, TransportError; run it again then."""
+    """Carry a declaration out. Without `force`, no tenant is removed that has undelivered events.
+
+    Raises Undelivered, PartitionsChanged, TrustRefused, TransportError; run it again then.
+    """
     topology = wanted.topology
     base = last_applied(home)
     applied = None if base is None else base.topology
@@ -103,6 +108,8 @@ async def apply(
         planned = plan_for(
             await admin.current(topology, applied), topology, applied=applied, prune=prune, delete_data=delete_data
         )
+        if applied is not None and not force:
+            await _nothing_is_left(admin, home, endpoint, applied, _removed(planned), now())
         first, last = _in_order(planned, applied)
         await admin.execute(first)
         await admin.settle(replace(topology, quotas=()))  # nobody hears of topics that are not there yet
@@ -123,6 +130,18 @@ async def apply(
     write_private(home / APPLIED, declaration)
     serial = Trust.load(enrolled.trust, pinned_at(home)).serial
     return Applied(planned, left, enrolled.added, enrolled.withdrawn, serial)
+
+
+async def _nothing_is_left(
+    admin: Admin, home: Path, endpoint: Endpoint, applied: Topology, removed: Sequence[RemoveTenant], now: datetime
+) -> None:
+    """Raise Undelivered if a tenant that is to go has events under way."""
+    trust = listed_at(home)
+    group = applied.principal(ROUTER).group
+    if not removed or trust is None or group is None:
+        return
+    committed = await admin.committed(group)
+    insist(await find_undelivered(endpoint, applied, [step.code for step in removed], committed, trust, now))
 
 
 def _removed(planned: Plan) -> list[RemoveTenant]:

@@ -105,6 +105,14 @@ class Admin:
         except (KafkaError, OSError) as error:
             raise translate(error) from error
 
+    async def committed(self, group: str) -> dict[tuple[str, int], int]:
+        """The offsets that a group has committed, by topic and partition."""
+        try:
+            found = await self._client().list_consumer_group_offsets(group)
+        except (KafkaError, OSError) as error:
+            raise translate(error, group) from error
+        return {(place.topic, place.partition): each.offset for place, each in found.items() if each.offset >= 0}
+
     async def execute(self, plan: Plan) -> None:
         """Carry out the steps: rights are taken away first, topics come before rights, deletions last.
 
