@@ -25,6 +25,10 @@ POINTS: Final = frozenset(
         "review.before-decision-commit",
         "review.after-decision",  # between decision and outbox
         "review.after-telling",  # between the event's acknowledgement and the mark in the store
+        "review.export-after-claim",
+        "review.export-in-file",  # a page of rows is written
+        "review.export-before-rename",
+        "review.export-after-rename",  # between the file in its place and the mark in the store
         "tax.after-commit",
         "consumer.after-commit",  # between database commit and outbox
     }

@@ -245,7 +245,7 @@ async def goes(shell: Shell, out: PortalProducer, stale: PortalProducer) -> None
         shell.edit(ROW, "")
         (refused,) = await shell.json("topics", "apply", good=1)
         assert refused["error"]["code"] == "topics.undelivered"
-left = {f"{NEW}: 0 not routed, 1 not stored", f"{NEW}: 1 not routed, 0 not stored"}
+        left = {f"{NEW}: 0 not routed, 1 not stored", f"{NEW}: 1 not routed, 0 not stored"}
         assert any(each in refused["error"]["message"] for each in left)
     finally:
         os.kill(desk, signal.SIGCONT)
