@@ -19,6 +19,29 @@ class FoundTopic:
     configs: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class ForeignAcl:
+    """A right or denial that no declaration can have made, in Kafka's own words; `principal` as `User:CN=…`."""
+
+    principal: str
+    host: str
+    resource: str
+    name: str
+    pattern: str
+    operation: str
+    permission: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ForeignQuota:
+    """A limit that no declaration can have set: for whom (`user=CN=portal`, `user=<default>`), which, how much."""
+
+    entity: tuple[tuple[str, str], ...]
+    """(kind, name) pairs, name empty for the default"""
+    key: str
+    value: float
+
+
 @dataclass(frozen=True, slots=True)
 class Current:
     """What a cluster has in one namespace, and how many brokers it has."""
@@ -27,6 +50,8 @@ class Current:
     topics: tuple[FoundTopic, ...] = ()
     acls: frozenset[Acl] = frozenset()
     quotas: tuple[Quota, ...] = ()
+    foreign_acls: tuple[ForeignAcl, ...] = ()
+    foreign_quotas: tuple[ForeignQuota, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +80,7 @@ class CreateTopic(Step):
 
 @dataclass(frozen=True, slots=True)
 class AlterTopic(Step):
-    """Set all declared configurations; `was` names what differed, and its value."""
+    """Set configurations, all that the topic is to have; `was` names what differed, and its value."""
 
     name: str
     configs: Mapping[str, str]
@@ -94,6 +119,32 @@ class RemoveAcl(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveForeignAcl(Step):
+    """Remove a right or denial that was set by hand."""
+
+    acl: ForeignAcl
+
+    @property
+    def deletes(self) -> bool:
+        """It does."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class ResetConfig(Step):
+    """Let a topic's configuration that was set by hand fall back to the broker's default."""
+
+    name: str
+    key: str
+    value: str
+
+    @property
+    def deletes(self) -> bool:
+        """It does."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
 class SetQuota(Step):
     """Set a produce quota."""
 
@@ -105,6 +156,18 @@ class RemoveQuota(Step):
     """Remove a produce quota that is not declared."""
 
     quota: Quota
+
+    @property
+    def deletes(self) -> bool:
+        """It does."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveForeignQuota(Step):
+    """Remove a limit that was set by hand."""
+
+    quota: ForeignQuota
 
     @property
     def deletes(self) -> bool:
@@ -162,14 +225,16 @@ def plan(
     """
     found = {topic.name: topic for topic in current.topics}
     steps: list[Step] = list(tenants_added(applied, wanted))
+    drift: list[Step] = []
     for topic in wanted.topics:
-        steps += _topic_steps(topic, found.get(topic.name), current.brokers)
+        changes, surplus = _topic_steps(topic, found.get(topic.name), current.brokers, prune)
+        steps += changes
+        drift += surplus
     steps += [AllowAcl(acl) for acl in sorted(wanted.acls - current.acls)]
     have = {quota.principal: quota for quota in current.quotas}
     steps += [SetQuota(quota) for quota in sorted(wanted.quotas) if have.get(quota.principal) != quota]
     steps += tenants_removed(applied, wanted)
 
-    drift: list[Step] = []
     acls = frozenset[Acl]() if applied is None else applied.acls
     quotas = set[str]() if applied is None else {quota.principal for quota in applied.quotas}
     for acl in sorted(current.acls - wanted.acls):
@@ -178,6 +243,9 @@ def plan(
     for quota in sorted(current.quotas):
         if quota.principal not in declared:
             (steps if quota.principal in quotas or prune else drift).append(RemoveQuota(quota))
+    by_hand: list[Step] = [RemoveForeignAcl(each) for each in sorted(current.foreign_acls)]
+    by_hand += [RemoveForeignQuota(each) for each in sorted(current.foreign_quotas)]
+    (steps if prune else drift).extend(by_hand)
     for name in sorted(found.keys() - {topic.name for topic in wanted.topics}):
         (steps if delete_data else drift).append(DeleteTopic(name))
     return Plan(tuple(steps), tuple(drift))
@@ -211,19 +279,27 @@ def _principals(topology: Topology, tenant: str) -> tuple[str, ...]:
     return tuple(each.name for each in topology.principals if each.tenant == tenant)
 
 
-def _topic_steps(topic: Topic, found: FoundTopic | None, brokers: int) -> list[Step]:
+def _topic_steps(
+    topic: Topic, found: FoundTopic | None, brokers: int, prune: bool
+) -> tuple[list[Step], list[ResetConfig]]:
     copies = min(topic.replication_factor, brokers)
     configs = dict(topic.configs)
     # as many in-sync copies as can be asked for without stopping at the first restart of a broker
     configs["min.insync.replicas"] = str(max(1, min(int(configs["min.insync.replicas"]), copies - (copies > 1))))
     if found is None:
-        return [CreateTopic(topic.name, topic.partitions, copies, configs)]
+        return [CreateTopic(topic.name, topic.partitions, copies, configs)], []
     if found.partitions != topic.partitions:
         raise PartitionsChanged(f"({topic.name}: {found.partitions}, declared {topic.partitions})")
-    changed = {key: value for key, value in configs.items() if found.configs.get(key) != value}
-    if not changed:
-        return []
-    return [AlterTopic(topic.name, configs, {key: found.configs.get(key) for key in changed})]
+    changed: dict[str, str | None] = {
+        key: found.configs.get(key) for key, value in configs.items() if found.configs.get(key) != value
+    }
+    by_hand = {key: value for key, value in sorted(found.configs.items()) if key not in configs}
+    if prune:
+        changed |= by_hand
+        by_hand = {}
+    # altering sets all there is: what was set by hand must be said again, or it would go in silence
+    steps: list[Step] = [AlterTopic(topic.name, {**by_hand, **configs}, changed)] if changed else []
+    return steps, [ResetConfig(topic.name, key, value) for key, value in by_hand.items()]
 
 
 def _plain(value: Any) -> Any:
