@@ -253,6 +253,15 @@ class Ready(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class StandingTaken(Fact):
+    """A trust list or declaration holds from now on: their serials (0: none yet), and the tenants' codes."""
+
+    trust: int
+    declaration: int
+    tenants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Lifecycle(Fact):
     """A process started or stopped."""
 

@@ -204,6 +204,12 @@ def _ready(metrics: Metrics, fact: facts.Ready) -> None:
     metrics.set("hub_ready", fact.fulfilled, condition=fact.condition)
 
 
+def _standing(metrics: Metrics, fact: facts.StandingTaken) -> None:
+    metrics.serve(fact.tenants)
+    metrics.set("hub_standing_serial", fact.trust, place="trust")
+    metrics.set("hub_standing_serial", fact.declaration, place="declaration")
+
+
 def _lifecycle(metrics: Metrics, fact: facts.Lifecycle) -> None:
     metrics.count("hub_lifecycle_events_total", event=fact.event)
 
@@ -243,6 +249,7 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     facts.Lag: _lag,
     facts.Paused: _paused,
     facts.Ready: _ready,
+    facts.StandingTaken: _standing,
     facts.Lifecycle: _lifecycle,
     LoopBeat: _beat,
 }
@@ -326,6 +333,11 @@ def _tell_paused(fact: facts.Paused) -> LogLine:
     }
 
 
+def _tell_standing(fact: facts.StandingTaken) -> LogLine:
+    line = {"event": "standing-taken", "trust": fact.trust, "declaration": fact.declaration}
+    return "info", {**line, "count": len(fact.tenants)}
+
+
 def _tell_lifecycle(fact: facts.Lifecycle) -> LogLine:
     level = "error" if fact.event == "failed" else "info"
     return level, {**fact.details, "event": fact.event}
@@ -358,6 +370,7 @@ TO_LOG: Final[dict[type[Fact], ToLog]] = {
     facts.Lag: _quiet,
     facts.Paused: _tell_paused,
     facts.Ready: _line("info", "ready", "condition", "fulfilled"),
+    facts.StandingTaken: _tell_standing,
     facts.Lifecycle: _tell_lifecycle,
     LoopBeat: _quiet,
 }

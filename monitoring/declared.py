@@ -294,6 +294,11 @@ METRICS: Final[tuple[Metric, ...]] = (
         "hub_ready", "boolean", "condition",
         "1 while a condition of readiness is fulfilled.", "準備条件の充足（1）。", WATCH, READINESS,
     ),
+    _gauge(
+        "hub_standing_serial", "serial", "place",
+        "Serial of the trust list and of the declaration that this role holds to.",
+        "適用中の信頼一覧・宣言の通し番号。", WATCH, READINESS,
+    ),
     _counter(
         "hub_lifecycle_events_total", "events", "event",
         "Starts, stops and failures of this process.",

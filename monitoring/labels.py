@@ -20,6 +20,7 @@ DATASETS: Final = (
     "submissions",
     "sessions",
     "audiences",
+    "control",
     "operations",
     "dead-letters",
     "resolutions",
@@ -123,6 +124,10 @@ class Bounds:
             "procedure": frozenset(procedures),
             "metric": frozenset(metrics),
         }
+
+    def serve(self, tenants: Collection[str]) -> None:
+        """Let these tenants have labels too; those of before keep theirs, for their numbers stay."""
+        self._closed = {**self._closed, "tenant": self._closed["tenant"] | frozenset(tenants)}
 
     def value(self, label: str, value: str) -> str:
         """Return `value` if the label may have it, else `other`; a member of an enum as plain text."""

@@ -35,6 +35,7 @@ from hub.facts import (
     ReceiptsSent,
     SessionEnded,
     SessionStarted,
+    StandingTaken,
     SubmissionJudged,
     TransactionAborted,
     Unconfirmed,
@@ -76,6 +77,7 @@ SAMPLES: list[Fact] = [
     Lag(f"eltax.{T}.review", 3, 12),
     Paused("router", "dead-letters-full", True),
     Ready("store", True),
+    StandingTaken(7, 3, (T, "999989")),
     Lifecycle("started", {"command": "route"}),
     LoopBeat(0.002),
 ]
@@ -125,6 +127,8 @@ EXPECTED = {
     'hub_lag_records{dataset="review",partition="3",tenant="131041"}': 12,
     'hub_paused{code="dead-letters-full",stage="router"}': 1,
     'hub_ready{condition="store"}': 1,
+    'hub_standing_serial{place="trust"}': 7,
+    'hub_standing_serial{place="declaration"}': 3,
     'hub_lifecycle_events_total{event="started"}': 1,
     "hub_event_loop_lag_seconds_count": 1,
     "hub_observer_failures_total": 0,
@@ -212,6 +216,7 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
         "alarm",
         "paused",
         "ready",
+        "standing-taken",
         "started",
     }
     for line in lines:
