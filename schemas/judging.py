@@ -42,7 +42,7 @@ class PortalFindings:
 @cache
 def fingerprint() -> str:
     """Return 16 hex digits that change with the rules of substance and of attachments."""
-    text = "\n".join((rules_fingerprint(), *sorted(media.RULES)))
+    text = "\n".join((rules_fingerprint(), media.tables_fingerprint()))
     return sha256(text.encode()).hexdigest()[:16]
 
 
