@@ -209,6 +209,8 @@ async def _whole(
     """Fetch the parts of large attachments again and put them together."""
     assert read.record is not None
     submission = read.record.submission
+    if submission is None:  # the acceptance is revoked
+        return None
     contents: dict[int, bytes] = {}
     for large in read.record.large:
         pieces: list[Part | None] = []
@@ -217,10 +219,10 @@ async def _whole(
             found = None if offset is None else await stream.again((record.topic, record.partition), offset)
             pieces.append(None if found is None or found.arrived.leaf != name.leaf else found.part)
         try:
-            contents[large.position] = await asyncio.to_thread(join, large, pieces)
+            contents[large.position] = await asyncio.to_thread(join, submission, large, pieces)
         except HubError:
             return Reason.PLAINTEXT_INVALID
-    return submission if submission is None else completed(submission, contents)
+    return completed(submission, contents)
 
 
 def _read(tax_item: str, record: KafkaRecord, arrived: Arrived) -> _Read | Reason:
