@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -152,19 +152,20 @@ class Roles:
             if waiting:
                 time.sleep(0.1)
 
-    def stop(self) -> dict[str, int]:
-        """End them all, politely first; returns each one's exit status."""
-        for role in self.running.values():
+    def stop(self, names: Collection[str] | None = None) -> dict[str, int]:
+        """End them (all, or those named), politely first; returns each one's exit status."""
+        ending = {name: role for name, role in self.running.items() if names is None or name in names}
+        for role in ending.values():
             if role.process.poll() is None:
                 role.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
         statuses: dict[str, int] = {}
-        for name, role in self.running.items():
+        for name, role in ending.items():
             try:
                 statuses[name] = role.process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 role.process.kill()
                 statuses[name] = role.process.wait()
             role.stderr.close()
-        self.running.clear()
+            del self.running[name]
         return statuses
