@@ -74,7 +74,14 @@ def _show(line: dict[str, Any], *, as_json: bool) -> None:
 def _read(cursor: Path) -> dict[Place, int]:
     if not cursor.exists():
         return {}
-    return {(topic, partition): offset for topic, partition, offset in json.loads(cursor.read_text())}
+    try:
+        found = {(topic, partition): offset for topic, partition, offset in json.loads(cursor.read_text())}
+        valid = all(type(offset) is int and offset >= 0 for offset in found.values())
+    except (OSError, ValueError, TypeError):
+        valid = False
+    if not valid:
+        fail("cli.places", f"{cursor} is damaged", "Remove it: the next --resume shows everything that is still there.")
+    return found
 
 
 def _write(cursor: Path, places: dict[Place, int]) -> None:
