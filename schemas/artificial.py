@@ -36,6 +36,18 @@ COMPANIES: Final = (
     ("合同会社テスト", "テスト"),
 )
 TOWNS: Final = ("テスト区見本町", "テスト区架空", "東京都テスト区試験台", "見本県架空市例示")
+_DIGITS: Final = (
+    ("〇", "レイ"),
+    ("一", "イチ"),
+    ("二", "ニ"),
+    ("三", "サン"),
+    ("四", "ヨン"),
+    ("五", "ゴ"),
+    ("六", "ロク"),
+    ("七", "ナナ"),
+    ("八", "ハチ"),
+    ("九", "キュウ"),
+)
 _WIDE: Final = str.maketrans("0123456789", "０１２３４５６７８９")
 
 
@@ -45,11 +57,21 @@ class People:
     def __init__(self, rng: random.Random) -> None:
         """A pack of all pairs of family and given name, shuffled."""
         self._rng = rng
-        self._pack = [(family, given) for family in FAMILIES for given in GIVEN]
-        rng.shuffle(self._pack)
+        self._pack: list[tuple[tuple[str, str], tuple[str, str]]] = []
+        self._packs = 0
+
+    def _shuffled(self) -> None:
+        """A new pack; from the second on the given names are numbered (太郎一, タロウイチ)."""
+        digits = [int(each) for each in str(self._packs)] if self._packs else []
+        number, reading = ("".join(_DIGITS[each][side] for each in digits) for side in (0, 1))
+        self._pack = [(family, (name + number, kana + reading)) for family in FAMILIES for name, kana in GIVEN]
+        self._rng.shuffle(self._pack)
+        self._packs += 1
 
     def person(self) -> tuple[str, str]:
         """Return a name and its kana."""
+        if not self._pack:
+            self._shuffled()
         family, given = self._pack.pop()
         between = self._rng.choice(("", "　", " "))
         return family[0] + between + given[0], family[1] + (between or "　") + given[1]

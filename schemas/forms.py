@@ -213,7 +213,7 @@ def _levies(setting: Setting, form: Row) -> None:
     rng = setting.rng
     terms = rng.sample(_TERMS, len(form["levies"])) if len(form["levies"]) <= len(_TERMS) else None
     for number, row in enumerate(form["levies"]):
-        year = fiscal_year(setting.filed) - rng.randrange(5)
+        year = fiscal_year(setting.filed) - (rng.randrange(5) if terms else number // 12)
         row["term"] = terms[number] if terms else f"{number % 12 + 1}月"
         row["fiscal_year"] = year
         row["due_date"] = written(rng, first_day(year) + timedelta(days=rng.randrange(30, 330)))
