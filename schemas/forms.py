@@ -118,13 +118,6 @@ def _numbered(form: str, digits: int) -> Callable[[Setting], str]:
     return lambda setting: form.format(f"{setting.rng.randrange(10**digits):0{digits}d}")
 
 
-def _plate(setting: Setting) -> str:
-    rng = setting.rng
-    return rng.choice(("テスト 580 あ {:02d}-{:02d}", "テスト区 い {:02d}{:02d}")).format(
-        rng.randrange(10, 100), rng.randrange(100)
-    )
-
-
 def _circumstances(setting: Setting) -> str:
     return "。架空の経過です。" + "例示" * setting.rng.randrange(40)
 
@@ -148,7 +141,7 @@ _BY_NAME: Final[Mapping[str, Callable[[Setting], str]]] = {
     "taxpayer_id": _numbered("TEST-{}", 8),
     "agent_taxpayer_id": _numbered("TEST-{}", 8),
     "tax_notice_number": _numbered("TEST-{}", 8),
-    "vehicle_registration_number": _plate,
+    "vehicle_registration_number": _numbered("テスト区 い {}", 4),
     "vehicle_make_and_model": _choice("架空自動車　TST-100", "見本モーター／M1"),
     "chassis_number": _numbered("TST100-{}", 7),
     "payment_method": _choice("割賦", "口座振替", "現金"),
@@ -223,7 +216,8 @@ def _levies(setting: Setting, form: Row) -> None:
 def _seizure(setting: Setting, form: Row) -> None:
     grace = setting.before(1, 300)
     form["grace_granted_on"] = written(setting.rng, grace)
-    for row in form["seized_properties"]:
+    for number, row in enumerate(form["seized_properties"]):
+        row["seized_property_location"] += f"の{number + 1}"
         row["seized_on"] = written(setting.rng, setting.before(0, 400, grace))
 
 
@@ -271,6 +265,7 @@ def _report(setting: Setting, form: Row) -> None:
     form["seller_name_and_representative"] = setting.people.company()[0]
     for number, row in enumerate(form["vehicles"]):
         row["chassis_number"] += f"-{number + 1}"
+        row["vehicle_registration_number"] = f"テスト 580 あ {number // 100 + 10}-{number % 100:02d}"
 
 
 _FITS: Final[Mapping[str, Callable[[Setting, Row], None]]] = {

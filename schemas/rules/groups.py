@@ -15,7 +15,8 @@ _KEYS: Final = (
     "levies fiscal_year_and_term tax_item tax_notice_number",
     "seized_properties seized_property_name seized_property_quantity seized_property_location",
     "securities security_kind_and_number",
-    "vehicles vehicle_registration_number chassis_number",
+    "vehicles vehicle_registration_number",
+    "vehicles chassis_number",
 )
 _SIDES: Final = (
     "secondary_taxpayer_name buyer_name",
@@ -41,7 +42,7 @@ def _empty_row(procedure: Procedure) -> Check | None:
 
 
 def _twice(procedure: Procedure, *, keys: tuple[str, ...]) -> Check | None:
-    """Each key: a group, and the items that together name one row of it."""
+    """Each key: a group, and the items that together name one row of it, where all of them are filled in."""
     split = [(key.split()[0], tuple(key.split()[1:])) for key in keys]
     known = [(group, names) for group, names in split if group in procedure.groups and has(procedure, *names)]
     if not known:
@@ -57,9 +58,9 @@ def _twice(procedure: Procedure, *, keys: tuple[str, ...]) -> Check | None:
                 name = tuple(_said(row, each) for each in names)
                 if name in seen:
                     found.append(f"/items/{group}/{position}")
-                elif any(name):
+                elif all(name):
                     seen.add(name)
-        return found
+        return list(dict.fromkeys(found))
 
     return check
 

@@ -149,26 +149,30 @@ def groups() -> Iterator[Case]:
     kept = {"/withdraws": "R0"}
     yield from near("group.empty-row", PLEDGE, {**PROVED, **kept, I + "levies": [{"demand_fee": 0}]})
     rule = "group.duplicate-row"
+    secured = SECURITY | {"face_amount": 1}
+    noticed = OWED | {"tax_notice_number": "TEST-1"}
+    two_levies = {**PAID, I + "total": 2_000}
+    plate, chassis = "vehicle_registration_number", "chassis_number"
     twice: list[tuple[str, dict[str, Any], str, dict[str, Any], dict[str, Any]]] = [
         (PLEDGE, PROVED, "levies", LEVY, {"term": "2期"}),
-        (ENTRUST, {**PAID, I + "total": 2_000}, "levies", OWED, {"tax_notice_number": "TEST-2"}),
+        (PLEDGE, PROVED, "levies", LEVY, {"tax_item": "入湯税"}),
+        (PLEDGE, PROVED, "levies", LEVY, {"fiscal_year": 2023}),
+        (PLEDGE, PROVED, "levies", LEVY, {"term": ""}),
+        (ENTRUST, two_levies, "levies", noticed, {"tax_notice_number": "TEST-2"}),
+        (ENTRUST, two_levies, "levies", noticed, {"fiscal_year_and_term": "令和6年度第2期"}),
         (RELEASE, SEIZED, "seized_properties", THING, {"seized_property_location": "テスト区架空2"}),
-        (
-            ENTRUST,
-            {**PAID, I + "total": 2_000},
-            "securities",
-            SECURITY | {"face_amount": 1},
-            {"security_kind_and_number": "小切手2"},
-        ),
-        (REPORT, SOLD, "vehicles", CAR, {"chassis_number": "TST100-2"}),
+        (ENTRUST, PAID, "securities", secured, {"security_kind_and_number": "小切手2"}),
+        (REPORT, SOLD, "vehicles", CAR, {chassis: "TST100-2", plate: "テスト区 い 0001"}),
+        (REPORT, SOLD, "vehicles", {k: v for k, v in CAR.items() if k != chassis}, {plate: "テスト区 い 0001"}),
     ]
     for slug, base, group, one, other in twice:
-        base = {**base, I + "total": 1_000} if group == "securities" else base
         again = {
             name: f" {each}" if isinstance(each, str) and "date" not in name else each for name, each in one.items()
         }
         yield from found(rule, slug, {**base, I + group: [one, again]}, f"{group}/1")
         yield from near(rule, slug, {**base, I + group: [one, one | other]})
+    same_chassis = [CAR, CAR | {plate: "テスト区 い 0001"}]
+    yield from found(rule, REPORT, {**SOLD, I + "vehicles": same_chassis}, "vehicles/1")
     rows = {**HEIRS, I + "heirs": [TWO, TWO | {"heir_name": "架空　花子"}], I + "representative_name": "架空花子"}
     yield from found(rule, HEIR, rows, "heirs/1")
     yield from near(rule, HEIR, {**HEIRS, I + "heirs": [ONE, TWO | {"heir_name": "架空桜"}]})

@@ -157,14 +157,14 @@ def test_no_finding_says_any_value_of_the_submission(case: Case, seed: int) -> N
         for part in each.path.split("/")[1:]:
             assert part in names or part.isdecimal() or part in HEADER
             assert not part.isdecimal() or int(part) < 200
-    personal = [value for value in values(planted.get("items", {})) if len(value) > 3 and value not in ENGLISH]
+    fixed = "\n".join(sorted(table))  # a message may name a kind of security or of number
+    personal = [value for value in values(planted.get("items", {})) if len(value) > 3 and value not in fixed]
     text = json.dumps([(each.path, each.message, each.message_ja) for each in findings(submission(planted))])
+    assert personal or case.slug == "tobacco-tax" or case.rule.startswith("expected.")
     assert not any(json.dumps(value)[1:-1] in text for value in personal)
 
 
 HEADER = {"items", "tenant", "accepted_at", "tax_item", "replaces", "withdraws", "attachments"}
-ENGLISH = {"individual", "corporate", "個人番号", "法人番号"}
-"""words of the catalogue that are values of 個人番号・法人番号区分, too"""
 
 
 def test_the_same_findings_come_in_the_same_order() -> None:
