@@ -153,7 +153,7 @@ RULES: Final = (
     ),
     Rule(
         "vehicle.registration-number",
-        "道路運送車両法施行規則第11条・第36条の17、自動車登録規則第13条（地名、分類番号、仮名、一連番号）",
+        "自動車登録規則第13条、道路運送車両法施行規則第36条の17（要確認。地名、分類番号、仮名、一連番号）",
         Severity.NOTE,
         "This does not look like the registration number on a plate (place, class, kana, serial number).",
         "登録番号（地名、分類番号、仮名、一連番号）の形ではありません。",

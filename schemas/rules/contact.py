@@ -38,7 +38,7 @@ def _postal_code(procedure: Procedure) -> Check | None:
 RULES: Final = (
     Rule(
         "contact.phone",
-        "電気通信番号規則 別表第1号（市外局番から10桁又は11桁、先頭は0）",
+        "電気通信番号計画（市外局番から10桁又は11桁、先頭は0）",
         Severity.NOTE,
         "This is not one Japanese telephone number of 10 or 11 digits beginning with 0.",
         "電話番号が0から始まる10桁又は11桁（1件）ではありません。",

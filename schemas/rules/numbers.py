@@ -188,7 +188,7 @@ def _agent(procedure: Procedure) -> Check | None:
 RULES: Final = (
     Rule(
         "number.individual",
-        "行政手続における特定の個人を識別するための番号の利用等に関する法律施行規則 平成26年総務省令第85号第5条",
+        "平成26年総務省令第85号第5条（検査用数字）",
         Severity.CORRECT,
         "The individual number is not 12 half-width digits with its check digit.",
         "個人番号が検査用数字を含む半角12桁として正しくありません。",
@@ -230,7 +230,7 @@ RULES: Final = (
     ),
     Rule(
         "number.individual-for-corporation",
-        "行政手続における特定の個人を識別するための番号の利用等に関する法律第2条第5項・第15項",
+        "行政手続における特定の個人を識別するための番号の利用等に関する法律第2条（個人番号、法人番号の定義）",
         Severity.ASK,
         "An individual number stands beside the name of a corporation.",
         "法人の名称に対して個人番号が記載されています。",
