@@ -35,8 +35,16 @@ _SPEAKERS: Final = {
     Kind.AUDIT: ("audit",),
     Kind.REVIEW: ("review",),
     Kind.HELPDESK: ("helpdesk",),
+    Kind.DECIDED: ("review",),
+    Kind.ANSWERED: ("portal",),
+    Kind.TOLD: ("helpdesk",),
+    Kind.DECISION_LOG: ("audit",),
+    Kind.HANDED: ("review",),
+    Kind.TAKEN: ("tax",),
+    Kind.HANDOVER_LOG: ("audit",),
 }
-_ONLY_PORTAL: Final = frozenset({State.PENDING, State.VOID})
+_SOURCES: Final = frozenset({Kind.PORTAL, Kind.DECIDED, Kind.HANDED})
+_ONLY_SOURCES: Final = frozenset({State.PENDING, State.VOID})
 
 
 class ReportError(HubError):
@@ -170,14 +178,15 @@ def _entry(line: ReportEntry, kind: Kind) -> Entry:
         state = State(line.state)
     except ValueError as problem:
         raise UnreadableReportError from problem
-    if state in _ONLY_PORTAL and kind is not Kind.PORTAL:
+    if state in _ONLY_SOURCES and kind not in _SOURCES:
         raise UnreadableReportError
     return Entry(line.tenant, line.event_id, line.leaf, state)
 
 
 def _check_speaker(principal: str, kind: Kind) -> str | None:
     """Return the tenant that a principal speaks for; None if for all of them."""
-    role, _, tenant = principal.partition("-")
+    role, _, rest = principal.partition("-")
+    tenant = rest.rpartition("-")[2]  # tax-resident-tax-131041 speaks for 131041 too
     if role not in _SPEAKERS[kind]:
         raise ReportSpeakerError(kind.value)
     if role in ("portal", "router", "admin"):

@@ -14,9 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from hub.envelope.inspection import PRODUCED
@@ -26,7 +29,7 @@ from hub.envelope.times import from_ms
 from hub.facts import Observer, ignore
 from hub.producing.producer import now_utc
 from hub.reading.intake import Arrived, Expectation, Refused
-from hub.reading.stream import SealedStream, StreamRole
+from hub.reading.stream import SealedStream, Stopped, StreamRole
 from hub.transport import KafkaRecord
 from schemas.decisions import AcceptedRecord
 from schemas.errors import HubError
@@ -36,6 +39,8 @@ from topics import names
 
 MAX_WAITING_PARTS: Final = 4_096
 """places of parts per partition that are remembered until their submission comes; then the oldest is forgotten"""
+
+_PROGRESS_SECONDS: Final = 1.0
 
 Progress = Callable[[int, str], None]
 
@@ -96,6 +101,38 @@ class _Lane:
             del self.parts[next(iter(self.parts))]
 
 
+class _Passed:
+    """Tells how far a caller may go on without a delivery: seldom, for it will write that down."""
+
+    def __init__(self, lanes: dict[int, _Lane], progress: Progress | None) -> None:
+        self._lanes = lanes
+        self._progress = progress
+        self._behind: set[int] = set()
+        self._last = time.monotonic()
+
+    def note(self, partition: int) -> None:
+        self._behind.add(partition)
+        if time.monotonic() - self._last >= _PROGRESS_SECONDS:
+            self.tell()
+
+    def beyond(self, partition: int, offset: int) -> None:
+        """A dead letter was written: not again after a restart."""
+        self._lanes.setdefault(partition, _Lane()).next_offset = offset
+        self._behind.add(partition)
+        self.tell()
+
+    def told(self, partition: int) -> None:
+        """Take note that a delivery's own place was kept."""
+        self._behind.discard(partition)
+
+    def tell(self) -> None:
+        if self._progress is not None:
+            for partition in sorted(self._behind):
+                self._progress(partition, self._lanes[partition].place())
+        self._behind.clear()
+        self._last = time.monotonic()
+
+
 def _lane(text: str) -> _Lane:
     try:
         said = json.loads(text)
@@ -122,41 +159,48 @@ async def accepted_submissions(
     """Yield what was handed over to the team of `role` (principal `tax-<item>-<tenant>`), in order per filing.
 
     `places` are those of your database by partition; empty the first time. With `follow` it goes on until `stop`
-    is set, else it ends where the topic ends now. `progress(partition, place)` tells, between deliveries, how far
-    what is not yours was passed over: keep it if you may be idle for longer than the topic's retention.
+    is set, else it ends where the topic ends now. `progress(partition, place)` tells, between deliveries and once
+    a second at most, how far what is not yours was passed over: keep it if you may be idle for longer than the
+    topic's retention.
 
     Raises PlaceInvalid, OffsetGone (the topic no longer has what comes next), NotAuthorized; waits for brokers and
     keys that are away.
     """
-    tenant = role.principal.rpartition("-")[2]
+    team, _, tenant = role.principal.rpartition("-")
     topic = names.accepted(role.namespace, tenant)
     lanes = {partition: _lane(text) for partition, text in places.items()}
+    passed = _Passed(lanes, progress)
     stream = SealedStream(
         role,
         role.principal,
         {topic: Expectation(tenant, Kind.ACCEPTED, topic, PRODUCED)},
         [names.desk_sessions(role.namespace, tenant)],
         {(topic, number): lane.next_offset for number, lane in lanes.items()},
-        _read,
+        partial(_read, team.removeprefix("tax-")),
         observer,
         letters=True,
         wall=wall,
+        put_aside=lambda record: passed.beyond(record.partition, record.offset + 1),
     )
-    async with stream:
-        async for record, read in stream.events(follow=follow, stop=stop):
+    async with stream, aclosing(stream.events(follow=follow, stop=stop)) as events:
+        async for record, read in events:
             lane = lanes.setdefault(record.partition, _Lane())
             lane.next_offset = record.offset + 1
             if read.record is None:
                 if read.part is not None:
                     lane.remember(read.arrived.leaf, record.offset)
-                if progress is not None:
-                    progress(record.partition, lane.place())
+                passed.note(record.partition)
                 continue
-            submission = await _whole(stream, record, read, lane)
+            try:
+                submission = await _whole(stream, record, read, lane)
+            except Stopped:
+                return
             if isinstance(submission, Reason):
                 await stream.refuse(record, Refused(submission, False, read.arrived.header.session, read.arrived.leaf))
                 continue
             yield _delivery(lane, record, read, submission)
+            passed.told(record.partition)
+        passed.tell()
 
 
 async def _whole(
@@ -179,7 +223,7 @@ async def _whole(
     return submission if submission is None else completed(submission, contents)
 
 
-def _read(record: KafkaRecord, arrived: Arrived) -> _Read | Reason:
+def _read(tax_item: str, record: KafkaRecord, arrived: Arrived) -> _Read | Reason:
     header = arrived.header
     if arrived.plaintext is None or header.cause is None:
         return _Read(arrived)  # another team's
@@ -192,8 +236,8 @@ def _read(record: KafkaRecord, arrived: Arrived) -> _Read | Reason:
     except HubError:
         return Reason.PLAINTEXT_INVALID
     said = (accepted.receipt_number, accepted.tenant, accepted.tax_item)
-    if said != (header.receipt_number, header.tenant, header.tax_item):
-        return Reason.SECTION_MISMATCH
+    if said != (header.receipt_number, header.tenant, header.tax_item) or accepted.tax_item != tax_item:
+        return Reason.SECTION_MISMATCH  # sealed for this team, but not meant for it
     return _Read(arrived, record=accepted)
 
 

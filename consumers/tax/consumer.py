@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from consumers.kit import Delivery, accepted_submissions
@@ -43,7 +44,7 @@ class TaxConsumer:
         ):
             new = await self._patience.until_done(
                 _STORE,
-                lambda: asyncio.to_thread(self._keep, delivery),
+                partial(asyncio.to_thread, self._keep, delivery),
                 stop,
             )
             if new is None:

@@ -10,9 +10,11 @@ comes back, and by tax systems for what is handed over; the desks have `consumer
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Final, Generic, Protocol, Self, TypeVar
 
@@ -40,6 +42,10 @@ _POLL_BYTES: Final = 4 * 2**20
 _POLL_MS: Final = 300
 _PAUSE_SECONDS: Final = 1.0
 _TRIES: Final = 30
+
+
+class Stopped(Exception):
+    """The reader was told to stop while it waited for something that can heal."""
 
 
 class StreamRole(Protocol):
@@ -74,13 +80,14 @@ class SealedStream(Generic[T]):
         *,
         letters: bool,
         wall: Callable[[], datetime],
+        put_aside: Callable[[KafkaRecord], None] | None = None,
     ) -> None:
         """Nothing is connected before entering.
 
         `expected` says what each topic may hold, `sessions` are the topics of its sessions, `starts` the next
         offset of places read before (others begin at their oldest record). `read` returns what is yielded, None
         for what is not this reader's, or why the event is refused; it may run in a thread. `letters`: write dead
-        letters for what is refused, which only a reader that keeps its places should.
+        letters for what is refused, which only a reader that keeps its places should; `put_aside` hears of each.
         """
         self._role = role
         self._topics = list(expected)
@@ -91,6 +98,8 @@ class SealedStream(Generic[T]):
         self._observer = observer
         self._letters = letters
         self._wall = wall
+        self._put_aside = put_aside
+        self._stop: asyncio.Event | None = None
         endpoint, trust = role.endpoint, lambda: role.trust
         self._directory = AudienceDirectory(endpoint, names.audiences(role.namespace), trust, wall)
         self._registry = SessionRegistry(endpoint, sessions, trust, wall, observer, audience_keys=self._directory.key)
@@ -129,23 +138,35 @@ class SealedStream(Generic[T]):
         """Disconnect."""
         await self._stack.__aexit__(kind, error, trace)
 
-    async def events(self, *, follow: bool, stop: asyncio.Event | None = None) -> AsyncIterator[tuple[KafkaRecord, T]]:
-        """Yield up to where the topics end now, or (`follow`) until `stop`. Raises OffsetGone and what cannot heal."""
-        ends = {} if follow else await self._reader.end_offsets()
-        while stop is None or not stop.is_set():
-            records = await self._patiently(lambda: self._reader.poll(_POLL_BYTES, _POLL_MS))
-            outcomes = await self._patiently(lambda: self._judged(records)) if records else []  # noqa: B023 - awaited
-            for record, outcome in zip(records, outcomes, strict=True):
-                if isinstance(outcome, Refused):
-                    await self.refuse(record, outcome)
-                elif outcome is not None:
-                    yield record, outcome
-                self.places[record.topic, record.partition] = record.offset + 1
-            if not follow and not any([await self._reader.position(place) < end for place, end in ends.items()]):
-                return
+    async def events(
+        self, *, follow: bool, stop: asyncio.Event | None = None
+    ) -> AsyncGenerator[tuple[KafkaRecord, T], None]:
+        """Yield up to where the topics end now, or (`follow`) until `stop`.
+
+        Raises OffsetGone and what cannot heal.
+        """
+        self._stop = stop
+        try:
+            ends = {} if follow else await self._patiently(self._reader.end_offsets)
+            while stop is None or not stop.is_set():
+                records = await self._patiently(lambda: self._reader.poll(_POLL_BYTES, _POLL_MS))
+                outcomes = await self._patiently(partial(self._judged, records)) if records else []
+                for record, outcome in zip(records, outcomes, strict=True):
+                    if isinstance(outcome, Refused):
+                        await self.refuse(record, outcome)
+                    elif outcome is not None:
+                        yield record, outcome
+                    self.places[record.topic, record.partition] = record.offset + 1
+                if not follow and not any([await self._reader.position(place) < end for place, end in ends.items()]):
+                    return
+        except Stopped:
+            return
 
     async def again(self, place: Place, offset: int) -> T | None:
-        """Read and judge one record again; None if it is gone, or was refused. Waits for what can heal."""
+        """Read and judge one record again; None if it is gone, or was refused. Waits for what can heal.
+
+        Raises Stopped.
+        """
         return await self._patiently(lambda: self._again(place, offset))
 
     async def _again(self, place: Place, offset: int) -> T | None:
@@ -198,6 +219,8 @@ class SealedStream(Generic[T]):
             return True
 
         await self._patiently(put_aside)
+        if self._put_aside is not None:
+            self._put_aside(record)
         self._observer(DeadLettered(principal, refused.reason.value))
 
     async def _patiently(self, work: Callable[[], Awaitable[U]]) -> U:
@@ -211,8 +234,17 @@ class SealedStream(Generic[T]):
                 if problem.code != paused:
                     paused = problem.code
                     self._observer(Paused(f"{self._role.principal}-read", paused, True))
-                await asyncio.sleep(_PAUSE_SECONDS)
+                await self._pause()
             else:
                 if paused:
                     self._observer(Paused(f"{self._role.principal}-read", paused, False))
                 return done
+
+    async def _pause(self) -> None:
+        if self._stop is None:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), _PAUSE_SECONDS)
+        if self._stop.is_set():
+            raise Stopped

@@ -80,7 +80,11 @@ EVERYONE = {"eltax.audiences", "eltax.sessions"}
             {"999997.audit", "999997.status", "999997.accepted"},
             {"operations", "dead-letters.audit-999997"},
         ),
-        ("tax-resident-tax-131041", {"131041.accepted"}, {"operations"}),
+        (
+            "tax-resident-tax-131041",
+            {"131041.accepted"},
+            {"operations", "dead-letters.tax-resident-tax-131041"},
+        ),
     ],
 )
 def test_each_principal_may_do_exactly_what_the_table_says(
