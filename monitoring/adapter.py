@@ -158,6 +158,13 @@ def _handed_over(metrics: Metrics, fact: facts.HandedOver) -> None:
     metrics.count("hub_tax_handed_over_total", fact.count, consumer=fact.team, outcome=fact.decision)
 
 
+def _exported(metrics: Metrics, fact: facts.RowsExported) -> None:
+    name = "hub_review_exported_rows_total"
+    metrics.count(name, fact.rows, consumer=fact.desk, outcome="repeated" if fact.again else "handed-over")
+    if not fact.again:
+        metrics.count(name, fact.withdrawn, consumer=fact.desk, outcome="withdrawn")
+
+
 def _dead_lettered(metrics: Metrics, fact: facts.DeadLettered) -> None:
     metrics.count("hub_dead_letters_total", fact.count, stage=fact.stage, reason=fact.reason)
 
@@ -212,6 +219,7 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     facts.ReceiptsSent: _receipts,
     facts.DecisionsTold: _decisions_told,
     facts.HandedOver: _handed_over,
+    facts.RowsExported: _exported,
     facts.DeadLettered: _dead_lettered,
     facts.LogExtended: _log_extended,
     facts.Alarm: _alarm,
@@ -276,6 +284,15 @@ def _tell_unconfirmed(fact: facts.Unconfirmed) -> LogLine | None:
     return "warning", {"event": "events-unconfirmed", "consumer": fact.consumer, "count": fact.count}
 
 
+def _tell_exported(fact: facts.RowsExported) -> LogLine:
+    return "info", {
+        "event": "rows-exported-again" if fact.again else "rows-exported",
+        "consumer": fact.desk,
+        "run": fact.run,
+        "count": fact.rows,
+    }
+
+
 def _tell_paused(fact: facts.Paused) -> LogLine:
     return ("warning" if fact.paused else "info"), {
         "event": "paused" if fact.paused else "resumed",
@@ -306,6 +323,7 @@ TO_LOG: Final[dict[type[Fact], ToLog]] = {
     facts.ReceiptsSent: _quiet,
     facts.DecisionsTold: _quiet,
     facts.HandedOver: _quiet,
+    facts.RowsExported: _tell_exported,
     facts.DeadLettered: _line("warning", "dead-lettered", "stage", "reason", "count"),
     facts.LogExtended: _quiet,
     facts.Alarm: _line("error", "alarm", "code", "about"),

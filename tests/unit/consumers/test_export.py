@@ -29,7 +29,9 @@ from consumers.review.export.errors import (
     SeriesInvalid,
 )
 from consumers.review.export.exporter import Exporter, Written
+from consumers.review.export.watch import ExportWatch
 from consumers.store.exporting import RunState, What
+from hub.facts import Fact, RowsExported
 from tests.unit.consumers.exporting import PASSWORD, Bench, document, generated, members, receipts, table
 
 SEIZURE = "seizure-release-under-grace.csv"
@@ -597,3 +599,19 @@ def test_five_thousand_rows_pass_in_bounded_memory(bench: Bench) -> None:
     assert grown * 1_024 < declared.size / 3
     assert verify(done.path, PASSWORD) == done.manifest
     assert bench.export().written == ()
+
+
+def test_the_desk_speaks_once_of_each_file_that_was_taken_out(bench: Bench) -> None:
+    (row,) = bench.accepted(document(1))
+    bench.export()
+    bench.decide(row, "revoke", "resident-tax")
+    bench.export()
+    bench.exporter().again(1, bench.out, PASSWORD)
+    told: list[Fact] = []
+    watch = ExportWatch("review-999997", bench.store, told.append, bench.clock)
+    assert (watch.look(), watch.look()) == (3, 0)
+    assert told == [
+        RowsExported("review-999997", 1, 1, 0),
+        RowsExported("review-999997", 2, 0, 1),
+        RowsExported("review-999997", 1, 1, 0, again=True),
+    ]
