@@ -15,6 +15,7 @@ from cli import (
     helpdesk,
     keys,
     portal,
+    proofs,
     reconcile,
     reports_command,
     review,
@@ -24,6 +25,7 @@ from cli import (
     tax,
     topics,
     up,
+    witness,
 )
 
 app = typer.Typer(
@@ -51,7 +53,9 @@ export.register(review.app)
 app.add_typer(review.app, name="review")
 app.add_typer(helpdesk.app, name="helpdesk")
 app.add_typer(tax.app, name="tax")
+proofs.register(audit.app)
 app.add_typer(audit.app, name="audit")
+app.add_typer(witness.app, name="witness")
 app.add_typer(topics.app, name="topics")
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(keys.app, name="keys")

@@ -193,6 +193,26 @@ class LogExtended(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class LogPublished(Fact):
+    """The published audit log has `size` leaves, and its checkpoint as many cosignatures."""
+
+    tenant: str
+    size: int
+    cosignatures: int
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessAnswered(Fact):
+    """A witness was asked for a cosignature.
+
+    `code` is cosigned, unreachable, refused, invalid (its answer is none) or contradicts (it saw another log).
+    """
+
+    tenant: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm(Fact):
     """Something that a person must look at. `code` is from a closed list, `about` names declared things only."""
 

@@ -173,6 +173,15 @@ def _log_extended(metrics: Metrics, fact: facts.LogExtended) -> None:
     metrics.set("hub_audit_log_leaves", fact.size, tenant=fact.tenant)
 
 
+def _log_published(metrics: Metrics, fact: facts.LogPublished) -> None:
+    metrics.set("hub_audit_published_leaves", fact.size, tenant=fact.tenant)
+    metrics.set("hub_audit_cosignatures", fact.cosignatures, tenant=fact.tenant)
+
+
+def _witness_answered(metrics: Metrics, fact: facts.WitnessAnswered) -> None:
+    metrics.count("hub_audit_witness_answers_total", tenant=fact.tenant, code=fact.code)
+
+
 def _alarm(metrics: Metrics, fact: facts.Alarm) -> None:
     metrics.count("hub_alarms_total", code=fact.code)
 
@@ -222,6 +231,8 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     facts.RowsExported: _exported,
     facts.DeadLettered: _dead_lettered,
     facts.LogExtended: _log_extended,
+    facts.LogPublished: _log_published,
+    facts.WitnessAnswered: _witness_answered,
     facts.Alarm: _alarm,
     facts.Lag: _lag,
     facts.Paused: _paused,
@@ -293,6 +304,13 @@ def _tell_exported(fact: facts.RowsExported) -> LogLine:
     }
 
 
+def _tell_witness(fact: facts.WitnessAnswered) -> LogLine | None:
+    if fact.code == "cosigned":
+        return None
+    level = "error" if fact.code == "contradicts" else "warning"
+    return level, {"event": "not-cosigned", "tenant": fact.tenant, "code": fact.code}
+
+
 def _tell_paused(fact: facts.Paused) -> LogLine:
     return ("warning" if fact.paused else "info"), {
         "event": "paused" if fact.paused else "resumed",
@@ -326,6 +344,8 @@ TO_LOG: Final[dict[type[Fact], ToLog]] = {
     facts.RowsExported: _tell_exported,
     facts.DeadLettered: _line("warning", "dead-lettered", "stage", "reason", "count"),
     facts.LogExtended: _quiet,
+    facts.LogPublished: _quiet,
+    facts.WitnessAnswered: _tell_witness,
     facts.Alarm: _line("error", "alarm", "code", "about"),
     facts.Lag: _quiet,
     facts.Paused: _tell_paused,

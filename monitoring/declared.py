@@ -248,6 +248,19 @@ METRICS: Final[tuple[Metric, ...]] = (
         "hub_audit_log_leaves", "leaves", "tenant",
         "Size of the append-only audit log.", "監査ログの登録件数。", WATCH, INTEGRITY,
     ),
+    _gauge(
+        "hub_audit_published_leaves", "leaves", "tenant",
+        "Size of the audit log as it is published.", "公開済み監査ログの登録件数。", WATCH, INTEGRITY,
+    ),
+    _gauge(
+        "hub_audit_cosignatures", "cosignatures", "tenant",
+        "Witnesses that cosigned the published checkpoint.", "公開中のチェックポイントに連署した証人の数。",
+        WATCH, INTEGRITY,
+    ),
+    _counter(
+        "hub_audit_witness_answers_total", "answers", "tenant code",
+        "Requests for a cosignature by what came of them.", "証人への連署依頼の件数（結果別）。", WATCH, INTEGRITY,
+    ),
     # whole way
     _counter(
         "hub_dead_letters_total", "records", "stage reason",

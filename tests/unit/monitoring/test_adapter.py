@@ -25,6 +25,7 @@ from hub.facts import (
     Lag,
     Lifecycle,
     LogExtended,
+    LogPublished,
     PartitionFenced,
     PartitionLost,
     Paused,
@@ -36,6 +37,7 @@ from hub.facts import (
     SubmissionJudged,
     TransactionAborted,
     Unconfirmed,
+    WitnessAnswered,
 )
 from monitoring.adapter import TO_LOG, TO_METRICS, combine, log_observer, metrics_observer
 from monitoring.health import LoopBeat
@@ -67,6 +69,8 @@ SAMPLES: list[Fact] = [
     RowsExported(f"review-{T}", 2, 7, 1, again=True),
     DeadLettered("review", "bad-ciphertext", 3),
     LogExtended(T, 900),
+    LogPublished(T, 880, 2),
+    WitnessAnswered(T, "unreachable"),
     Alarm("second-leaf", f"eltax.{T}.audit"),
     Lag(f"eltax.{T}.review", 3, 12),
     Paused("router", "dead-letters-full", True),
@@ -111,6 +115,9 @@ EXPECTED = {
     'hub_review_decisions_told_total{consumer="review",outcome="return"}': 3,
     'hub_consumer_receipts_waiting{consumer="review"}': 2,
     'hub_audit_log_leaves{tenant="131041"}': 900,
+    'hub_audit_published_leaves{tenant="131041"}': 880,
+    'hub_audit_cosignatures{tenant="131041"}': 2,
+    'hub_audit_witness_answers_total{code="unreachable",tenant="131041"}': 1,
     'hub_dead_letters_total{reason="bad-ciphertext",stage="review"}': 3,
     'hub_alarms_total{code="second-leaf"}': 1,
     'hub_lag_records{dataset="review",partition="3",tenant="131041"}': 12,
@@ -191,6 +198,7 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
         "submission-refused",
         "rows-exported",
         "rows-exported-again",
+        "not-cosigned",
         "session-started",
         "session-ended",
         "dead-letters-routed",
