@@ -51,7 +51,7 @@ def named(directory: Path) -> list[str]:
 )
 def test_killed_anywhere_the_next_export_finishes_the_same_run(tmp_path: Path, point: str, in_place: bool) -> None:
     bench = Bench(tmp_path)
-    bench.accepted(*generated(40), document(1))
+    bench.accepted_at_once([*generated(40), document(1)])
     (tmp_path / "untouched").mkdir()
     whole = bench.exporter().export(bench.wish("model", "cp932", "replace", directory=tmp_path / "untouched"), PASSWORD)
     bench.close()
