@@ -10,6 +10,7 @@ from cli import (
     deciding,
     demo,
     doctor,
+    export,
     generate,
     helpdesk,
     keys,
@@ -49,6 +50,7 @@ app.add_typer(roles.consume, name="consume")
 status.register(portal.app)
 app.add_typer(portal.app, name="portal")
 deciding.register(review.app)
+export.register(review.app)
 app.add_typer(review.app, name="review")
 app.add_typer(helpdesk.app, name="helpdesk")
 app.add_typer(tax.app, name="tax")

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import hmac
+import json
 import os
 import stat
+import struct
 import subprocess
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from consumers.review.export import placing
 from consumers.review.export.archive import verify
@@ -29,7 +35,9 @@ from consumers.review.export.errors import (
     SeriesInvalid,
 )
 from consumers.review.export.exporter import Exporter, Written
+from consumers.review.export.watch import ExportWatch
 from consumers.store.exporting import RunState, What
+from hub.facts import Fact, RowsExported
 from tests.unit.consumers.exporting import PASSWORD, Bench, document, generated, members, receipts, table
 
 SEIZURE = "seizure-release-under-grace.csv"
@@ -225,6 +233,43 @@ def test_the_archive_is_aes_256_says_nothing_without_the_password_and_is_its_own
             assert info.date_time[:3] == (2027, 1, 15)
         with pytest.raises(RuntimeError):
             archive.read(SEIZURE, pwd=b"another password")
+
+
+def opened_by_the_book(data: bytes, password: bytes) -> dict[str, bytes]:
+    """Open WinZip AES by its specification (AE-2, AES-256), with another cryptographic library and no ZIP library."""
+    found, at = {}, 0
+    end = data.rindex(b"PK\x05\x06")
+    count, directory = struct.unpack_from("<H", data, end + 10)[0], struct.unpack_from("<I", data, end + 16)[0]
+    at = directory
+    for _ in range(count):
+        fields = struct.unpack_from("<4s4B4HL2L5H2L", data, at)
+        method, compressed, name_length, extra_length, comment_length, offset = (
+            *(fields[6], fields[10], fields[12], fields[13], fields[14]),
+            fields[18],
+        )
+        name = data[at + 46 : at + 46 + name_length].decode()
+        at += 46 + name_length + extra_length + comment_length
+        assert method == 99
+        start = offset + 30 + sum(struct.unpack_from("<HH", data, offset + 26))
+        salt, check = data[start : start + 16], data[start + 16 : start + 18]
+        secret, mac = data[start + 18 : start + compressed - 10], data[start + compressed - 10 : start + compressed]
+        keys = hashlib.pbkdf2_hmac("sha1", password, salt, 1_000, 66)
+        assert keys[64:] == check
+        assert hmac.digest(keys[32:64], secret, "sha1")[:10] == mac
+        block = Cipher(algorithms.AES(keys[:32]), modes.ECB()).encryptor()
+        stream = b"".join(block.update((n + 1).to_bytes(16, "little")) for n in range(-(-len(secret) // 16)))
+        found[name] = zlib.decompress(bytes(a ^ b for a, b in zip(secret, stream, strict=False)), -15)
+    return found
+
+
+def test_another_implementation_opens_the_archive(bench: Bench) -> None:
+    bench.accepted(*generated_documents(30))
+    path = only(bench.export().written).path
+    held = opened_by_the_book(path.read_bytes(), PASSWORD.encode())
+    assert held == members(path)
+    assert list(held)[-1] == "manifest.json"
+    for declared in json.loads(held["manifest.json"])["files"]:
+        assert hashlib.sha256(held[declared["name"]]).hexdigest() == declared["sha256"]
 
 
 def test_an_archive_verifies_against_its_manifest(bench: Bench) -> None:
@@ -597,3 +642,19 @@ def test_five_thousand_rows_pass_in_bounded_memory(bench: Bench) -> None:
     assert grown * 1_024 < declared.size / 3
     assert verify(done.path, PASSWORD) == done.manifest
     assert bench.export().written == ()
+
+
+def test_the_desk_speaks_once_of_each_file_that_was_taken_out(bench: Bench) -> None:
+    (row,) = bench.accepted(document(1))
+    bench.export()
+    bench.decide(row, "revoke", "resident-tax")
+    bench.export()
+    bench.exporter().again(1, bench.out, PASSWORD)
+    told: list[Fact] = []
+    watch = ExportWatch("review-999997", bench.store, told.append, bench.clock)
+    assert (watch.look(), watch.look()) == (3, 0)
+    assert told == [
+        RowsExported("review-999997", 1, 1, 0),
+        RowsExported("review-999997", 2, 0, 1),
+        RowsExported("review-999997", 1, 1, 0, again=True),
+    ]

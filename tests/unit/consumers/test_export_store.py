@@ -72,10 +72,11 @@ def test_a_run_is_finished_once_and_never_released_then(bench: Bench) -> None:
     exports.finish(NewCopy(1, "exporter", 7, 1, 0, 0), files)
     exports.finish(NewCopy(1, "another", 8, 1, 0, 0), files)
     exports.release(1, 9)
-    exports.moved(1, "/elsewhere")
+    exports.moved(1, "/elsewhere", 9)
     run = exports.run(1)
     assert run is not None
-    assert (run.state, run.ended_at_ms, run.directory) == (RunState.DONE, 7, "/somewhere")
+    assert (run.state, run.ended_at_ms) == (RunState.DONE, 7)
+    assert (run.directory, run.columns_version) == ("/somewhere", 1)
     assert [each.name for each in run.files] == ["a.csv", "b.csv"]
     assert [(copy.by, copy.again) for copy in exports.copies(1)] == [("exporter", False)]
     assert exports.unfinished("tax") == []
