@@ -33,6 +33,7 @@ from tests.unit.consumers.published import (
     receipt_record,
 )
 from tests.unit.consumers.test_audit_log import MOMENT, uuid7
+from tests.vectors import tlog_reference
 
 KEY = SIGNER.verifier().encode().encode() + b"\n"
 WITNESS = NoteSigner("witness.example/w1", IdentityKey.from_seed(bytes(31) + b"\x09"))
@@ -85,6 +86,9 @@ def test_every_entry_of_the_log_can_be_proved(store: SqlStore, tlog: LogDirector
         proof = prove(tlog, IDENTITY.keys, found)
         done = check(KEY, proof.encode(), found.entry)
         assert (done.index, done.size, done.origin) == (index, COUNT + 1, ORIGIN)
+        # A reader that shares no code with the hub says the same.
+        vkey, witness = KEY.decode().strip(), WITNESS_KEY.decode().strip()
+        assert tlog_reference.check_proof(proof.encode(), vkey, found.entry, witness) == index
 
 
 def test_an_event_is_proved_by_receipt_number_or_event_id(store: SqlStore, tlog: LogDirectory) -> None:
