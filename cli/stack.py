@@ -137,6 +137,7 @@ class Stack:
         for tenant in self.topology.tenants:
             for kind in ("review", "helpdesk", "audit"):
                 self._roles.start(f"{kind}-{tenant.code}", f"{kind}-{tenant.code}", "consume", kind)
+        self._roles.start("monitor", "monitor", "watch")
         self._roles.wait_ready(READY_SECONDS, lambda name, _: self._tell(f"{name} is ready"))
         self.home.announce(self.describe())
 

@@ -174,6 +174,23 @@ class DeadLettered(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class LettersOpen(Fact):
+    """Open dead letters by (tenant, reason): how many, and the age of the oldest in seconds; (0, 0) once none is."""
+
+    letters: Mapping[tuple[str, str], tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class LetterEnded(Fact):
+    """The operator replayed or discarded dead letters that were refused for `reason`."""
+
+    tenant: str
+    reason: str
+    outcome: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogExtended(Fact):
     """The audit log grew to `size` leaves."""
 

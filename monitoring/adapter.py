@@ -162,6 +162,18 @@ def _dead_lettered(metrics: Metrics, fact: facts.DeadLettered) -> None:
     metrics.count("hub_dead_letters_total", fact.count, stage=fact.stage, reason=fact.reason)
 
 
+def _letters_open(metrics: Metrics, fact: facts.LettersOpen) -> None:
+    for (tenant, reason), (count, oldest) in fact.letters.items():
+        metrics.set("hub_dead_letters_open", count, tenant=tenant, reason=reason)
+        metrics.set("hub_dead_letters_oldest_seconds", oldest, tenant=tenant, reason=reason)
+
+
+def _letter_ended(metrics: Metrics, fact: facts.LetterEnded) -> None:
+    metrics.count(
+        "hub_dead_letters_ended_total", fact.count, tenant=fact.tenant, reason=fact.reason, outcome=fact.outcome
+    )
+
+
 def _log_extended(metrics: Metrics, fact: facts.LogExtended) -> None:
     metrics.set("hub_audit_log_leaves", fact.size, tenant=fact.tenant)
 
@@ -222,6 +234,8 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     facts.DecisionsTold: _decisions_told,
     facts.HandedOver: _handed_over,
     facts.DeadLettered: _dead_lettered,
+    facts.LettersOpen: _letters_open,
+    facts.LetterEnded: _letter_ended,
     facts.LogExtended: _log_extended,
     facts.LogPublished: _log_published,
     facts.WitnessAnswered: _witness_answered,
@@ -294,6 +308,16 @@ def _tell_witness(fact: facts.WitnessAnswered) -> LogLine | None:
     return level, {"event": "not-cosigned", "tenant": fact.tenant, "code": fact.code}
 
 
+def _tell_letter_ended(fact: facts.LetterEnded) -> LogLine:
+    return "info", {
+        "event": "letter-ended",
+        "tenant": fact.tenant,
+        "reason": fact.reason,
+        "code": fact.outcome,
+        "count": fact.count,
+    }
+
+
 def _tell_paused(fact: facts.Paused) -> LogLine:
     return ("warning" if fact.paused else "info"), {
         "event": "paused" if fact.paused else "resumed",
@@ -325,6 +349,8 @@ TO_LOG: Final[dict[type[Fact], ToLog]] = {
     facts.DecisionsTold: _quiet,
     facts.HandedOver: _quiet,
     facts.DeadLettered: _line("warning", "dead-lettered", "stage", "reason", "count"),
+    facts.LettersOpen: _quiet,
+    facts.LetterEnded: _tell_letter_ended,
     facts.LogExtended: _quiet,
     facts.LogPublished: _quiet,
     facts.WitnessAnswered: _tell_witness,

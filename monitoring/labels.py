@@ -22,6 +22,7 @@ DATASETS: Final = (
     "audiences",
     "operations",
     "dead-letters",
+    "resolutions",
     "review",
     "helpdesk",
     "audit",
@@ -50,7 +51,19 @@ def _listed(values: Collection[str]) -> str:
     return ", ".join(f"`{value}`" for value in (*values, OTHER))
 
 
-OUTCOMES: Final = ("accepted", "duplicate", "refused", "committed", "aborted", "accept", "return", "hold", "revoke")
+OUTCOMES: Final = (
+    "accepted",
+    "duplicate",
+    "refused",
+    "committed",
+    "aborted",
+    "accept",
+    "return",
+    "hold",
+    "revoke",
+    "replayed",
+    "discarded",
+)
 
 _DECLARED: Final = (
     Label("tenant", "municipality", "団体", "declared tenant codes, `shared`, `other`"),
@@ -73,7 +86,7 @@ _DECLARED: Final = (
         "outcome",
         "answer",
         "結果",
-        "`accepted`, `duplicate`, `refused`, `committed`, `aborted`, `accept`, `return`, `hold`, `revoke`, `other`",
+        _listed(OUTCOMES),
     ),
     Label("state", "state of a journal entry", "記録の状態", "`unconfirmed`, `unacknowledged`"),
     Label("resumed", "closed after a crash", "障害後の再開か", "`true`, `false`"),

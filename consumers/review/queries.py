@@ -16,6 +16,7 @@ from typing import Any, Final
 from consumers.review.cases import Dossiers, is_submission, successors
 from consumers.store.casework import Case, KeptDecision
 from consumers.store.errors import ContentErased, NotFound
+from consumers.store.exporting import What
 from consumers.store.model import Status, StoredEvent
 from consumers.store.port import Store
 from consumers.store.vault import Vault
@@ -34,6 +35,7 @@ _MAX_NAME_BYTES: Final = 150
 _INCOMPLETE: Final = ("A part of this attachment has not arrived.", "この添付ファイルの一部が届いていません。")
 _UNKNOWN_LINK: Final = ("No submission is stored under this receipt.", "この受付番号の申請は保管されていません。")
 _OTHER_PROCEDURE: Final = ("That receipt is of another procedure.", "その受付番号は別の手続のものです。")
+_EXPORTED: Final = {What.ROW: "exported", What.WITHDRAWN: "export-withdrawn"}
 _OPEN: Final = frozenset({Status.STORED, Status.HELD, Status.REVOKED})
 
 
@@ -194,6 +196,10 @@ class ReviewQueries:
     def _history(self, row: StoredEvent, decisions: Sequence[KeptDecision]) -> list[dict[str, str]]:
         found = [(entry.at_ms, entry.what, entry.detail) for entry in self._store.history(row.number)]
         found += [(each.decided_at_ms, each.what, each.reason) for each in decisions]
+        found += [
+            (each.at_ms, _EXPORTED[each.what], f"{each.series} run {each.run}")
+            for each in self._store.exports.passages(row.number)
+        ]
         return [
             {"at": text_time(at_ms), "what": what, "detail": detail}
             for at_ms, what, detail in sorted(found, key=lambda entry: entry[0])
