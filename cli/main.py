@@ -6,6 +6,7 @@ import typer
 
 from cli import (
     audit,
+    audit_report,
     deadletters,
     deciding,
     demo,
@@ -55,6 +56,7 @@ app.add_typer(review.app, name="review")
 app.add_typer(helpdesk.app, name="helpdesk")
 app.add_typer(tax.app, name="tax")
 proofs.register(audit.app)
+audit_report.register(audit.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(witness.app, name="witness")
 app.add_typer(topics.app, name="topics")
