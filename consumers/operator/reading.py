@@ -122,6 +122,8 @@ async def contents(
         lane = (place.topic, place.partition)
         starts[lane] = min(place.offset, starts.get(lane, place.offset))
     left = set(wanted)
+    if not left:
+        return
     async with PartitionReader(role.endpoint, starts) as reader:
         ends = await reader.end_offsets()
         while left:
