@@ -171,7 +171,7 @@ class ReviewQueries:
                 yield Finding(path, "attachment.incomplete", *_INCOMPLETE)
                 continue
             try:
-                beginnings[large.position] = self._dossiers.part(reviewed, large, 0).content
+                beginnings[large.position] = self._dossiers.beginning(reviewed, large)
             except ContentErased:
                 yield Finding(path, "attachment.incomplete", *_INCOMPLETE)
             except AttachmentDamaged:
