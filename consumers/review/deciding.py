@@ -161,7 +161,7 @@ class Reviewer:
         missing = self._dossiers.missing(reviewed)
         if missing:
             raise AttachmentIncomplete(f"{len(missing)} attachments")
-        found = (*kept.findings, *self._late(reviewed))
+        found = [each for each in (*kept.findings, *self._late(reviewed)) if asks(each)]
         if found and order.reason == "complete":
             raise FindingsOverlooked(f"{len(found)} findings")
         if live_successors(self._store, row):
