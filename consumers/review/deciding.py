@@ -20,7 +20,7 @@ from consumers.store.port import Store
 from hub.envelope.event_ids import is_event_id
 from hub.envelope.times import from_ms
 from schemas.decisions import STATUS_AFTER, Decision, DecisionRefused, Order, check
-from schemas.judging import judge_late
+from schemas.judging import asks, judge_late
 from schemas.parts import AttachmentIncomplete, Reviewed
 from schemas.rules import Finding
 
