@@ -28,6 +28,7 @@ def generate(
     as_json: Annotated[bool, typer.Option("--json", help="the output is JSON Lines either way")] = False,
 ) -> None:
     """Write artificial submissions of all procedures (JSON Lines). / 架空の申請データを作る"""
+    from cli.people import the_home
     from hub.settings import HomeSettings, is_rehearsal
     from schemas import edge_cases as edges
     from schemas.generator import generate as make
@@ -36,7 +37,7 @@ def generate(
     chosen = secrets.randbelow(2**32) if seed is None else seed
     if seed is None:
         errors.print(f"seed {chosen}")
-    tenants = tenant or [known.code for known in load(HomeSettings().topics_file).tenants]
+    tenants = tenant or [known.code for known in load(the_home().declared_in(HomeSettings().topics_file)).tenants]
     rehearsal = is_rehearsal(namespace)
     documents = (
         (made for _, made in edges.edge_cases(chosen, tenants, rehearsal=rehearsal))

@@ -20,8 +20,10 @@ DATASETS: Final = (
     "submissions",
     "sessions",
     "audiences",
+    "control",
     "operations",
     "dead-letters",
+    "resolutions",
     "review",
     "helpdesk",
     "audit",
@@ -50,7 +52,10 @@ def _listed(values: Collection[str]) -> str:
     return ", ".join(f"`{value}`" for value in (*values, OTHER))
 
 
-OUTCOMES: Final = ("accepted", "duplicate", "refused", "committed", "aborted", "accept", "return", "hold", "revoke")
+OUTCOMES: Final = (
+    *("accepted", "duplicate", "refused", "committed", "aborted", "accept", "return", "hold", "revoke"),
+    *("replayed", "discarded", "handed-over", "withdrawn", "repeated"),
+)
 
 _DECLARED: Final = (
     Label("tenant", "municipality", "団体", "declared tenant codes, `shared`, `other`"),
@@ -73,7 +78,7 @@ _DECLARED: Final = (
         "outcome",
         "answer",
         "結果",
-        "`accepted`, `duplicate`, `refused`, `committed`, `aborted`, `accept`, `return`, `hold`, `revoke`, `other`",
+        _listed(OUTCOMES),
     ),
     Label("state", "state of a journal entry", "記録の状態", "`unconfirmed`, `unacknowledged`"),
     Label("resumed", "closed after a crash", "障害後の再開か", "`true`, `false`"),
@@ -110,6 +115,10 @@ class Bounds:
             "procedure": frozenset(procedures),
             "metric": frozenset(metrics),
         }
+
+    def serve(self, tenants: Collection[str]) -> None:
+        """Let these tenants have labels too; those of before keep theirs, for their numbers stay."""
+        self._closed = {**self._closed, "tenant": self._closed["tenant"] | frozenset(tenants)}
 
     def value(self, label: str, value: str) -> str:
         """Return `value` if the label may have it, else `other`; a member of an enum as plain text."""

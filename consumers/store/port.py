@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from consumers.store.casework import Cases
+from consumers.store.exporting import Exports
 from consumers.store.model import (
     Batch,
     Committed,
@@ -19,6 +20,7 @@ from consumers.store.model import (
     NoticeSeen,
     OutboxRow,
     Overdue,
+    ResolutionSeen,
     StoredEvent,
     StoreKey,
 )
@@ -30,6 +32,10 @@ class Store(Protocol):
     @property
     def cases(self) -> Cases:
         """What people do with the events: decisions, assignments, hand-overs."""
+
+    @property
+    def exports(self) -> Exports:
+        """What was handed over to other systems as files."""
 
     def commit(self, batch: Batch) -> Committed:
         """Keep the whole batch or nothing of it.
@@ -83,6 +89,12 @@ class Store(Protocol):
 
     def notices(self, *, receipt_number: str | None = None, limit: int = 1_000) -> Sequence[NoticeSeen]:
         """Return dead-letter notices, oldest first."""
+
+    def resolutions(self, *, receipt: bytes | None = None, discarded: bool = False) -> Sequence[ResolutionSeen]:
+        """Return what the operator did with dead letters, oldest first.
+
+        `receipt` is the fingerprint of a receipt number; `discarded` leaves out what was replayed, then or later.
+        """
 
     def log_head(self) -> LogHead | None:
         """Return where the append-only log stands; None before its first entry."""

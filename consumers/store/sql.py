@@ -19,6 +19,7 @@ from consumers.store.cases import SqlCases
 from consumers.store.chunking import chunks
 from consumers.store.dialect import Dialect, SqliteDialect
 from consumers.store.errors import StoreMismatch, StoreTooNew
+from consumers.store.exports import SqlExports
 from consumers.store.model import (
     Batch,
     Committed,
@@ -28,6 +29,7 @@ from consumers.store.model import (
     NoticeSeen,
     OutboxRow,
     Overdue,
+    ResolutionSeen,
     StoredEvent,
     StoreKey,
 )
@@ -38,7 +40,12 @@ def _add_tables(db: Connection) -> None:
     t.metadata.create_all(db)
 
 
-MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_add_tables,)
+def _add_exports(db: Connection) -> None:
+    """Make the tables of exports; none of the older ones changed."""
+    t.metadata.create_all(db, tables=t.EXPORT_TABLES)
+
+
+MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_add_tables, _add_exports, _add_tables)
 _LOG_PAGE: Final = 500
 
 
@@ -112,6 +119,11 @@ class SqlStore:
         """What people do with the events: decisions, assignments, hand-overs."""
         return SqlCases(self._reading, self._writing)
 
+    @property
+    def exports(self) -> SqlExports:
+        """What was handed over to other systems as files."""
+        return SqlExports(self._reading, self._writing)
+
     def commit(self, batch: Batch) -> Committed:
         """Keep the whole batch or nothing of it."""
         tally = writing.Tally()
@@ -123,6 +135,8 @@ class SqlStore:
                 writing.add_checkpoint(db, seen, tally)
             for notice in batch.notices:
                 writing.add_notice(db, notice)
+            for said in batch.resolutions:
+                writing.add_resolution(db, said)
             writing.add_remarks(db, batch.remarks)
             writing.add_outgoing(db, batch.outgoing)
             if batch.log is not None:
@@ -201,6 +215,11 @@ class SqlStore:
         """Return dead-letter notices, oldest first."""
         with self._reading() as db:
             return reading.notices(db, receipt_number, limit)
+
+    def resolutions(self, *, receipt: bytes | None = None, discarded: bool = False) -> Sequence[ResolutionSeen]:
+        """Return what the operator did with dead letters, oldest first."""
+        with self._reading() as db:
+            return reading.resolutions(db, receipt, discarded)
 
     def log_head(self) -> LogHead | None:
         """Return where the append-only log stands; None before its first entry."""
