@@ -6,6 +6,7 @@ import typer
 
 from cli import (
     audit,
+    audit_report,
     deadletters,
     deciding,
     demo,
@@ -45,6 +46,7 @@ app.command("reconcile")(reconcile.reconcile)
 app.command("report", hidden=True)(reports_command.report)
 app.command("doctor")(doctor.doctor)
 app.command("route")(roles.route)
+app.command("watch")(roles.watch)
 app.add_typer(roles.consume, name="consume")
 status.register(portal.app)
 app.add_typer(portal.app, name="portal")
@@ -54,6 +56,7 @@ app.add_typer(review.app, name="review")
 app.add_typer(helpdesk.app, name="helpdesk")
 app.add_typer(tax.app, name="tax")
 proofs.register(audit.app)
+audit_report.register(audit.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(witness.app, name="witness")
 app.add_typer(topics.app, name="topics")

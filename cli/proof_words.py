@@ -12,6 +12,7 @@ from consumers.audit.entries import (
     NoticeEntry,
     ReceiptEntry,
     RefusalEntry,
+    ResolutionEntry,
     SessionEntry,
 )
 from hub.envelope.times import JST, from_ms
@@ -57,6 +58,9 @@ def meaning(found: Proved) -> dict[str, Any]:
             return {"session": close.session.hex(), "partitions": sorted(close.lanes)}
         case NoticeEntry() as notice:
             return {"event_id": notice.event_id, "leaf": notice.leaf.hex(), "reason": notice.reason}
+        case ResolutionEntry() as resolution:
+            leaf = None if resolution.leaf is None else resolution.leaf.hex()
+            return {"letter": resolution.letter, "kind": resolution.kind, "origin": resolution.origin, "leaf": leaf}
         case RefusalEntry() as refusal:
             return {"topic": refusal.place.topic, "offset": refusal.place.offset, "reason": refusal.reason}
         case None:
@@ -71,6 +75,12 @@ def words(found: Proved) -> list[str]:
         *(f"  cosigned by {each.name} at {each.at.astimezone(JST).isoformat()}" for each in found.cosigned),
         *_entry(found),
     ]
+    if found.header is not None:
+        header = found.header
+        lines += [
+            f"Its header, opened: receipt number {header.receipt_number}, accepted by the portal at"
+            f" {_moment(header.accepted_at_ms)}."
+        ]
     if found.receipt is not None:
         receipt = found.receipt
         lines += [
@@ -102,6 +112,8 @@ def _entry(found: Proved) -> list[str]:
             return [f"The entry: the session {close.session.hex()} was closed."]
         case NoticeEntry() as notice:
             return [f"The entry: the event {notice.event_id} became a dead letter ({notice.reason})."]
+        case ResolutionEntry() as resolution:
+            return [f"The entry: the operator's word that the letter {resolution.letter} was {resolution.kind}."]
         case RefusalEntry() as refusal:
             return [f"The entry: a record of {refusal.place.topic} was refused ({refusal.reason})."]
         case None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from assurance.reconcile import Comparison, Reconciliation, Report
     from cli.home import Home
 
-_SORTS: Final = ("lost", "extra", "duplicates", "conflicts", "unconfirmed", "dead_letters")
+_SORTS: Final = ("lost", "extra", "duplicates", "conflicts", "unconfirmed", "dead_letters", "discarded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,11 @@ def run(home: Home) -> Outcome:
     """Collect and read the reports of the hub that runs in `home`, and reconcile them. Raises HubError."""
     from assurance.reconcile import DECISIONS, HANDOVERS, Kind, compare
     from assurance.reconcile import reconcile as compare_submissions
+    from cli.people import open_role
     from cli.reports import collect, kinds_of
-    from hub.settings import HomeSettings
-    from topics.declaration import load
-    from topics.layout import expand
 
     running = home.running()
-    topology = expand(load(HomeSettings().topics_file), running.namespace, partitions=running.partitions)
+    topology = open_role(home, "admin").topology
     codes = [tenant.code for tenant in topology.tenants]
     sources = {"portal": [Kind.PORTAL], **{f"review-{code}": [Kind.DECIDED, Kind.HANDED] for code in codes}}
     desks = [f"{kind}-{code}" for code in codes for kind in ("review", "helpdesk", "audit")]

@@ -185,6 +185,23 @@ class DeadLettered(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class LettersOpen(Fact):
+    """Open dead letters by (tenant, reason): how many, and the age of the oldest in seconds; (0, 0) once none is."""
+
+    letters: Mapping[tuple[str, str], tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class LetterEnded(Fact):
+    """The operator replayed or discarded dead letters that were refused for `reason`."""
+
+    tenant: str
+    reason: str
+    outcome: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogExtended(Fact):
     """The audit log grew to `size` leaves."""
 
@@ -244,6 +261,15 @@ class Ready(Fact):
 
     condition: str
     fulfilled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StandingTaken(Fact):
+    """A trust list or declaration holds from now on: their serials (0: none yet), and the tenants' codes."""
+
+    trust: int
+    declaration: int
+    tenants: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

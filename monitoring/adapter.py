@@ -169,6 +169,18 @@ def _dead_lettered(metrics: Metrics, fact: facts.DeadLettered) -> None:
     metrics.count("hub_dead_letters_total", fact.count, stage=fact.stage, reason=fact.reason)
 
 
+def _letters_open(metrics: Metrics, fact: facts.LettersOpen) -> None:
+    for (tenant, reason), (count, oldest) in fact.letters.items():
+        metrics.set("hub_dead_letters_open", count, tenant=tenant, reason=reason)
+        metrics.set("hub_dead_letters_oldest_seconds", oldest, tenant=tenant, reason=reason)
+
+
+def _letter_ended(metrics: Metrics, fact: facts.LetterEnded) -> None:
+    metrics.count(
+        "hub_dead_letters_ended_total", fact.count, tenant=fact.tenant, reason=fact.reason, outcome=fact.outcome
+    )
+
+
 def _log_extended(metrics: Metrics, fact: facts.LogExtended) -> None:
     metrics.set("hub_audit_log_leaves", fact.size, tenant=fact.tenant)
 
@@ -197,6 +209,12 @@ def _paused(metrics: Metrics, fact: facts.Paused) -> None:
 
 def _ready(metrics: Metrics, fact: facts.Ready) -> None:
     metrics.set("hub_ready", fact.fulfilled, condition=fact.condition)
+
+
+def _standing(metrics: Metrics, fact: facts.StandingTaken) -> None:
+    metrics.serve(fact.tenants)
+    metrics.set("hub_standing_serial", fact.trust, place="trust")
+    metrics.set("hub_standing_serial", fact.declaration, place="declaration")
 
 
 def _lifecycle(metrics: Metrics, fact: facts.Lifecycle) -> None:
@@ -230,6 +248,8 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     facts.HandedOver: _handed_over,
     facts.RowsExported: _exported,
     facts.DeadLettered: _dead_lettered,
+    facts.LettersOpen: _letters_open,
+    facts.LetterEnded: _letter_ended,
     facts.LogExtended: _log_extended,
     facts.LogPublished: _log_published,
     facts.WitnessAnswered: _witness_answered,
@@ -237,6 +257,7 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     facts.Lag: _lag,
     facts.Paused: _paused,
     facts.Ready: _ready,
+    facts.StandingTaken: _standing,
     facts.Lifecycle: _lifecycle,
     LoopBeat: _beat,
 }
@@ -311,12 +332,27 @@ def _tell_witness(fact: facts.WitnessAnswered) -> LogLine | None:
     return level, {"event": "not-cosigned", "tenant": fact.tenant, "code": fact.code}
 
 
+def _tell_letter_ended(fact: facts.LetterEnded) -> LogLine:
+    return "info", {
+        "event": "letter-ended",
+        "tenant": fact.tenant,
+        "reason": fact.reason,
+        "code": fact.outcome,
+        "count": fact.count,
+    }
+
+
 def _tell_paused(fact: facts.Paused) -> LogLine:
     return ("warning" if fact.paused else "info"), {
         "event": "paused" if fact.paused else "resumed",
         "stage": fact.stage,
         "code": fact.code,
     }
+
+
+def _tell_standing(fact: facts.StandingTaken) -> LogLine:
+    line = {"event": "standing-taken", "trust": fact.trust, "declaration": fact.declaration}
+    return "info", {**line, "count": len(fact.tenants)}
 
 
 def _tell_lifecycle(fact: facts.Lifecycle) -> LogLine:
@@ -343,6 +379,8 @@ TO_LOG: Final[dict[type[Fact], ToLog]] = {
     facts.HandedOver: _quiet,
     facts.RowsExported: _tell_exported,
     facts.DeadLettered: _line("warning", "dead-lettered", "stage", "reason", "count"),
+    facts.LettersOpen: _quiet,
+    facts.LetterEnded: _tell_letter_ended,
     facts.LogExtended: _quiet,
     facts.LogPublished: _quiet,
     facts.WitnessAnswered: _tell_witness,
@@ -350,6 +388,7 @@ TO_LOG: Final[dict[type[Fact], ToLog]] = {
     facts.Lag: _quiet,
     facts.Paused: _tell_paused,
     facts.Ready: _line("info", "ready", "condition", "fulfilled"),
+    facts.StandingTaken: _tell_standing,
     facts.Lifecycle: _tell_lifecycle,
     LoopBeat: _quiet,
 }

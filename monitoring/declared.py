@@ -268,6 +268,21 @@ METRICS: Final[tuple[Metric, ...]] = (
         "隔離した件数（段階・理由別）。",
         WATCH, DEFENCE, INTEGRITY,
     ),
+    _gauge(
+        "hub_dead_letters_open", "records", "tenant reason",
+        "Dead letters that nobody has replayed or discarded yet.",
+        "未処理の隔離件数（団体・理由別）。", WATCH, FLOW, READINESS, sets=20_000,
+    ),
+    _gauge(
+        "hub_dead_letters_oldest_seconds", "seconds", "tenant reason",
+        "Age of the oldest open dead letter.", "最も古い未処理の隔離記録の経過時間。",
+        WATCH, READINESS, sets=20_000,
+    ),
+    _counter(
+        "hub_dead_letters_ended_total", "records", "tenant reason outcome",
+        "Dead letters that the operator replayed or discarded.",
+        "再送・破棄した隔離件数。", WATCH, FLOW, sets=20_000,
+    ),
     _counter(
         "hub_alarms_total", "alarms", "code",
         "Alarms that a person must look at.", "職員の確認が必要な警報の件数。", WATCH, READINESS,
@@ -284,6 +299,11 @@ METRICS: Final[tuple[Metric, ...]] = (
     _gauge(
         "hub_ready", "boolean", "condition",
         "1 while a condition of readiness is fulfilled.", "準備条件の充足（1）。", WATCH, READINESS,
+    ),
+    _gauge(
+        "hub_standing_serial", "serial", "place",
+        "Serial of the trust list and of the declaration that this role holds to.",
+        "適用中の信頼一覧・宣言の通し番号。", WATCH, READINESS,
     ),
     _counter(
         "hub_lifecycle_events_total", "events", "event",

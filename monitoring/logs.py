@@ -53,7 +53,7 @@ KEYS: Final = frozenset(
         *("about", "code", "command", "condition", "consumer", "count", "event_id", "exception", "fenced"),
         *("fulfilled", "leaf", "logger", "namespace", "offset", "partition", "paused", "procedure", "reason"),
         *("receipt_number", "resumed", "rule", "run", "seconds", "session", "size", "stage", "tenant", "topic"),
-        *("version", "where", "withheld", "configuration"),
+        *("version", "where", "withheld", "configuration", "trust", "declaration"),
     }
 )
 """every key that a line may have; another one is dropped and counted in `withheld`"""

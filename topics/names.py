@@ -18,6 +18,11 @@ def audiences(namespace: str) -> str:
     return f"{namespace}.audiences"
 
 
+def control(namespace: str) -> str:
+    """The trust list and the declaration that hold now, compacted."""
+    return f"{namespace}.control"
+
+
 def operations(namespace: str) -> str:
     """What every process tells of its own doings."""
     return f"{namespace}.operations"
@@ -26,6 +31,11 @@ def operations(namespace: str) -> str:
 def dead_letters(namespace: str, principal: str) -> str:
     """The dead letters of one writer."""
     return f"{namespace}.dead-letters.{principal}"
+
+
+def resolutions(namespace: str) -> str:
+    """What the operator did with dead letters; one partition, one writer."""
+    return f"{namespace}.resolutions"
 
 
 def of_tenant(namespace: str, tenant: str, dataset: str) -> str:

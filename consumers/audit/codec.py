@@ -19,11 +19,12 @@ from consumers.audit.entries import (
     Place,
     ReceiptEntry,
     RefusalEntry,
+    ResolutionEntry,
     SessionEntry,
 )
 from hub.envelope.header import EventHeader
 from hub.envelope.reasons import EnvelopeError, Reason
-from hub.envelope.records import Checkpoint, Session, SessionClose, StoredReceipt
+from hub.envelope.records import Checkpoint, LetterResolved, Session, SessionClose, StoredReceipt
 from hub.envelope.signed import Signed
 from hub.envelope.times import to_ms
 from hub.envelope.wire import frame_id
@@ -195,5 +196,9 @@ def entry_of(signed: Signed) -> Entry | None:
             receipt = StoredReceipt.decode(signed.body)
             entries = tuple((each.sequence, each.event_id, each.leaf) for each in receipt.entries)
             return ReceiptEntry(receipt.session, receipt.partition, entries)
+        case LetterResolved.RECORD:
+            said = LetterResolved.decode(signed.body)
+            leaf = None if said.event is None else said.event.leaf
+            return ResolutionEntry(said.key, said.kind.value, said.origin.topic, leaf, said.generation)
         case _:
             return None

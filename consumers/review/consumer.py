@@ -122,7 +122,7 @@ class ReviewConsumer:
                     signer=Signer(role.principal, role.instance, role.identity),
                     journal=journal,
                     new_writer=new_writer,
-                    keys=KeyDirectory(reader, role.trust, journal.highest_epoch, around.observer),
+                    keys=KeyDirectory(reader, lambda: role.trust, journal.highest_epoch, around.observer),
                     audiences=lambda _: audiences,
                     observer=around.observer,
                     wall=utc(around.clocks.now_ms),

@@ -15,6 +15,8 @@ from hub.envelope.reasons import Reason
 from hub.envelope.records import AudienceKey, KeyDestroyed
 from hub.envelope.signed import sign
 from hub.envelope.times import epoch_bounds
+from hub.envelope.trust import Trust
+from hub.envelope.trust_builder import TrustBuilder
 from hub.reading.audiences import AudienceDirectory
 from hub.reading.deadletters import write_letter
 from hub.reading.errors import AudiencesUnavailable, KeyNotLoaded, QuarantineKeyMissing
@@ -192,6 +194,22 @@ def test_session_for_others_or_sealed_to_another_key_is_refused() -> None:
     assert nobody.unlock(session) is Reason.NOT_ADDRESSED
 
 
+@pytest.mark.parametrize("before", [{}, {"other": AudiencePrivateKey.generate(Suite.HYBRID)}], ids=["none", "another"])
+def test_session_that_was_refused_for_want_of_a_key_opens_once_the_key_is_here(
+    before: dict[str, AudiencePrivateKey],
+) -> None:
+    """So that a letter with this reason succeeds when it is sent back to a router that runs on."""
+    store = Store({("router", EPOCH, key.key_id): key for key in before.values()})
+    secrets, session = own(store, announced=False), new_session().session
+    for _ in range(2):
+        assert secrets.unlock(session) is Reason.SECRET
+    opened = store.opened
+    key = private_key("router")
+    store.held["router", EPOCH, key.key_id] = key
+    assert isinstance(secrets.unlock(session), Secret)
+    assert store.opened == opened + 1
+
+
 RECORD = KafkaRecord("rehearsal.submissions", 3, 17, 1_700_000_000_000, "見本太郎".encode(), b"value")
 
 
@@ -241,3 +259,19 @@ def test_without_the_operators_key_there_is_no_letter_in_the_clear() -> None:
             now=NOW,
         )
     assert raised.value.retriable
+
+
+async def test_a_key_that_was_published_before_its_audience_was_listed_is_found(given: Given) -> None:
+    key, listed = audience_key("quarantine"), [trust()]
+    none = Trust.load(TrustBuilder("rehearsal").sign(NOW, identity("admin")), identity("admin").public)
+    nowhere: Endpoint = None  # type: ignore[assignment]
+    directory = AudienceDirectory(nowhere, TOPIC, lambda: listed[0], lambda: given.now, open_reader=given.lists.open)
+    listed[0] = none
+    given.publish(key)
+    await directory.refresh()
+    assert directory.current() is None
+    listed[0] = trust()
+    await directory.refresh()
+    assert directory.current() == key
+    await directory.refresh()
+    assert len(given.lists.opened) == 2, "it is read anew only then"

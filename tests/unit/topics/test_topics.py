@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from topics.declaration import PACKAGED, load, municipality_check_digit, parse
 from topics.errors import DeclarationInvalid, PartitionsChanged
 from topics.layout import Acl, Operation, Resource, Topology, expand
 from topics.partition import murmur2, partition_for
-from topics.plan import Current, FoundTopic, plan
+from topics.plan import Current, FoundTopic, Step, plan
 
 TEXT = PACKAGED.read_text(encoding="utf-8")
 
@@ -52,7 +53,7 @@ def topology() -> Topology:
     return expand(load(), "eltax")
 
 
-EVERYONE = {"eltax.audiences", "eltax.sessions"}
+EVERYONE = {"eltax.audiences", "eltax.sessions", "eltax.control"}
 
 
 @pytest.mark.parametrize(
@@ -80,11 +81,7 @@ EVERYONE = {"eltax.audiences", "eltax.sessions"}
             {"999997.audit", "999997.status", "999997.accepted"},
             {"operations", "dead-letters.audit-999997"},
         ),
-        (
-            "tax-resident-tax-131041",
-            {"131041.accepted"},
-            {"operations", "dead-letters.tax-resident-tax-131041"},
-        ),
+        ("tax-resident-tax-131041", {"131041.accepted"}, {"operations", "dead-letters.tax-resident-tax-131041"}),
     ],
 )
 def test_each_principal_may_do_exactly_what_the_table_says(
@@ -98,9 +95,29 @@ def test_each_principal_may_do_exactly_what_the_table_says(
     assert may_write == {f"eltax.{each}" for each in writes}
 
 
-def test_only_the_router_has_transactional_ids_and_the_administrator_no_rights_to_list(topology: Topology) -> None:
-    holders = {acl.principal for acl in topology.acls if acl.resource is Resource.TRANSACTIONAL_ID}
-    assert holders == {"router"}
+def test_who_handles_dead_letters_reads_all_of_them_and_only_the_operator_says_what_became_of_them(
+    topology: Topology,
+) -> None:
+    held = [acl for acl in topology.acls if acl.resource is Resource.TOPIC and acl.operation is not Operation.DESCRIBE]
+    letters = {topic.name for topic in topology.topics if topic.key == "dead-letters"}
+    readers = {acl.principal for acl in held if acl.operation is Operation.READ and acl.name in letters}
+    assert readers == {"operator", "monitor"}
+    writers = {acl.principal for acl in held if acl.operation is Operation.WRITE and acl.name == "eltax.resolutions"}
+    assert writers == {"operator"}
+    may_write = {acl.name for acl in held if acl.principal == "operator" and acl.operation is Operation.WRITE}
+    desks = {
+        f"eltax.{t}.{d}" for t in ("131041", "999997") for d in ("review", "helpdesk", "audit", "status", "accepted")
+    }
+    assert may_write == desks | {"eltax.submissions", "eltax.resolutions", "eltax.operations"}
+    monitored = {acl.name for acl in held if acl.principal == "monitor" and acl.operation is Operation.WRITE}
+    assert monitored == {"eltax.operations"}
+
+
+def test_transactional_ids_are_the_routers_and_the_operators_and_the_administrator_has_no_rights_to_list(
+    topology: Topology,
+) -> None:
+    ids = {(acl.principal, acl.name) for acl in topology.acls if acl.resource is Resource.TRANSACTIONAL_ID}
+    assert ids == {("router", "eltax.router/"), ("operator", "eltax.operator/")}
     assert not [acl for acl in topology.acls if acl.principal == "admin"]
 
 
@@ -111,6 +128,10 @@ def as_found(topology: Topology, brokers: int = 1) -> Current:
         FoundTopic(step.name, step.partitions, step.configs) for step in steps if type(step).__name__ == "CreateTopic"
     )
     return Current(brokers, topics, topology.acls, topology.quotas)
+
+
+def kinds(steps: Sequence[Step]) -> list[str]:
+    return [type(step).__name__ for step in steps]
 
 
 def test_a_plan_that_was_carried_out_leaves_nothing_to_do(topology: Topology) -> None:
@@ -124,10 +145,12 @@ def test_what_is_not_declared_is_shown_and_left_alone_unless_pruned(topology: To
     found = replace(found, acls=found.acls | {extra}, topics=(*found.topics, FoundTopic("eltax.old", 1, {})))
     left_alone = plan(found, topology)
     assert left_alone.empty
-    assert [type(step).__name__ for step in left_alone.drift] == ["RemoveAcl", "DeleteTopic"]
+    assert kinds(left_alone.drift) == ["RemoveAcl", "DeleteTopic"]
     pruned = plan(found, topology, prune=True)
-    assert [type(step).__name__ for step in pruned.steps] == ["RemoveAcl", "DeleteTopic"]
-    assert all(step.deletes for step in pruned.steps)
+    assert (kinds(pruned.steps), kinds(pruned.drift)) == (["RemoveAcl"], ["DeleteTopic"]), "data goes only by name"
+    emptied = plan(found, topology, delete_data=True)
+    assert (kinds(emptied.steps), kinds(emptied.drift)) == (["DeleteTopic"], ["RemoveAcl"])
+    assert all(step.deletes for step in (*pruned.steps, *emptied.steps))
 
 
 def test_a_changed_configuration_is_put_right(topology: Topology) -> None:
