@@ -1,16 +1,18 @@
 """Counts what the router's outputs really hold, record by record, on the committed topics themselves.
 
 Nothing here asks a store: stores drop what comes twice, and would hide a duplicate. The census reads every
-output of every tenant from its beginning and compares with what the portal says it got acknowledged.
+output of every tenant from its beginning and compares with what the portal says it got acknowledged; and what
+comes back, decisions and hand-overs, with what the review desks say they told.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from assurance.reconcile import Report, State
+from hub.envelope import header as headers
 from hub.envelope import sealed as sealing
 from hub.envelope import signed as signing
 from hub.envelope.letters import DeadLetterNotice, Place
@@ -20,6 +22,7 @@ from hub.envelope.sealed import parse
 from hub.envelope.signed import Signed
 from hub.envelope.wire import frame_id
 from hub.transport import Endpoint, KafkaRecord, PartitionReader
+from schemas.parts import ATTACHMENT_PART
 from topics import names
 from topics.layout import Topology
 
@@ -28,9 +31,13 @@ _POLL_BYTES = 8 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """What was read: per output topic how often each leaf (32 bytes) stands there; letters; what is neither."""
+    """What was read: per topic how often each leaf (32 bytes) stands there; letters; what is neither.
+
+    `parts` counts parts of attachments on the way to tax teams, which are events of their own.
+    """
 
     leaves: Mapping[str, Mapping[bytes, int]]
+    parts: int
     dead_letters: int
     """letters that the operator neither replayed nor discarded"""
     foreign: int
@@ -53,13 +60,25 @@ class Account:
     dead_letters: int
 
 
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """Decisions or hand-overs on their topics, against what the review desks say they told."""
+
+    told: int
+    lost: int
+    duplicates: int
+    extra: int
+
+
 async def take_census(endpoint: Endpoint, topology: Topology) -> Census:
-    """Read all outputs and dead-letter topics to their present end. Needs the administrator's rights.
+    """Read outputs, status, accepted and dead-letter topics to their present end. Needs the administrator's rights.
 
     Raises TransportError.
     """
     partitions = {topic.name: topic.partitions for topic in topology.topics}
     outputs = {route.topic for route in topology.routes}
+    for tenant in topology.tenants:
+        outputs |= {topic(topology.namespace, tenant.code) for topic in (names.status, names.accepted)}
     letters = {principal.dead_letters for principal in topology.principals if principal.dead_letters}
     resolutions = names.resolutions(topology.namespace)
     read = outputs | letters | {resolutions}
@@ -68,7 +87,7 @@ async def take_census(endpoint: Endpoint, topology: Topology) -> Census:
     sent_back: dict[str, Counter[bytes]] = {topic: Counter() for topic in outputs}
     open_letters: set[Place] = set()
     ended: set[Place] = set()
-    foreign = 0
+    foreign = parts = 0
     async with PartitionReader(endpoint, starts) as reader:
         ends = await reader.end_offsets()
         while any([await reader.position(place) < end for place, end in ends.items()]):
@@ -85,11 +104,13 @@ async def take_census(endpoint: Endpoint, topology: Topology) -> Census:
                             sent_back[said.origin.topic][said.event.leaf] += 1
                     continue
                 leaf = _leaf(record)
-                if leaf:
+                if leaf and _is_part(record):
+                    parts += 1
+                elif leaf:
                     leaves[record.topic][leaf] += 1
                 elif leaf is None:
                     foreign += 1
-    return Census(leaves, len(open_letters - ended), foreign, sent_back)
+    return Census(leaves, parts, len(open_letters - ended), foreign, sent_back)
 
 
 def account(census: Census, portal: Report, topology: Topology) -> Account:
@@ -130,6 +151,30 @@ def _resolution(record: KafkaRecord) -> LetterResolved | None:
         return LetterResolved.decode(Signed.parse(record.value or b"").body)
     except EnvelopeError:
         return None
+
+
+def account_returns(census: Census, told: Iterable[Report], topic_of: Callable[[str], str]) -> Returns:
+    """Compare the topics of a flow back, `topic_of` each tenant, with what its review desk says. Pure."""
+    count = lost = duplicates = extra = 0
+    for report in told:
+        assert report.tenant is not None  # a desk speaks for one
+        said = {entry.leaf for entry in report.entries if entry.state not in (State.VOID, State.PENDING)}
+        topic = topic_of(report.tenant)
+        stands = census.leaves.get(topic, {})
+        count += len(said & stands.keys())
+        lost += len(said - stands.keys())
+        duplicates += _surplus(stands, census.sent_back.get(topic, {}))
+        extra += len(stands.keys() - said)
+    return Returns(count, lost, duplicates, extra)
+
+
+def _is_part(record: KafkaRecord) -> bool:
+    if record.value is None or ATTACHMENT_PART.encode() not in record.value:  # the header stands in clear
+        return False
+    try:
+        return headers.decode(parse(record.value).header).procedure == ATTACHMENT_PART
+    except EnvelopeError:
+        return False
 
 
 def _leaf(record: KafkaRecord) -> bytes | None:

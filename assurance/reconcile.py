@@ -1,14 +1,20 @@
-"""Reconciliation: portal = routed = stored, event by event, leaf by leaf. Pure.
+"""Reconciliation: sent = routed = stored, event by event, leaf by leaf. Pure.
+
+| flow | from | to |
+|---|---|---|
+| submissions | the portal | review, helpdesk and audit desks, through the router |
+| decisions | each review desk | the portal, which opens them, helpdesk and audit |
+| hand-overs | each review desk | the one tax team each is sealed for, and audit |
 
 An event is (tenant, event id, leaf). The same id with another leaf is another event, so swapped content
 shows as one loss and one addition, and as a conflict besides.
 
 | state | said by | means | so the event |
 |---|---|---|---|
-| held | all | has it; portal: all in-sync replicas have it | must be at audit, review and helpdesk |
+| held | all | has it; who sent it: all in-sync replicas have it | must be at every end of its flow |
 | unconfirmed | desks, audit | has it, has seen no checkpoint that lists it | counts as had, and is listed |
-| pending | portal | journaled, not acknowledged yet | may be anywhere |
-| void | portal | finally refused by the broker | may be nowhere; seen anywhere, the void is cancelled |
+| pending | portal, review | journaled or decided, not acknowledged yet | may be anywhere |
+| void | portal, review | finally refused, never sent | may be nowhere; seen anywhere, the void is cancelled |
 | dead-letter | router, desks, audit | put aside, not stored | counts as not had, and is listed |
 | erased | all | had it and lawfully erased it | counts as had |
 | discarded | audit | the operator signed that nobody will get it, and why | need not be anywhere, and is listed |
@@ -19,7 +25,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
@@ -37,6 +43,20 @@ class Kind(StrEnum):
     AUDIT = "audit"
     REVIEW = "review"
     HELPDESK = "helpdesk"
+    DECIDED = "decided"
+    """what a review desk told of its decisions"""
+    ANSWERED = "answered"
+    """decisions that the portal can open, as often as they stand on the topic"""
+    TOLD = "told"
+    """decisions that a helpdesk has"""
+    DECISION_LOG = "decision-log"
+    """decisions in an audit desk's log"""
+    HANDED = "handed-over"
+    """what a review desk handed over to tax teams"""
+    TAKEN = "taken-over"
+    """what a tax team has opened and kept"""
+    HANDOVER_LOG = "hand-over-log"
+    """hand-overs in an audit desk's log"""
 
 
 class State(StrEnum):
@@ -54,16 +74,29 @@ class State(StrEnum):
     DISCARDED_HELPDESK = "discarded-helpdesk"
 
 
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Where events come from and where each must arrive; at the `exclusive` places with one of the principals only."""
+
+    source: Kind
+    destinations: tuple[Kind, ...]
+    exclusive: frozenset[Kind] = frozenset()
+
+
 DESTINATIONS: Final = (Kind.AUDIT, Kind.REVIEW, Kind.HELPDESK)
-"""where every event of the portal must arrive; the router's outputs too once somebody reports on them"""
+SUBMISSIONS: Final = Flow(Kind.PORTAL, DESTINATIONS)
+"""to the router's outputs too once somebody reports on them"""
+DECISIONS: Final = Flow(Kind.DECIDED, (Kind.ANSWERED, Kind.TOLD, Kind.DECISION_LOG))
+HANDOVERS: Final = Flow(Kind.HANDED, (Kind.TAKEN, Kind.HANDOVER_LOG), frozenset({Kind.TAKEN}))
 
 _EXCUSED: Final = {
-    State.DISCARDED: (Kind.ROUTER, *DESTINATIONS),
     State.DISCARDED_AUDIT: (Kind.AUDIT,),
     State.DISCARDED_REVIEW: (Kind.REVIEW,),
     State.DISCARDED_HELPDESK: (Kind.HELPDESK,),
 }
-"""where an event that the operator discarded need not be; only audit's word counts, for it has the signature"""
+"""where an event that the operator discarded need not be; State.DISCARDED: nowhere"""
+LOGS: Final = frozenset({Kind.AUDIT, Kind.DECISION_LOG, Kind.HANDOVER_LOG})
+"""whose word on what was discarded counts, for it has the signature"""
 
 _HAVING: Final = frozenset({State.HELD, State.UNCONFIRMED, State.ERASED})
 
@@ -143,24 +176,25 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciliation:
+class Comparison:
     """The outcome; `agreed` iff no report is missing and nothing is lost, extra, double or in conflict."""
 
     agreed: bool
-    totals: Totals
-    by_tenant: Mapping[str, Totals]
+    counts: Mapping[Kind, int]
+    """events by place, each counted once"""
+    counts_by_tenant: Mapping[str, Mapping[Kind, int]]
     lost: Found
-    """acknowledged to the portal, but not at a place where it must be: one per event and place"""
+    """sent, but not at a place where it must be: one per event and place"""
     extra: Found
-    """at a place although no portal sent it"""
+    """at a place although nobody sent it"""
     duplicates: Found
-    """named more than once in one report: one per surplus line"""
+    """named more than once in one report, or by two where one may have it: one per surplus line"""
     conflicts: Found
     """an id that one place has with more than one leaf: one per leaf beyond the first"""
     unconfirmed: Found
     """had, without a signed checkpoint that lists it; lawful for a moment while the hub runs"""
     dead_letters: Found
-    """put aside; those that the portal sent are lost besides, until they are replayed or discarded"""
+    """put aside; those that were sent are lost besides, until they are replayed or discarded"""
     discarded: Found
     """discarded by the operator's signed word, and not had: one per event and place"""
     foreign: int
@@ -169,44 +203,77 @@ class Reconciliation:
     void: int
     erased: int
     missing_reports: tuple[tuple[str, Kind], ...]
-    """(tenant, place) that nobody reported on; the tenant is empty where the portal's is missing"""
+    """(tenant, place) that nobody reported on; the tenant is empty where the one source of all is missing"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation(Comparison):
+    """The outcome for submissions."""
+
+    @property
+    def totals(self) -> Totals:
+        """Submissions by place."""
+        return _totals(self.counts)
+
+    @property
+    def by_tenant(self) -> Mapping[str, Totals]:
+        """The same for each municipality."""
+        return {tenant: _totals(counts) for tenant, counts in self.counts_by_tenant.items()}
 
 
 def reconcile(
     reports: Sequence[Report], *, later: Sequence[Report] = (), tenants: Iterable[str] = ()
 ) -> Reconciliation:
-    """Compare what was sent with what was routed and stored, per municipality.
+    """Compare what the portal sent with what was routed and stored, per municipality; see `compare`."""
+    routed = any(report.kind is Kind.ROUTER for report in reports)
+    flow = replace(SUBMISSIONS, destinations=(Kind.ROUTER, *DESTINATIONS)) if routed else SUBMISSIONS
+    outcome = compare(flow, reports, later=later, tenants=tenants)
+    return Reconciliation(**{each.name: getattr(outcome, each.name) for each in fields(Comparison)})
 
-    `tenants` are the declared ones: each needs a report of every desk even if nothing was sent for it.
-    While the hub runs, take the portals' reports twice: before all others (in `reports`), which says what
-    must have arrived by now if the desks have caught up, and after them (`later`), which says what may have.
+
+def compare(
+    flow: Flow, reports: Sequence[Report], *, later: Sequence[Report] = (), tenants: Iterable[str] = ()
+) -> Comparison:
+    """Compare what was sent with what arrived at each place of a flow; reports of other kinds are passed over.
+
+    `tenants` are the declared ones: each needs a report of every place even if nothing was sent for it.
+    While the hub runs, take the source's reports twice: before all others (in `reports`), which says what
+    must have arrived by now if the places have caught up, and after them (`later`), which says what may have.
     Reports of one kind are taken together (portal instances); the same report handed in twice counts once.
     """
-    once = tuple(dict.fromkeys(reports))
-    lines = {kind: [e for r in once if r.kind is kind for e in r.admissible()] for kind in Kind}
-    afterwards = [e for r in dict.fromkeys(later) if r.kind is Kind.PORTAL for e in r.admissible()]
+    kinds = (flow.source, *flow.destinations)
+    once = tuple(report for report in dict.fromkeys(reports) if report.kind in kinds)
+    lines = {kind: [e for r in once if r.kind is kind for e in r.admissible()] for kind in kinds}
+    afterwards = [e for r in dict.fromkeys(later) if r.kind is flow.source for e in r.admissible()]
     named = sorted({*tenants, *(e.tenant for entries in lines.values() for e in entries if e.tenant)})
-    places = _places(once)
 
-    held = {kind: {e.event for e in lines[kind] if e.state in _HAVING} for kind in Kind}
-    void = {e.event for e in lines[Kind.PORTAL] if e.state is State.VOID} - held[Kind.PORTAL]
-    cancelled = {event for event in void if any(event in held[kind] for kind in places)}
-    must = held[Kind.PORTAL] | cancelled
-    may = must | {e.event for e in [*lines[Kind.PORTAL], *afterwards]}
+    held = {kind: {e.event for e in lines[kind] if e.state in _HAVING} for kind in kinds}
+    void = {e.event for e in lines[flow.source] if e.state is State.VOID} - held[flow.source]
+    cancelled = {event for event in void if any(event in held[kind] for kind in flow.destinations)}
+    must = held[flow.source] | cancelled
+    may = must | {e.event for e in [*lines[flow.source], *afterwards]}
 
-    excused = {(e.event, kind) for e in lines[Kind.AUDIT] for kind in _EXCUSED.get(e.state, ())}
-    missed = {(event, kind) for kind in places for event in must - held[kind]}
+    excused = {
+        (e.event, kind)
+        for log in LOGS.intersection(kinds)
+        for e in lines[log]
+        for kind in (flow.destinations if e.state is State.DISCARDED else _EXCUSED.get(e.state, ()))
+    }
+    missed = {(event, kind) for kind in flow.destinations for event in must - held[kind]}
     lost = _found(missed - excused)
-    extra = _found((event, kind) for kind in places for event in held[kind] - may)
-    duplicates = _found(surplus for report in once for surplus in _surplus(report))
-    conflicts = _found(second for kind in Kind for second in _second_leaves(kind, held[kind]))
+    extra = _found((event, kind) for kind in flow.destinations for event in held[kind] - may)
+    duplicates = _found(_surpluses(flow, once))
+    conflicts = _found(second for kind in kinds for second in _second_leaves(kind, held[kind]))
     foreign = sum(len(report.entries) - len(report.admissible()) for report in once)
-    missing = _missing(once, named, places)
-    by_tenant = {tenant: _totals(tenant, must, held, routed=Kind.ROUTER in places) for tenant in named}
-    return Reconciliation(
+    missing = _missing(flow, once, named)
+    had = {**held, flow.source: must}
+    return Comparison(
         agreed=not (missing or foreign or lost or extra or duplicates or conflicts),
-        totals=_totals(None, must, held, routed=Kind.ROUTER in places),
-        by_tenant=by_tenant,
+        counts={kind: len(events) for kind, events in had.items()},
+        counts_by_tenant={
+            tenant: {kind: sum(event.tenant == tenant for event in events) for kind, events in had.items()}
+            for tenant in named
+        },
         lost=lost,
         extra=extra,
         duplicates=duplicates,
@@ -215,31 +282,34 @@ def reconcile(
         dead_letters=_found(_in_state(lines, State.DEAD_LETTER)),
         discarded=_found(missed & excused),
         foreign=foreign,
-        pending=len({e.event for e in lines[Kind.PORTAL] if e.state is State.PENDING} - must),
+        pending=len({e.event for e in lines[flow.source] if e.state is State.PENDING} - must),
         void=len(void - cancelled),
         erased=len({e.event for entries in lines.values() for e in entries if e.state is State.ERASED}),
         missing_reports=missing,
     )
 
 
-def _places(reports: Iterable[Report]) -> tuple[Kind, ...]:
-    routed = any(report.kind is Kind.ROUTER for report in reports)
-    return (Kind.ROUTER, *DESTINATIONS) if routed else DESTINATIONS
-
-
-def _missing(reports: Iterable[Report], tenants: Sequence[str], places: Iterable[Kind]) -> tuple[tuple[str, Kind], ...]:
+def _missing(flow: Flow, reports: Iterable[Report], tenants: Sequence[str]) -> tuple[tuple[str, Kind], ...]:
     reported = {(report.tenant, report.kind) for report in reports}
-    missing = [] if any(kind is Kind.PORTAL for _, kind in reported) else [("", Kind.PORTAL)]
+    shared = flow.source is Kind.PORTAL
+    missing = [("", flow.source)] if shared and not any(kind is flow.source for _, kind in reported) else []
+    places = flow.destinations if shared else (flow.source, *flow.destinations)
     for tenant in tenants:
         missing += [(tenant, at) for at in places if not {(tenant, at), (None, at)} & reported]
     return tuple(missing)
 
 
-def _surplus(report: Report) -> Iterable[tuple[Event, Kind]]:
-    """Yield each event as often as the report names it as had beyond the first time."""
-    counted = Counter(entry.event for entry in report.admissible() if entry.state in _HAVING)
-    for event, count in counted.items():
-        yield from ((event, report.kind) for _ in range(count - 1))
+def _surpluses(flow: Flow, reports: Iterable[Report]) -> Iterable[tuple[Event, Kind]]:
+    """Yield each event as often as a report names it as had beyond the first time, or a second principal does."""
+    owners: dict[tuple[Event, Kind], str] = {}
+    for report in reports:
+        counted = Counter(entry.event for entry in report.admissible() if entry.state in _HAVING)
+        for event, count in counted.items():
+            yield from ((event, report.kind) for _ in range(count - 1))
+            if report.kind in flow.exclusive and owners.setdefault((event, report.kind), report.principal) != (
+                report.principal
+            ):
+                yield event, report.kind
 
 
 def _second_leaves(kind: Kind, events: Iterable[Event]) -> Iterable[tuple[Event, Kind]]:
@@ -259,14 +329,11 @@ def _found(pairs: Iterable[tuple[Event, Kind]]) -> Found:
     return Found(len(all_of_them), tuple(islice(all_of_them, MAX_LISTED)))
 
 
-def _totals(tenant: str | None, sent: Iterable[Event], held: Mapping[Kind, Iterable[Event]], *, routed: bool) -> Totals:
-    def count(events: Iterable[Event]) -> int:
-        return sum(1 for event in events if tenant in (None, event.tenant))
-
+def _totals(counts: Mapping[Kind, int]) -> Totals:
     return Totals(
-        submitted=count(sent),
-        routed=count(held[Kind.ROUTER if routed else Kind.AUDIT]),
-        review=count(held[Kind.REVIEW]),
-        helpdesk=count(held[Kind.HELPDESK]),
-        audit=count(held[Kind.AUDIT]),
+        submitted=counts[Kind.PORTAL],
+        routed=counts.get(Kind.ROUTER, counts[Kind.AUDIT]),
+        review=counts[Kind.REVIEW],
+        helpdesk=counts[Kind.HELPDESK],
+        audit=counts[Kind.AUDIT],
     )

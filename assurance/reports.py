@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
-from assurance.reconcile import Entry, Kind, Report, State
+from assurance.reconcile import LOGS, Entry, Kind, Report, State
 from hub.crypto.identity import IdentityKey
 from hub.envelope.limits import MAX_BODY_BYTES, MAX_REPORT_ENTRIES
 from hub.envelope.names import is_tenant
@@ -35,8 +35,16 @@ _SPEAKERS: Final = {
     Kind.AUDIT: ("audit",),
     Kind.REVIEW: ("review",),
     Kind.HELPDESK: ("helpdesk",),
+    Kind.DECIDED: ("review",),
+    Kind.ANSWERED: ("portal",),
+    Kind.TOLD: ("helpdesk",),
+    Kind.DECISION_LOG: ("audit",),
+    Kind.HANDED: ("review",),
+    Kind.TAKEN: ("tax",),
+    Kind.HANDOVER_LOG: ("audit",),
 }
-_ONLY_PORTAL: Final = frozenset({State.PENDING, State.VOID})
+_SOURCES: Final = frozenset({Kind.PORTAL, Kind.DECIDED, Kind.HANDED})
+_ONLY_SOURCES: Final = frozenset({State.PENDING, State.VOID})
 
 
 class ReportError(HubError):
@@ -85,7 +93,7 @@ class ReportSpeakerError(ReportError):
     hint = "Each role reports on what it holds itself."
 
 
-_ONLY_AUDIT: Final = frozenset(
+_ONLY_LOGS: Final = frozenset(
     {State.DISCARDED, State.DISCARDED_AUDIT, State.DISCARDED_REVIEW, State.DISCARDED_HELPDESK}
 )
 
@@ -174,14 +182,15 @@ def _entry(line: ReportEntry, kind: Kind) -> Entry:
         state = State(line.state)
     except ValueError as problem:
         raise UnreadableReportError from problem
-    if (state in _ONLY_PORTAL and kind is not Kind.PORTAL) or (state in _ONLY_AUDIT and kind is not Kind.AUDIT):
+    if (state in _ONLY_SOURCES and kind not in _SOURCES) or (state in _ONLY_LOGS and kind not in LOGS):
         raise UnreadableReportError
     return Entry(line.tenant, line.event_id, line.leaf, state)
 
 
 def _check_speaker(principal: str, kind: Kind) -> str | None:
     """Return the tenant that a principal speaks for; None if for all of them."""
-    role, _, tenant = principal.partition("-")
+    role, _, rest = principal.partition("-")
+    tenant = rest.rpartition("-")[2]  # tax-resident-tax-131041 speaks for 131041 too
     if role not in _SPEAKERS[kind]:
         raise ReportSpeakerError(kind.value)
     if role in ("portal", "router", "admin"):

@@ -1,4 +1,4 @@
-"""`demo`: the whole hub on a real Kafka, N artificial submissions, and the proof that none is missing."""
+"""`demo`: the whole hub on a real Kafka, N artificial submissions, decisions, and the proof that none is missing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ from cli.output import console, json_line, reports_errors, table
 from schemas.errors import HubError
 
 if TYPE_CHECKING:
+    from cli.demo_work import Done
     from cli.stack import Stack
 
 _DRAIN_SECONDS = 120.0
@@ -41,7 +43,7 @@ def demo(
     partitions: Annotated[int | None, typer.Option(min=1, help="default as declared")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one line of JSON at the end")] = False,
 ) -> None:
-    """Start everything, submit, route, store, verify, reconcile, stop; exit 1 on any loss. / 全体の実演"""
+    """Start everything, submit, route, decide, hand over, reconcile, stop; exit 1 on any loss. / 全体の実演"""
     from cli.home import LAYOUT, Home
     from cli.stack import Stack
     from hub.settings import HomeSettings
@@ -52,19 +54,22 @@ def demo(
         _refuse_if_running(Home(directory))
         shutil.rmtree(directory)  # the last demonstration's; anything else would be refused below
     quiet = as_json or not console.is_terminal
+    tell: Callable[[str], None] = (lambda _: None) if as_json else (lambda step: console.print(f"[dim]·[/] {step}"))
     stack = Stack(
         Home(directory),
         namespace="rehearsal",
         partitions=partitions or settings.partitions,
         topics_file=settings.topics_file,
-        tell=(lambda _: None) if as_json else (lambda step: console.print(f"[dim]·[/] {step}")),
+        tell=tell,
     )
     with stack:
         source = directory / "submissions.jsonl"
         _write(source, submissions, seed, stack)
         report, seconds = _send_and_wait(stack, source, submissions, quiet=quiet)
         source.unlink()  # artificial, but a home holds no plaintext
-        outcome = _prove(stack, submissions, report, seconds)
+        done = _work(stack, tell)
+        tell("everything is counted and verified")
+        outcome = _prove(stack, submissions, report, seconds, done)
     if as_json:
         json_line(outcome)
     else:
@@ -172,30 +177,67 @@ def _counters(stack: Stack) -> dict[str, int]:
     return counted
 
 
-def _prove(stack: Stack, count: int, answers: Counter[str], seconds: float) -> dict[str, Any]:
+def _work(stack: Stack, tell: Callable[[str], None]) -> Done:
+    """Let people decide on everything, and tax teams take over what was accepted."""
+    from cli.demo_work import decide, take_over, wait_told
+
+    before = _counters(stack)
+    tell("reviewers decide")
+    done = decide(stack)
+    tell(f"filer, helpdesk and tax teams are told of {done.decided} decisions")
+    wait_told(stack, done, lambda kind: _counters(stack)[kind], before)
+    tell(f"tax teams take over {done.handovers} hand-overs")
+    take_over(stack)
+    return done
+
+
+def _prove(stack: Stack, count: int, answers: Counter[str], seconds: float, done: Done) -> dict[str, Any]:
     """Count on the topics, then stop the roles and verify what they keep."""
-    from assurance.census import account, take_census
+    from assurance.census import account, account_returns, take_census
+    from assurance.reconcile import Kind
     from cli.reconcile import read, run
+    from cli.reports import file_name
+    from topics import names
 
     _wait_confirmed(stack)
-    reconciliation = run(stack.home)
-    portal = read(stack.home, [stack.home.path / "reports" / "portal.report"])[0]
-    census = account(asyncio.run(take_census(stack.admin(), stack.topology)), portal, stack.topology)
+    outcome = run(stack.home)
+    namespace, directory = stack.topology.namespace, stack.home.path / "reports"
+    desks = [f"review-{tenant.code}" for tenant in stack.topology.tenants]
+    (portal,) = read(stack.home, [directory / file_name("portal", Kind.PORTAL)])
+    decided = read(stack.home, [directory / file_name(desk, Kind.DECIDED) for desk in desks])
+    handed = read(stack.home, [directory / file_name(desk, Kind.HANDED) for desk in desks])
+    counted = asyncio.run(take_census(stack.admin(), stack.topology))
+    census = account(counted, portal, stack.topology)
+    told = account_returns(counted, decided, lambda tenant: names.status(namespace, tenant))
+    accepted = account_returns(counted, handed, lambda tenant: names.accepted(namespace, tenant))
     latency = _latency(stack)
     stack.stop_roles()
     verified = all(found["verified"] for found in _verify(stack))
-    totals = reconciliation.totals
+    parts = (outcome.submissions, outcome.decisions, outcome.handovers)
+    totals = outcome.submissions.totals
     return {
         "submitted": answers["accepted"],
         "routed": census.routed,
         "review": totals.review,
         "helpdesk": totals.helpdesk,
         "audit": totals.audit,
+        "decided": done.decided,
+        "answered": outcome.decisions.counts[Kind.ANSWERED],
+        "told": outcome.decisions.counts[Kind.TOLD],
+        "handed_over": done.handovers,
+        "taken_over": outcome.handovers.counts[Kind.TAKEN],
         "dead_letters": census.dead_letters,
-        "lost": census.lost + reconciliation.lost.count,
-        "duplicates": census.duplicates + reconciliation.duplicates.count,
+        "lost": census.lost + told.lost + accepted.lost + sum(part.lost.count for part in parts),
+        "duplicates": (
+            census.duplicates
+            + told.duplicates
+            + accepted.duplicates
+            + told.extra
+            + accepted.extra
+            + sum(part.duplicates.count for part in parts)
+        ),
         "audit_verified": verified,
-        "reconciled": reconciliation.agreed,
+        "reconciled": outcome.agreed,
         "events_per_second": round(count / seconds, 1),
         "latency_ms": latency,
     }
@@ -262,6 +304,8 @@ def _latency(stack: Stack) -> dict[str, float]:
 def _good(outcome: dict[str, Any], count: int) -> bool:
     return (
         all(outcome[stage] == count for stage in _STAGES)
+        and all(outcome[place] == outcome["decided"] > 0 for place in ("answered", "told"))
+        and outcome["taken_over"] == outcome["handed_over"]
         and not outcome["lost"]
         and not outcome["duplicates"]
         and not outcome["dead_letters"]

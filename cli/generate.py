@@ -25,6 +25,7 @@ def generate(
     as_json: Annotated[bool, typer.Option("--json", help="the output is JSON Lines either way")] = False,
 ) -> None:
     """Write artificial submissions of all procedures (JSON Lines). / 架空の申請データを作る"""
+    from cli.people import the_home
     from hub.settings import HomeSettings, is_rehearsal
     from schemas.generator import generate as make
     from topics.declaration import load
@@ -32,7 +33,7 @@ def generate(
     chosen = secrets.randbelow(2**32) if seed is None else seed
     if seed is None:
         errors.print(f"seed {chosen}")
-    tenants = tenant or [known.code for known in load(HomeSettings().topics_file).tenants]
+    tenants = tenant or [known.code for known in load(the_home().declared_in(HomeSettings().topics_file)).tenants]
     out = output.open("w", encoding="utf-8") if output else sys.stdout
     try:
         for document in make(chosen, count, tenants, rehearsal=is_rehearsal(namespace)):

@@ -1,9 +1,10 @@
-"""`reconcile`: portal = routed = stored, by the signed reports of the roles and the routed topics themselves."""
+"""`reconcile`: sent = routed = stored, there and back, by the signed reports of the roles."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -12,74 +13,100 @@ from cli.output import console, json_line, reports_errors, table
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from assurance.reconcile import Reconciliation, Report
+    from assurance.reconcile import Comparison, Reconciliation, Report
     from cli.home import Home
+
+_SORTS: Final = ("lost", "extra", "duplicates", "conflicts", "unconfirmed", "dead_letters", "discarded")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was filed, what was decided, what was handed over: each from where it came to where it must be."""
+
+    submissions: Reconciliation
+    decisions: Comparison
+    handovers: Comparison
+
+    @property
+    def agreed(self) -> bool:
+        """Tell whether all three are."""
+        return self.submissions.agreed and self.decisions.agreed and self.handovers.agreed
 
 
 @reports_errors
 def reconcile(
     as_json: Annotated[bool, typer.Option("--json", help="one object")] = False,
 ) -> None:
-    """Compare what was filed with what was routed and stored. / 送信・配送・保管を照合する"""
+    """Compare what was filed, decided and handed over with what arrived. / 送信・配送・保管・引渡しを照合する"""
     from cli.people import the_home
 
     outcome = run(the_home())
     if as_json:
         json_line(plain(outcome))
     else:
-        table(
-            "reconciliation",
-            ("tenant", "submitted", "routed", "review", "helpdesk", "audit"),
-            [
-                (name, t.submitted, t.routed, t.review, t.helpdesk, t.audit)
-                for name, t in [*sorted(outcome.by_tenant.items()), ("all", outcome.totals)]
-            ],
-        )
-        for name in ("lost", "extra", "duplicates", "conflicts", "unconfirmed", "dead_letters", "discarded"):
-            found = getattr(outcome, name)
-            if found:
-                console.print(f"[yellow]{name}[/] {found.count}")
-                for each in found.listed[:10]:
-                    console.print(f"  {each.tenant} {each.event_id} at {each.at}")
-        console.print("[bold green]agreed[/]" if outcome.agreed else "[bold red]NOT agreed[/]")
+        _show(outcome)
     if not outcome.agreed:
         raise typer.Exit(1)
 
 
-def run(home: Home) -> Reconciliation:
+def _show(outcome: Outcome) -> None:
+    parts = {"submissions": outcome.submissions, "decisions": outcome.decisions, "hand-overs": outcome.handovers}
+    for title, part in parts.items():
+        places = list(part.counts)
+        table(
+            title,
+            ("tenant", *(place.value for place in places)),
+            [
+                (name, *(counts[place] for place in places))
+                for name, counts in [*sorted(part.counts_by_tenant.items()), ("all", part.counts)]
+            ],
+        )
+        for name in _SORTS:
+            found = getattr(part, name)
+            if found:
+                console.print(f"[yellow]{name}[/] {found.count}")
+                for each in found.listed[:10]:
+                    console.print(f"  {each.tenant} {each.event_id} at {each.at}")
+    console.print("[bold green]agreed[/]" if outcome.agreed else "[bold red]NOT agreed[/]")
+
+
+def run(home: Home) -> Outcome:
     """Collect and read the reports of the hub that runs in `home`, and reconcile them. Raises HubError."""
-    from cli.portal_run import PORTAL
-    from cli.reports import collect
-    from hub.settings import HomeSettings
-    from topics.declaration import load
-    from topics.layout import expand
+    from assurance.reconcile import DECISIONS, HANDOVERS, Kind, compare
+    from assurance.reconcile import reconcile as compare_submissions
+    from cli.people import open_role
+    from cli.reports import collect, kinds_of
 
     running = home.running()
-    topology = expand(load(HomeSettings().topics_file), running.namespace, partitions=running.partitions)
+    topology = open_role(home, "admin").topology
     codes = [tenant.code for tenant in topology.tenants]
+    sources = {"portal": [Kind.PORTAL], **{f"review-{code}": [Kind.DECIDED, Kind.HANDED] for code in codes}}
     desks = [f"{kind}-{code}" for code in codes for kind in ("review", "helpdesk", "audit")]
+    teams = [each.name for each in topology.principals if each.name.startswith("tax-")]
+    sent = {kind for kinds in sources.values() for kind in kinds}
+    places = {each: [kind for kind in kinds_of(each) if kind not in sent] for each in ("portal", *desks, *teams)}
 
-    def take(principals: list[str]) -> dict[str, Path]:
-        return collect(
+    def take(wanted: Mapping[str, Sequence[Kind]]) -> list[Report]:
+        return read(
             home,
-            bootstrap=running.bootstrap,
-            namespace=running.namespace,
-            partitions=running.partitions,
-            principals=principals,
+            collect(
+                home,
+                bootstrap=running.bootstrap,
+                namespace=running.namespace,
+                partitions=running.partitions,
+                wanted=wanted,
+            ),
         )
 
-    # what the portal holds acknowledged now must be at the desks; what comes meanwhile may be
-    first = take([PORTAL])
-    reports = read(home, [*first.values()])
-    reports += read(home, [*take(desks).values()])
-    later = read(home, [*take([PORTAL]).values()])
-    return _reconcile(reports, later, codes)
-
-
-def _reconcile(reports: list[Report], later: list[Report], codes: list[str]) -> Reconciliation:
-    from assurance.reconcile import reconcile as compare
-
-    return compare(reports, later=later, tenants=codes)
+    # what is acknowledged to its sender now must be at its places; what comes meanwhile may be
+    first = take(sources)
+    reports = [*first, *take(places)]
+    later = take(sources)
+    return Outcome(
+        compare_submissions(reports, later=later, tenants=codes),
+        compare(DECISIONS, reports, later=later, tenants=codes),
+        compare(HANDOVERS, reports, later=later, tenants=codes),
+    )
 
 
 def read(home: Home, files: list[Path]) -> list[Report]:
@@ -94,20 +121,29 @@ def read(home: Home, files: list[Path]) -> list[Report]:
     return [read_report(path.read_bytes(), trust=trust, now=datetime.now(UTC)) for path in files]
 
 
-def plain(outcome: Reconciliation) -> dict[str, Any]:
+def plain(outcome: Outcome) -> dict[str, Any]:
     """The outcome as JSON: totals, counts, and the first of each sort of discrepancy."""
-    shown: dict[str, Any] = {"agreed": outcome.agreed, **asdict(outcome.totals)}
-    for name in ("lost", "extra", "duplicates", "conflicts", "unconfirmed", "dead_letters", "discarded"):
-        found = getattr(outcome, name)
+    shown = {"agreed": outcome.agreed, **asdict(outcome.submissions.totals)}
+    shown |= _discrepancies(outcome.submissions)
+    shown["by_tenant"] = {name: asdict(totals) for name, totals in outcome.submissions.by_tenant.items()}
+    for name, part in (("decisions", outcome.decisions), ("handovers", outcome.handovers)):
+        counts = {kind.value: count for kind, count in part.counts.items()}
+        shown[name] = {"agreed": part.agreed, **counts, **_discrepancies(part)}
+    return shown
+
+
+def _discrepancies(part: Comparison) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for name in _SORTS:
+        found = getattr(part, name)
         shown[name] = found.count
         shown.setdefault("listed", {})[name] = [
             {"tenant": each.tenant, "event_id": each.event_id, "at": each.at.value} for each in found.listed[:20]
         ]
     return shown | {
-        "pending": outcome.pending,
-        "void": outcome.void,
-        "erased": outcome.erased,
-        "foreign": outcome.foreign,
-        "missing_reports": [list(pair) for pair in outcome.missing_reports],
-        "by_tenant": {name: asdict(totals) for name, totals in outcome.by_tenant.items()},
+        "pending": part.pending,
+        "void": part.void,
+        "erased": part.erased,
+        "foreign": part.foreign,
+        "missing_reports": [list(pair) for pair in part.missing_reports],
     }

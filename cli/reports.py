@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from assurance.reconcile import Entry, Kind, Report, State
 from assurance.reports import write_report
 from cli.desks import opened
 from cli.home import Home
-from cli.portal_run import PORTAL
 from cli.processes import role_environment
-from consumers.reporting import entries
+from cli.tax import STORE as TAX_STORE
+from consumers.reporting import decided, decisions_seen, entries, handed_over, handovers_seen, taken_over
+from consumers.store.port import Store
+from consumers.tax.store import TaxStore
 from hub.crypto.certificates import write_private
+from hub.envelope.records import ReportEntry
+from hub.loop import loop_run
 from hub.role import Role, load_role
 from hub.settings import RoleSettings
 from portal.producer import JOURNAL
-from portal.report import report_entries
+from portal.report import answered_entries, report_entries
 from schemas.errors import HubError
 
 _SECONDS: Final = 120
@@ -34,30 +39,88 @@ class ReportFailed(HubError):
     hint = "The role's own words are on standard error above."
 
 
-def write_own(output: Path) -> None:
-    """Write the report of the role in HUB_ROLE_DIR. Raises HubError."""
+def kinds_of(principal: str) -> tuple[Kind, ...]:
+    """Which places a principal speaks for; what `report` writes by default comes first."""
+    role = principal.partition("-")[0]
+    return _KINDS[role]
+
+
+_KINDS: Final = {
+    "portal": (Kind.PORTAL, Kind.ANSWERED),
+    "review": (Kind.REVIEW, Kind.DECIDED, Kind.HANDED),
+    "helpdesk": (Kind.HELPDESK, Kind.TOLD),
+    "audit": (Kind.AUDIT, Kind.DECISION_LOG, Kind.HANDOVER_LOG),
+    "tax": (Kind.TAKEN,),
+}
+_OF_STORE: Final[Mapping[Kind, Callable[[Store], Iterable[ReportEntry]]]] = {
+    Kind.REVIEW: entries,
+    Kind.DECIDED: decided,
+    Kind.HANDED: handed_over,
+    Kind.HELPDESK: entries,
+    Kind.TOLD: decisions_seen,
+    Kind.AUDIT: partial(entries, discards=True),
+    Kind.DECISION_LOG: partial(decisions_seen, discards=True),
+    Kind.HANDOVER_LOG: partial(handovers_seen, discards=True),
+}
+
+
+def write_own(output: Path, kind: Kind | None = None) -> None:
+    """Write a report of the role in HUB_ROLE_DIR; by default about submissions. Raises HubError."""
     role = load_role(RoleSettings.from_environment())
-    kind, _, tenant = role.principal.partition("-")
-    with _entries(role) as found:
-        lines = tuple(found)
-    report = Report(role.principal, tenant or None, Kind(kind), datetime.now(UTC), lines)
+    _write(role, kinds_of(role.principal)[0] if kind is None else kind, output)
+
+
+def write_several(directory: Path, kinds: Sequence[Kind]) -> None:
+    """Write `<principal>.<kind>.report` for each kind. Raises HubError."""
+    role = load_role(RoleSettings.from_environment())
+    for kind in kinds:
+        _write(role, kind, directory / file_name(role.principal, kind))
+
+
+def file_name(principal: str, kind: Kind) -> str:
+    """Return the name of a report among others."""
+    return f"{principal}.{kind.value}.report"
+
+
+def _write(role: Role, kind: Kind, output: Path) -> None:
+    tenant = role.principal.rpartition("-")[2] if "-" in role.principal else None
+    with _entries(role, kind) as found:
+        lines = tuple(Entry(e.tenant, e.event_id, e.leaf, State(e.state)) for e in found)
+    report = Report(role.principal, tenant, kind, datetime.now(UTC), lines)
     write_private(output, write_report(report, role.namespace, role.identity))
 
 
+class _Line(Protocol):
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def event_id(self) -> str: ...
+    @property
+    def leaf(self) -> bytes: ...
+    @property
+    def state(self) -> str: ...
+
+
 @contextmanager
-def _entries(role: Role) -> Iterator[Iterator[Entry]]:
-    if role.principal == PORTAL:
+def _entries(role: Role, kind: Kind) -> Iterator[Iterable[_Line]]:
+    if kind is Kind.ANSWERED:
+        yield loop_run(answered_entries(role))
+    elif kind is Kind.PORTAL:
         path = role.state_directory / JOURNAL
-        if not path.exists():  # it has never sent anything
-            yield iter(())
+        yield report_entries(path) if path.exists() else ()  # else it has never sent anything
+    elif kind is Kind.TAKEN:
+        path = role.state_directory / TAX_STORE
+        if not path.exists():
+            yield ()
             return
-        yield (Entry(e.tenant, e.event_id, e.leaf, State(e.state)) for e in report_entries(path))
+        store = TaxStore(path, f"{role.namespace}/{role.principal}")
+        try:
+            yield taken_over(store)
+        finally:
+            store.close()
     else:
-        discards = role.principal.startswith("audit-")
         with opened(role) as (around, _, _):
-            yield (
-                Entry(e.tenant, e.event_id, e.leaf, State(e.state)) for e in entries(around.store, discards=discards)
-            )
+            yield _OF_STORE[kind](around.store)
 
 
 def portal_report(output: Path) -> None:
@@ -65,23 +128,33 @@ def portal_report(output: Path) -> None:
     write_own(output)
 
 
-def collect(home: Home, *, bootstrap: str, namespace: str, partitions: int, principals: list[str]) -> dict[str, Path]:
-    """Let each role write its report in a process of its own; return the files. Raises ReportFailed."""
+def collect(
+    home: Home, *, bootstrap: str, namespace: str, partitions: int, wanted: Mapping[str, Sequence[Kind]]
+) -> list[Path]:
+    """Let each principal write its reports in a process of its own; return the files. Raises ReportFailed."""
     directory = home.path / "reports"
     directory.mkdir(exist_ok=True, mode=0o700)
-    written: dict[str, Path] = {}
     running = []
-    for principal in principals:
-        path = directory / f"{principal}.report"
-        path.unlink(missing_ok=True)
+    for principal, kinds in wanted.items():
+        paths = [directory / file_name(principal, kind) for kind in kinds]
+        for path in paths:
+            path.unlink(missing_ok=True)
         environment = role_environment(home, principal, bootstrap=bootstrap, namespace=namespace, partitions=partitions)
-        command = [sys.executable, "-m", "cli", "report", "--output", str(path)]
+        chosen = [part for kind in kinds for part in ("--kind", kind.value)]
+        command = [sys.executable, "-m", "cli", "report", "--directory", str(directory), *chosen]
         running.append(
-            (principal, path, subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL))  # noqa: S603
+            (principal, paths, subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL))  # noqa: S603
         )
-    for principal, path, process in running:
-        status = process.wait(_SECONDS)
-        if status or not path.exists():
-            raise ReportFailed(f"{principal}, status {status}")
-        written[principal] = path
-    return written
+    try:
+        failed = [
+            f"{principal}, status {process.returncode}"
+            for principal, paths, process in running
+            if process.wait(_SECONDS) or not all(path.exists() for path in paths)
+        ]
+    finally:
+        for _, _, process in running:
+            process.kill()  # which have ended, unless one took too long
+            process.wait()
+    if failed:
+        raise ReportFailed("; ".join(failed))
+    return [path for _, paths, _ in running for path in paths]

@@ -88,18 +88,21 @@ def _write(cursor: Path, places: dict[Place, int]) -> None:
 def receipt(
     receipt: Annotated[str, typer.Argument(help="receipt number or event id")],
     output: Annotated[Path, typer.Option("--output", "-o", help="where the file goes")],
+    wait: Annotated[float, typer.Option(min=0, help="seconds to wait for a receipt that has not come back yet")] = 15.0,
     as_json: Json = False,
 ) -> None:
     """Write the desk's signed delivery receipt of a submission. / 署名付き受領書を書き出す"""
     from cli.portal_run import portal_role
-    from portal.delivery import NotSent, delivery_receipt, sent
+    from hub.loop import loop_run
+    from portal.delivery import NotSent, await_receipt, delivery_receipt, sent
     from portal.producer import JOURNAL
     from schemas.errors import HubError
 
-    journal = portal_role().state_directory / JOURNAL
-    event = None
+    role = portal_role()
+    journal = role.state_directory / JOURNAL
     problem: HubError = NotSent(receipt)
-    for event in sent(journal, receipt):
+    for event in list(sent(journal, receipt)):
+        loop_run(await_receipt(role, event, wait))
         try:
             document = delivery_receipt(journal, event)
         except HubError as missing:

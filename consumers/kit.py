@@ -14,9 +14,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+import re
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from hub.envelope.inspection import PRODUCED
@@ -26,7 +30,7 @@ from hub.envelope.times import from_ms
 from hub.facts import Observer, ignore
 from hub.producing.producer import now_utc
 from hub.reading.intake import Arrived, Expectation, Refused
-from hub.reading.stream import SealedStream, StreamRole
+from hub.reading.stream import SealedStream, Stopped, StreamRole
 from hub.transport import KafkaRecord
 from schemas.decisions import AcceptedRecord
 from schemas.errors import HubError
@@ -36,6 +40,11 @@ from topics import names
 
 MAX_WAITING_PARTS: Final = 4_096
 """places of parts per partition that are remembered until their submission comes; then the oldest is forgotten"""
+
+_PROGRESS_SECONDS: Final = 1.0
+_MAX_OFFSET: Final = 2**63 - 1
+_MAX_WHOLE: Final = 64
+_LEAF: Final = re.compile("[0-9a-f]{64}")
 
 Progress = Callable[[int, str], None]
 
@@ -66,6 +75,8 @@ class Delivery:
     reason: str
     decided_at: datetime
     submission_event_id: str
+    epoch: int
+    """the month (YYYYMM) of the own key that it is sealed to; nothing of it may be readable without that key"""
     partition: int
     place: str
     submission: Submission | None = field(repr=False)
@@ -82,31 +93,83 @@ class _Read:
 
 @dataclass(slots=True)
 class _Lane:
-    """One partition: what comes next, and where parts lie that wait for their submission, by leaf (hex)."""
+    """One partition: what comes next, and by leaf (hex) where parts lie that wait for their submission.
+
+    `whole` are the last submissions whose parts were put together and forgotten: a desk that crashed may send
+    its last event again, and only that one.
+    """
 
     next_offset: int = 0
     parts: dict[str, int] = field(default_factory=dict)
+    whole: dict[str, None] = field(default_factory=dict)
 
     def place(self) -> str:
-        return json.dumps({"next": self.next_offset, "parts": self.parts}, separators=(",", ":"))
+        said = {"next": self.next_offset, "parts": self.parts, "whole": list(self.whole)}
+        return json.dumps(said, separators=(",", ":"))
 
     def remember(self, leaf: bytes, offset: int) -> None:
         self.parts[leaf.hex()] = offset
         while len(self.parts) > MAX_WAITING_PARTS:
             del self.parts[next(iter(self.parts))]
 
+    def forget(self, record: AcceptedRecord, leaf: bytes) -> None:
+        """Forget the parts of a submission that is whole; one that was refused may be replayed, and needs them."""
+        if not record.large:
+            return
+        for large in record.large:
+            for name in large.parts:
+                self.parts.pop(name.leaf.hex(), None)
+        self.whole[leaf.hex()] = None
+        while len(self.whole) > _MAX_WHOLE:
+            del self.whole[next(iter(self.whole))]
+
+
+class _Passed:
+    """Tells how far a caller may go on without a delivery: seldom, for it will write that down."""
+
+    def __init__(self, lanes: dict[int, _Lane], progress: Progress | None) -> None:
+        self._lanes = lanes
+        self._progress = progress
+        self._behind: set[int] = set()
+        self._last = time.monotonic()
+
+    def note(self, partition: int) -> None:
+        self._behind.add(partition)
+        if time.monotonic() - self._last >= _PROGRESS_SECONDS:
+            self.tell()
+
+    def beyond(self, partition: int, offset: int) -> None:
+        """A dead letter was written: not again after a restart."""
+        self._lanes.setdefault(partition, _Lane()).next_offset = offset
+        self._behind.add(partition)
+        self.tell()
+
+    def told(self, partition: int) -> None:
+        """Take note that a delivery's own place was kept."""
+        self._behind.discard(partition)
+
+    def tell(self) -> None:
+        if self._progress is not None:
+            for partition in sorted(self._behind):
+                self._progress(partition, self._lanes[partition].place())
+        self._behind.clear()
+        self._last = time.monotonic()
+
 
 def _lane(text: str) -> _Lane:
     try:
         said = json.loads(text)
-        following, parts = said["next"], dict(said["parts"])
+        following, parts, whole = said["next"], said["parts"], dict.fromkeys(said["whole"])
         offsets = [following, *parts.values()]
-        valid = all(isinstance(each, int) and each >= 0 for each in offsets)
-    except (ValueError, KeyError, TypeError):
+        # type(), not isinstance(): true and false are no offsets
+        valid = all(type(each) is int and 0 <= each <= _MAX_OFFSET for each in offsets)
+        valid = valid and all(_LEAF.fullmatch(leaf) for leaf in (*parts, *whole))
+        valid = valid and len(parts) <= MAX_WAITING_PARTS and len(whole) <= _MAX_WHOLE
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise PlaceInvalid from None
-    if not valid:
+    if not valid or any(offset >= following for offset in parts.values()):
         raise PlaceInvalid
-    return _Lane(following, parts)
+    return _Lane(following, parts, whole)
 
 
 async def accepted_submissions(
@@ -118,45 +181,57 @@ async def accepted_submissions(
     stop: asyncio.Event | None = None,
     progress: Progress | None = None,
     wall: Callable[[], datetime] = now_utc,
-) -> AsyncIterator[Delivery]:
+) -> AsyncGenerator[Delivery]:
     """Yield what was handed over to the team of `role` (principal `tax-<item>-<tenant>`), in order per filing.
 
     `places` are those of your database by partition; empty the first time. With `follow` it goes on until `stop`
-    is set, else it ends where the topic ends now. `progress(partition, place)` tells, between deliveries, how far
-    what is not yours was passed over: keep it if you may be idle for longer than the topic's retention.
+    is set, else it ends where the topic ends now. `progress(partition, place)` tells, between deliveries and once
+    a second at most, how far what is not yours was passed over: keep it if you may be idle for longer than the
+    topic's retention.
 
     Raises PlaceInvalid, OffsetGone (the topic no longer has what comes next), NotAuthorized; waits for brokers and
     keys that are away.
     """
-    tenant = role.principal.rpartition("-")[2]
+    team, _, tenant = role.principal.rpartition("-")
     topic = names.accepted(role.namespace, tenant)
     lanes = {partition: _lane(text) for partition, text in places.items()}
+    passed = _Passed(lanes, progress)
     stream = SealedStream(
         role,
         role.principal,
         {topic: Expectation(tenant, Kind.ACCEPTED, topic, PRODUCED)},
         [names.desk_sessions(role.namespace, tenant)],
         {(topic, number): lane.next_offset for number, lane in lanes.items()},
-        _read,
+        partial(_read, team.removeprefix("tax-")),
         observer,
         letters=True,
         wall=wall,
+        put_aside=lambda record: passed.beyond(record.partition, record.offset + 1),
     )
-    async with stream:
-        async for record, read in stream.events(follow=follow, stop=stop):
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(stream.close)
+        await stream.connect(stop)
+        events = await stack.enter_async_context(aclosing(stream.events(follow=follow, stop=stop)))
+        async for record, read in events:
             lane = lanes.setdefault(record.partition, _Lane())
             lane.next_offset = record.offset + 1
-            if read.record is None:
+            leaf = read.arrived.leaf
+            if read.record is None or leaf.hex() in lane.whole:
                 if read.part is not None:
-                    lane.remember(read.arrived.leaf, record.offset)
-                if progress is not None:
-                    progress(record.partition, lane.place())
+                    lane.remember(leaf, record.offset)
+                passed.note(record.partition)
                 continue
-            submission = await _whole(stream, record, read, lane)
-            if isinstance(submission, Reason):
-                await stream.refuse(record, Refused(submission, False, read.arrived.header.session, read.arrived.leaf))
-                continue
+            try:
+                submission = await _whole(stream, record, read, lane)
+                if isinstance(submission, Reason):
+                    await stream.refuse(record, Refused(submission, False, read.arrived.header.session, leaf))
+                    continue
+            except Stopped:
+                return
+            lane.forget(read.record, leaf)
             yield _delivery(lane, record, read, submission)
+            passed.told(record.partition)
+        passed.tell()
 
 
 async def _whole(
@@ -165,21 +240,29 @@ async def _whole(
     """Fetch the parts of large attachments again and put them together."""
     assert read.record is not None
     submission = read.record.submission
+    if submission is None:  # the acceptance is revoked
+        return None
     contents: dict[int, bytes] = {}
     for large in read.record.large:
         pieces: list[Part | None] = []
         for name in large.parts:
-            offset = lane.parts.pop(name.leaf.hex(), None)
+            offset = lane.parts.get(name.leaf.hex())
             found = None if offset is None else await stream.again((record.topic, record.partition), offset)
-            pieces.append(None if found is None or found.arrived.leaf != name.leaf else found.part)
+            pieces.append(None if found is None else _own(found, name.leaf, read.record.receipt_number))
         try:
-            contents[large.position] = await asyncio.to_thread(join, large, pieces)
+            contents[large.position] = await asyncio.to_thread(join, submission, large, pieces)
         except HubError:
             return Reason.PLAINTEXT_INVALID
-    return submission if submission is None else completed(submission, contents)
+    return completed(submission, contents)
 
 
-def _read(record: KafkaRecord, arrived: Arrived) -> _Read | Reason:
+def _own(found: _Read, leaf: bytes, receipt_number: str) -> Part | None:
+    """Return a part if it is the one that was named, and of the same filing."""
+    part = found.part
+    return part if part is not None and (found.arrived.leaf, part.receipt_number) == (leaf, receipt_number) else None
+
+
+def _read(tax_item: str, record: KafkaRecord, arrived: Arrived) -> _Read | Reason:
     header = arrived.header
     if arrived.plaintext is None or header.cause is None:
         return _Read(arrived)  # another team's
@@ -192,8 +275,13 @@ def _read(record: KafkaRecord, arrived: Arrived) -> _Read | Reason:
     except HubError:
         return Reason.PLAINTEXT_INVALID
     said = (accepted.receipt_number, accepted.tenant, accepted.tax_item)
-    if said != (header.receipt_number, header.tenant, header.tax_item):
-        return Reason.SECTION_MISMATCH
+    if said != (header.receipt_number, header.tenant, header.tax_item) or accepted.tax_item != tax_item:
+        return Reason.SECTION_MISMATCH  # sealed for this team, but not meant for it
+    submission = accepted.submission
+    if submission is not None:
+        filed = (submission.receipt_number, submission.tenant, submission.procedure)
+        if filed != (header.receipt_number, header.tenant, header.procedure):
+            return Reason.SECTION_MISMATCH
     return _Read(arrived, record=accepted)
 
 
@@ -201,6 +289,8 @@ def _delivery(lane: _Lane, record: KafkaRecord, read: _Read, submission: Submiss
     accepted, header = read.record, read.arrived.header
     assert accepted is not None
     assert header.cause is not None  # `_read` has seen to both
+    sealed = read.arrived.session.audience(f"tax-{accepted.tax_item}-{accepted.tenant}")
+    assert sealed is not None  # or it would not have been opened
     return Delivery(
         header.event_id,
         read.arrived.leaf,
@@ -213,6 +303,7 @@ def _delivery(lane: _Lane, record: KafkaRecord, read: _Read, submission: Submiss
         accepted.reason,
         from_ms(accepted.decided_at),
         header.cause.event_id,
+        sealed.epoch,
         record.partition,
         lane.place(),
         submission,

@@ -165,6 +165,17 @@ class HandedOver(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class RowsExported(Fact):
+    """Somebody took a file of accepted rows out of a desk; `again` if that run had been handed over before."""
+
+    desk: str
+    run: int
+    rows: int
+    withdrawn: int
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLettered(Fact):
     """A record became a dead letter, with its reason code, at a stage."""
 
@@ -199,6 +210,26 @@ class LogExtended(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class LogPublished(Fact):
+    """The published audit log has `size` leaves, and its checkpoint as many cosignatures."""
+
+    tenant: str
+    size: int
+    cosignatures: int
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessAnswered(Fact):
+    """A witness was asked for a cosignature.
+
+    `code` is cosigned, unreachable, refused, invalid (its answer is none) or contradicts (it saw another log).
+    """
+
+    tenant: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm(Fact):
     """Something that a person must look at. `code` is from a closed list, `about` names declared things only."""
 
@@ -230,6 +261,15 @@ class Ready(Fact):
 
     condition: str
     fulfilled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StandingTaken(Fact):
+    """A trust list or declaration holds from now on: their serials (0: none yet), and the tenants' codes."""
+
+    trust: int
+    declaration: int
+    tenants: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

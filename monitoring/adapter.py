@@ -158,6 +158,13 @@ def _handed_over(metrics: Metrics, fact: facts.HandedOver) -> None:
     metrics.count("hub_tax_handed_over_total", fact.count, consumer=fact.team, outcome=fact.decision)
 
 
+def _exported(metrics: Metrics, fact: facts.RowsExported) -> None:
+    name = "hub_review_exported_rows_total"
+    metrics.count(name, fact.rows, consumer=fact.desk, outcome="repeated" if fact.again else "handed-over")
+    if not fact.again:
+        metrics.count(name, fact.withdrawn, consumer=fact.desk, outcome="withdrawn")
+
+
 def _dead_lettered(metrics: Metrics, fact: facts.DeadLettered) -> None:
     metrics.count("hub_dead_letters_total", fact.count, stage=fact.stage, reason=fact.reason)
 
@@ -178,6 +185,15 @@ def _log_extended(metrics: Metrics, fact: facts.LogExtended) -> None:
     metrics.set("hub_audit_log_leaves", fact.size, tenant=fact.tenant)
 
 
+def _log_published(metrics: Metrics, fact: facts.LogPublished) -> None:
+    metrics.set("hub_audit_published_leaves", fact.size, tenant=fact.tenant)
+    metrics.set("hub_audit_cosignatures", fact.cosignatures, tenant=fact.tenant)
+
+
+def _witness_answered(metrics: Metrics, fact: facts.WitnessAnswered) -> None:
+    metrics.count("hub_audit_witness_answers_total", tenant=fact.tenant, code=fact.code)
+
+
 def _alarm(metrics: Metrics, fact: facts.Alarm) -> None:
     metrics.count("hub_alarms_total", code=fact.code)
 
@@ -193,6 +209,12 @@ def _paused(metrics: Metrics, fact: facts.Paused) -> None:
 
 def _ready(metrics: Metrics, fact: facts.Ready) -> None:
     metrics.set("hub_ready", fact.fulfilled, condition=fact.condition)
+
+
+def _standing(metrics: Metrics, fact: facts.StandingTaken) -> None:
+    metrics.serve(fact.tenants)
+    metrics.set("hub_standing_serial", fact.trust, place="trust")
+    metrics.set("hub_standing_serial", fact.declaration, place="declaration")
 
 
 def _lifecycle(metrics: Metrics, fact: facts.Lifecycle) -> None:
@@ -224,14 +246,18 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     facts.ReceiptsSent: _receipts,
     facts.DecisionsTold: _decisions_told,
     facts.HandedOver: _handed_over,
+    facts.RowsExported: _exported,
     facts.DeadLettered: _dead_lettered,
     facts.LettersOpen: _letters_open,
     facts.LetterEnded: _letter_ended,
     facts.LogExtended: _log_extended,
+    facts.LogPublished: _log_published,
+    facts.WitnessAnswered: _witness_answered,
     facts.Alarm: _alarm,
     facts.Lag: _lag,
     facts.Paused: _paused,
     facts.Ready: _ready,
+    facts.StandingTaken: _standing,
     facts.Lifecycle: _lifecycle,
     LoopBeat: _beat,
 }
@@ -290,6 +316,22 @@ def _tell_unconfirmed(fact: facts.Unconfirmed) -> LogLine | None:
     return "warning", {"event": "events-unconfirmed", "consumer": fact.consumer, "count": fact.count}
 
 
+def _tell_exported(fact: facts.RowsExported) -> LogLine:
+    return "info", {
+        "event": "rows-exported-again" if fact.again else "rows-exported",
+        "consumer": fact.desk,
+        "run": fact.run,
+        "count": fact.rows,
+    }
+
+
+def _tell_witness(fact: facts.WitnessAnswered) -> LogLine | None:
+    if fact.code == "cosigned":
+        return None
+    level = "error" if fact.code == "contradicts" else "warning"
+    return level, {"event": "not-cosigned", "tenant": fact.tenant, "code": fact.code}
+
+
 def _tell_letter_ended(fact: facts.LetterEnded) -> LogLine:
     return "info", {
         "event": "letter-ended",
@@ -306,6 +348,11 @@ def _tell_paused(fact: facts.Paused) -> LogLine:
         "stage": fact.stage,
         "code": fact.code,
     }
+
+
+def _tell_standing(fact: facts.StandingTaken) -> LogLine:
+    line = {"event": "standing-taken", "trust": fact.trust, "declaration": fact.declaration}
+    return "info", {**line, "count": len(fact.tenants)}
 
 
 def _tell_lifecycle(fact: facts.Lifecycle) -> LogLine:
@@ -330,14 +377,18 @@ TO_LOG: Final[dict[type[Fact], ToLog]] = {
     facts.ReceiptsSent: _quiet,
     facts.DecisionsTold: _quiet,
     facts.HandedOver: _quiet,
+    facts.RowsExported: _tell_exported,
     facts.DeadLettered: _line("warning", "dead-lettered", "stage", "reason", "count"),
     facts.LettersOpen: _quiet,
     facts.LetterEnded: _tell_letter_ended,
     facts.LogExtended: _quiet,
+    facts.LogPublished: _quiet,
+    facts.WitnessAnswered: _tell_witness,
     facts.Alarm: _line("error", "alarm", "code", "about"),
     facts.Lag: _quiet,
     facts.Paused: _tell_paused,
     facts.Ready: _line("info", "ready", "condition", "fulfilled"),
+    facts.StandingTaken: _tell_standing,
     facts.Lifecycle: _tell_lifecycle,
     LoopBeat: _quiet,
 }

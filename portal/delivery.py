@@ -9,9 +9,11 @@ batch, too, by sequence, event id and leaf: random numbers and digests, nothing 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -23,12 +25,15 @@ from hub.envelope.records import StoredReceipt
 from hub.envelope.signed import Signed
 from hub.envelope.trust import Trust
 from hub.envelope.validation import validate_receipt
+from hub.producing.errors import JournalBusy
 from hub.producing.journal import read_events, read_receipt
 from hub.producing.journal_rows import JournaledEvent
+from portal.producer import JOURNAL, PortalProducer, PortalRole
 from schemas.errors import HubError
 
 FORMAT: Final = "eltax-hub-delivery-receipt/1"
 MAX_BYTES: Final = 8 * 2**20
+_LOOK_SECONDS: Final = 0.2
 
 
 class NotSent(HubError):
@@ -41,7 +46,7 @@ class NotStoredYet(HubError):
     """The desk has not confirmed that it stored this submission."""
 
     code = "portal.not-stored"
-    hint = "Receipts come back on the status topic while `submit` runs; run it again, or ask later."
+    hint = "Does the desk run? `portal receipt --wait SECONDS` waits longer."
     retriable = True
 
 
@@ -56,6 +61,30 @@ def sent(journal: Path, receipt_or_event: str) -> Iterator[JournaledEvent]:
     for event in read_events(journal):
         if receipt_or_event in (event.receipt_number, event.event_id):
             yield event
+
+
+async def await_receipt(role: PortalRole, event: JournaledEvent, seconds: float) -> None:
+    """Read receipts from the status topics until the one of `event` is in the journal, `seconds` at most.
+
+    Where another process of this portal runs, that one reads them. Raises what `PortalProducer` raises.
+    """
+    journal = Path(role.state_directory) / JOURNAL
+    deadline = time.monotonic() + seconds
+
+    async def arrived() -> bool:
+        while await asyncio.to_thread(read_receipt, journal, event.event_id) is None:
+            if time.monotonic() >= deadline:
+                return False
+            await asyncio.sleep(_LOOK_SECONDS)
+        return True
+
+    if await asyncio.to_thread(read_receipt, journal, event.event_id) is not None:
+        return
+    try:
+        async with PortalProducer(role):
+            await arrived()
+    except JournalBusy:
+        await arrived()
 
 
 def delivery_receipt(journal: Path, event: JournaledEvent) -> bytes:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from hub.producing.journal import read_events
 from hub.producing.journal_rows import EventState
+from hub.reading.stream import StreamRole
+from portal.status import status_stream
 
 _STATES: Final = {
     EventState.JOURNALED: "pending",
@@ -36,3 +39,12 @@ def report_entries(journal: Path) -> Iterator[ReportEntry]:
     """
     for event in read_events(journal):
         yield ReportEntry(event.tenant, event.event_id, event.leaf, _STATES[event.state])
+
+
+async def answered_entries(role: StreamRole) -> list[ReportEntry]:
+    """Return every decision that stands on the status topics now and opens for the portal, as often as it stands there.
+
+    Raises what `SealedStream` raises.
+    """
+    async with status_stream(role, {}) as stream, aclosing(stream.events(follow=False)) as events:
+        return [ReportEntry(each.tenant, each.event_id, each.leaf, "held") async for _, each in events]

@@ -39,6 +39,7 @@ SUITES = (
     Suite("ruff", (str(BIN / "ruff"), "check", "."), 60),
     Suite("format", (str(BIN / "ruff"), "format", "--check", "."), 60),
     Suite("types", (str(BIN / "mypy"),), 240),
+    Suite("types of examples", (str(BIN / "mypy"), "examples/tax_table.py"), 120),
     Suite("imports", (str(BIN / "lint-imports"),), 60),
     Suite("unit", _pytest("tests/unit"), 300),
     Suite("broker and attacks", _pytest(*_TWO_AT_ONCE, "tests/broker", "tests/attacks"), 660),

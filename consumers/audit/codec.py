@@ -27,7 +27,8 @@ from hub.envelope.reasons import EnvelopeError, Reason
 from hub.envelope.records import Checkpoint, LetterResolved, Session, SessionClose, StoredReceipt
 from hub.envelope.signed import Signed
 from hub.envelope.times import to_ms
-from schemas import codec
+from hub.envelope.wire import frame_id
+from schemas import codec, registry
 
 EVENT: Final = "event"
 STATEMENT: Final = "statement"
@@ -95,6 +96,15 @@ def _place(place: Place) -> dict[str, Any]:
         "offset": place.offset,
         "appended_at": place.appended_at_ms,
     }
+
+
+def kind_of(framed: bytes) -> str:
+    """Say which kind of leaf this is. Raises EnvelopeError if it is none."""
+    contract = registry.by_id(frame_id(framed))
+    for kind, name in _NAMES.items():
+        if contract is not None and contract.name == name:
+            return kind
+    raise EnvelopeError(Reason.FOREIGN_SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)

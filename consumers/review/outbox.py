@@ -204,7 +204,7 @@ class DecisionOutbox:
         """Hand an attachment over in parts, ahead of its submission."""
         names = []
         for number in range(len(large.parts)):
-            part: Part = await self._in_thread(self._dossiers.part, large, number)
+            part: Part = await self._in_thread(self._dossiers.part, opened.reviewed, large, number)
             key = self._index(opened, f"{item} part {large.position}/{number}")
             published = await self._accepted.publish(
                 key,

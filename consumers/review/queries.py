@@ -16,14 +16,16 @@ from typing import Any, Final
 from consumers.review.cases import Dossiers, is_submission, successors
 from consumers.store.casework import Case, KeptDecision
 from consumers.store.errors import ContentErased, NotFound
+from consumers.store.exporting import What
 from consumers.store.model import Status, StoredEvent
 from consumers.store.port import Store
 from consumers.store.vault import Vault
 from hub.envelope.event_ids import is_event_id
 from hub.envelope.times import from_ms
 from schemas.decisions import REASONS
+from schemas.judging import judge_late
 from schemas.media import sniff
-from schemas.parts import Reviewed
+from schemas.parts import AttachmentDamaged, Reviewed
 from schemas.rules import Finding
 from schemas.submission import Attachment, as_sent
 
@@ -32,8 +34,13 @@ _MAX_NAME_BYTES: Final = 150
 
 
 _INCOMPLETE: Final = ("A part of this attachment has not arrived.", "この添付ファイルの一部が届いていません。")
+_DAMAGED: Final = (
+    "The parts are not those of this attachment.",
+    "分割された部分がこの添付ファイルのものではありません。",
+)
 _UNKNOWN_LINK: Final = ("No submission is stored under this receipt.", "この受付番号の申請は保管されていません。")
 _OTHER_PROCEDURE: Final = ("That receipt is of another procedure.", "その受付番号は別の手続のものです。")
+_EXPORTED: Final = {What.ROW: "exported", What.WITHDRAWN: "export-withdrawn"}
 _OPEN: Final = frozenset({Status.STORED, Status.HELD, Status.REVOKED})
 
 
@@ -156,9 +163,20 @@ class ReviewQueries:
         }
 
     def _found_now(self, reviewed: Reviewed, row: StoredEvent, missing: Sequence[int]) -> Iterator[Finding]:
-        """What could not be judged when the submission was stored: parts that lack, receipts that it refers to."""
-        for position in missing:
-            yield Finding(f"/attachments/{position}", "attachment.incomplete", *_INCOMPLETE)
+        """What could not be judged when the submission was stored: attachments in parts, receipts that it refers to."""
+        beginnings = {}
+        for large in reviewed.large:
+            path = f"/attachments/{large.position}"
+            if large.position in missing:
+                yield Finding(path, "attachment.incomplete", *_INCOMPLETE)
+                continue
+            try:
+                beginnings[large.position] = self._dossiers.part(reviewed, large, 0).content
+            except ContentErased:
+                yield Finding(path, "attachment.incomplete", *_INCOMPLETE)
+            except AttachmentDamaged:
+                yield Finding(path, "attachment.damaged", *_DAMAGED)
+        yield from judge_late(reviewed.submission, beginnings, reviewed.portal)
         for key in ("replaces", "withdraws"):
             receipt = getattr(reviewed.submission, key)
             if receipt is None:
@@ -194,6 +212,10 @@ class ReviewQueries:
     def _history(self, row: StoredEvent, decisions: Sequence[KeptDecision]) -> list[dict[str, str]]:
         found = [(entry.at_ms, entry.what, entry.detail) for entry in self._store.history(row.number)]
         found += [(each.decided_at_ms, each.what, each.reason) for each in decisions]
+        found += [
+            (each.at_ms, _EXPORTED[each.what], f"{each.series} run {each.run}")
+            for each in self._store.exports.passages(row.number)
+        ]
         return [
             {"at": text_time(at_ms), "what": what, "detail": detail}
             for at_ms, what, detail in sorted(found, key=lambda entry: entry[0])

@@ -87,12 +87,12 @@ class SqlCases:
     def decisions(self, number: int) -> Sequence[KeptDecision]:
         """Return the decisions on an event, oldest first."""
         with self._reading() as db:
-            return _decisions(db, t.decision.c.event == number)
+            return kept_decisions(db, t.decision.c.event == number)
 
     def all_decisions(self, *, after: int = 0, limit: int = 1_000) -> Sequence[KeptDecision]:
         """Return decisions by row, from row `after` (exclusive) on."""
         with self._reading() as db:
-            return _decisions(db, t.decision.c.number > after, limit=limit)
+            return kept_decisions(db, t.decision.c.number > after, limit=limit)
 
     def message(self, decision: int) -> Content | None:
         """Return the sealed message of a decision."""
@@ -116,7 +116,7 @@ class SqlCases:
         """Return the oldest decisions with something left to tell: to filer and helpdesk, or to a tax team."""
         with self._reading() as db:
             waiting = sorted(db.execute(_waiting()).scalars())[:limit]
-            return [each for some in chunks(waiting) for each in _decisions(db, t.decision.c.number.in_(some))]
+            return [each for some in chunks(waiting) for each in kept_decisions(db, t.decision.c.number.in_(some))]
 
     def untold_count(self) -> int:
         """Count them."""
@@ -170,7 +170,8 @@ def _waiting() -> Any:
     return union(silent, due)
 
 
-def _decisions(db: Connection, *where: Any, limit: int | None = None) -> list[KeptDecision]:
+def kept_decisions(db: Connection, *where: Any, limit: int | None = None) -> list[KeptDecision]:
+    """Read decisions by their numbers, under conditions."""
     with_message = exists().where(t.decision_message.c.decision == t.decision.c.number).label("has_message")
     query = select(t.decision, with_message).where(*where).order_by(t.decision.c.number).limit(limit)
     return [_decision(row) for row in db.execute(query)]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from consumers.store.casework import Cases
+from consumers.store.exporting import Exports
 from consumers.store.model import (
     Batch,
     Committed,
@@ -31,6 +32,10 @@ class Store(Protocol):
     @property
     def cases(self) -> Cases:
         """What people do with the events: decisions, assignments, hand-overs."""
+
+    @property
+    def exports(self) -> Exports:
+        """What was handed over to other systems as files."""
 
     def commit(self, batch: Batch) -> Committed:
         """Keep the whole batch or nothing of it.

@@ -96,10 +96,11 @@ def events(
         query = query.where(t.event.c.receipt_number == receipt_number)
     if event_id is not None:
         query = query.where(t.event.c.event_id == event_id)
-    return [_stored(row) for row in db.execute(query)]
+    return [stored_event(row) for row in db.execute(query)]
 
 
-def _stored(row: Row[Any]) -> StoredEvent:
+def stored_event(row: Row[Any]) -> StoredEvent:
+    """Return an event row as a value."""
     event = NewEvent(
         tenant=row.tenant,
         producer=row.producer,

@@ -19,6 +19,7 @@ from consumers.store.cases import SqlCases
 from consumers.store.chunking import chunks
 from consumers.store.dialect import Dialect, SqliteDialect
 from consumers.store.errors import StoreMismatch, StoreTooNew
+from consumers.store.exports import SqlExports
 from consumers.store.model import (
     Batch,
     Committed,
@@ -39,7 +40,12 @@ def _add_tables(db: Connection) -> None:
     t.metadata.create_all(db)
 
 
-MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_add_tables, _add_tables)
+def _add_exports(db: Connection) -> None:
+    """Make the tables of exports; none of the older ones changed."""
+    t.metadata.create_all(db, tables=t.EXPORT_TABLES)
+
+
+MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_add_tables, _add_exports, _add_tables)
 _LOG_PAGE: Final = 500
 
 
@@ -112,6 +118,11 @@ class SqlStore:
     def cases(self) -> SqlCases:
         """What people do with the events: decisions, assignments, hand-overs."""
         return SqlCases(self._reading, self._writing)
+
+    @property
+    def exports(self) -> SqlExports:
+        """What was handed over to other systems as files."""
+        return SqlExports(self._reading, self._writing)
 
     def commit(self, batch: Batch) -> Committed:
         """Keep the whole batch or nothing of it."""

@@ -24,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 metadata: Final = MetaData()
 # SQLite numbers rows by itself only in a column that is declared INTEGER.
@@ -270,3 +270,60 @@ Index(
     sqlite_where=handover.c.told_at_ms.is_(None) & handover.c.failed.is_(None),
     postgresql_where=handover.c.told_at_ms.is_(None) & handover.c.failed.is_(None),
 )
+
+export_run: Final = Table(
+    "export_run",  # a set of rows handed over in one file; `state` is claimed, done or released
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("series", String(32), nullable=False, index=True),
+    Column("previous", BigInteger),
+    Column("encoding", String(8), nullable=False),
+    Column("replacement", String(8)),
+    Column("columns_version", Integer, nullable=False),
+    Column("claimed_by", Text, nullable=False),
+    Column("claimed_at_ms", BigInteger, nullable=False),
+    Column("directory", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("ended_at_ms", BigInteger),
+    # A number that stands in a file is never used again.
+    sqlite_autoincrement=True,
+)
+
+export_row: Final = Table(
+    "export_row",  # an acceptance in a run (`row`), or the word that it was revoked (`withdrawn`)
+    metadata,
+    Column("run", _Number, ForeignKey("export_run.number"), primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("series", String(32), nullable=False),
+    Column("what", String(16), nullable=False),
+    Column("event", _Number, ForeignKey("event.number"), nullable=False, index=True),
+    Column("decision", _Number, ForeignKey("decision.number"), nullable=False),
+    Column("revocation", _Number, ForeignKey("decision.number")),
+    UniqueConstraint("series", "decision", "what", name="export_once"),
+)
+
+export_file: Final = Table(
+    "export_file",  # what a run's files were when it was done: to tell whether a repetition is the same
+    metadata,
+    Column("run", _Number, ForeignKey("export_run.number"), primary_key=True, autoincrement=False),
+    Column("name", String(160), primary_key=True),
+    Column("rows", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", LargeBinary(32), nullable=False),
+)
+
+export_copy: Final = Table(
+    "export_copy",  # who took a file out, and when; told_at_ms is null until the desk's process spoke of it
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("run", _Number, ForeignKey("export_run.number"), nullable=False, index=True),
+    Column("again", Boolean, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("made_at_ms", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("withdrawn", BigInteger, nullable=False),
+    Column("erased", BigInteger, nullable=False),
+    Column("told_at_ms", BigInteger),
+    sqlite_autoincrement=True,
+)
+EXPORT_TABLES: Final = (export_run, export_row, export_file, export_copy)

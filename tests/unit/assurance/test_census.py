@@ -18,7 +18,7 @@ PORTAL = Report("portal", None, Kind.PORTAL, datetime(2026, 4, 1, tzinfo=UTC), (
 
 def counted(review: int, sent_back: dict[str, dict[bytes, int]]) -> int:
     leaves = {REVIEW: {LEAF: review}, HELPDESK: {LEAF: 1}, AUDIT: {LEAF: 1}}
-    found = account(Census(leaves, 0, 0, sent_back), PORTAL, TOPOLOGY)
+    found = account(Census(leaves, 0, 0, 0, sent_back), PORTAL, TOPOLOGY)
     assert (found.routed, found.lost, found.extra) == (1, 0, 0)
     return found.duplicates
 

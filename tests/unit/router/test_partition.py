@@ -37,7 +37,7 @@ from tests.unit.router.world import (
     trust,
 )
 from topics.declaration import load
-from topics.layout import expand
+from topics.layout import Route, expand
 
 LETTERS = "rehearsal.dead-letters.router"
 Commit = tuple[dict[tuple[str, int], list[Outgoing]], dict[tuple[str, int], int]]
@@ -103,6 +103,14 @@ class Given:
     facts: list[Fact] = field(default_factory=list)
     quarantine: AudienceKey | None = field(default_factory=lambda: audience_key("quarantine"))
     caution: Caution = field(default_factory=Caution)
+    routes: dict[str, tuple[Route, ...]] = field(default_factory=lambda: {T: ROUTES})
+    news: dict[str, tuple[Route, ...]] = field(default_factory=dict)
+    """what is declared meanwhile, for whoever asks"""
+
+    async def catch_up(self) -> bool:
+        new = self.news.keys() - self.routes.keys()
+        self.routes = {**self.routes, **self.news}
+        return bool(new)
 
     def clerk(self) -> Clerk:
         return Clerk("router", LETTERS, identity("router"), lambda: self.quarantine, lambda _: ROUTES)
@@ -112,7 +120,9 @@ class Given:
             topic=SUBMISSIONS,
             partitions=PARTITIONS,
             group="rehearsal.router",
-            routes=lambda: {T: ROUTES},
+            routes=lambda: self.routes,
+            declared=lambda: (T,),
+            catch_up=self.catch_up,
             clerk=self.clerk(),
             trust=trust,
             now=lambda: NOW,
@@ -283,7 +293,7 @@ async def test_tenant_is_ready_only_with_every_output_whole_and_open(found: Surv
     changed = {**good, "rehearsal.131041.helpdesk": found} if found else dict(good)
     if found is None:
         del changed["rehearsal.131041.helpdesk"]
-    outputs = Outputs(topology, Survey(changed))  # type: ignore[arg-type]
+    outputs = Outputs(lambda: topology, Survey(changed))  # type: ignore[arg-type]
     assert outputs.waiting == ("131041", "999997"), "nobody is ready before the broker was asked"
     await outputs.refresh()
     assert ("131041" in outputs.ready) is ready
