@@ -21,7 +21,7 @@ from hub.envelope.event_ids import is_event_id
 from hub.envelope.times import from_ms
 from schemas.decisions import STATUS_AFTER, Decision, DecisionRefused, Order, check
 from schemas.judging import asks, judge_late
-from schemas.parts import AttachmentIncomplete, Reviewed
+from schemas.parts import Reviewed
 from schemas.rules import Finding
 
 
@@ -158,9 +158,6 @@ class Reviewer:
 
     def _acceptable(self, row: StoredEvent, kept: Kept, order: Order) -> None:
         reviewed = kept.reviewed()
-        missing = self._dossiers.missing(reviewed)
-        if missing:
-            raise AttachmentIncomplete(f"{len(missing)} attachments")
         found = [each for each in (*kept.findings, *self._late(reviewed)) if asks(each)]
         if found and order.reason == "complete":
             raise FindingsOverlooked(f"{len(found)} findings")

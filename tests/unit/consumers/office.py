@@ -310,7 +310,7 @@ class Office:
                 wall=lambda: datetime.fromtimestamp(NOW / 1_000, UTC),
                 close_seconds=5.0,
             ) as producer:
-                yield Lane(producer, journal)
+                yield Lane(dataset, producer, journal)
         finally:
             journal.close()
 

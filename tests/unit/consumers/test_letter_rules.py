@@ -101,6 +101,7 @@ HEALS = {
     Reason.OLD_EPOCH: (Healing.TRUST, Healing.TRUST),
     Reason.SECRET: (Healing.KEY, Healing.NEVER),
     Reason.TENANT_NOT_READY: (Healing.TENANT, Healing.TENANT),
+    Reason.TENANT_UNKNOWN: (Healing.TENANT, Healing.TENANT),
     Reason.REFUSED_BY_BROKER: (Healing.BROKER, Healing.BROKER),
     Reason.UNKNOWN_SCHEMA: (Healing.SOFTWARE, Healing.SOFTWARE),
     Reason.FOREIGN_SCHEMA: (Healing.SOFTWARE, Healing.SOFTWARE),

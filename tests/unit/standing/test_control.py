@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from hub.enrolment import pinned_at
+from hub.envelope.declared import StandingReport
+from hub.envelope.reasons import Reason
+from hub.envelope.trust import Trust
 from hub.facts import Alarm, Fact, StandingTaken
 from hub.reading import control
 from hub.reading.control import DECLARATION_KEY, TRUST_KEY, Control, kept_current
@@ -146,3 +150,38 @@ async def test_a_role_that_was_withdrawn_while_it_was_away_does_no_work(
     with pytest.raises(RoleWithdrawn):
         await kept_current(role, lambda fact: None, asyncio.Event(), work)
     assert lists.open_now == 0
+
+
+async def test_what_was_taken_is_reported_once_each_time_and_a_report_that_fails_stops_nothing(
+    office: Office, followed: Followed
+) -> None:
+    said: list[int] = []
+
+    async def report() -> None:
+        said.append(followed.role.standing.declaration_serial)
+        if len(said) == 2:
+            raise BrokerUnavailable
+
+    following = Control(followed.role, followed.facts.append, report=report, open_reader=followed.lists.open)
+    assert await following.first(asyncio.Event())
+    followed.publish(DECLARATION_KEY, office.declare(1, WITH_NEW))
+    await following.refresh()
+    await following.refresh()
+    followed.publish(DECLARATION_KEY, office.declare(2))
+    await following.refresh()
+    assert said == [0, 1, 2]
+    assert followed.alarms == ["kafka.unavailable"]
+
+
+def test_a_report_of_standing_counts_only_from_who_it_names(office: Office) -> None:
+    role, other = office.role("router"), office.role(f"review-{FIRST}")
+    said = StandingReport("router", "router-1", "rehearsal", 4, 2, NOW)
+    assert StandingReport.read(said.sign(role.identity), role.trust) == said
+    assert StandingReport.read(said.sign(other.identity), role.trust) is Reason.UNTRUSTED
+    assert StandingReport.read(b"", role.trust) is Reason.NOT_FRAMED
+    assert StandingReport.read(office.declare(1), role.trust) is Reason.FOREIGN_SCHEMA
+    for wrong in (replace(said, instance="router-9"), replace(said, namespace="eltax"), replace(said, principal="x")):
+        assert StandingReport.read(wrong.sign(role.identity), role.trust) is Reason.NOT_PERMITTED
+    revoked = office.following().revoke(role.identity.key_id, NOW)
+    trust = Trust.load(office.sign(revoked), pinned_at(office.home))
+    assert StandingReport.read(said.sign(role.identity), trust) is Reason.REVOKED
