@@ -52,6 +52,7 @@ def opened(
         _now,
         observer,
         audience_keys=directory.key,
+        catch_up=role.catch_up,
     )
     store = open_sqlite(store_path(role), f"{role.namespace}/{role.principal}")
     try:

@@ -85,10 +85,11 @@ def _contracts() -> str:
 
 
 def _declaration() -> str:
+    from cli.people import the_home
     from hub.settings import HomeSettings
     from topics.declaration import load
 
-    return f"{len(load(HomeSettings().topics_file).tenants)} tenants"
+    return f"{len(load(the_home().declared_in(HomeSettings().topics_file)).tenants)} tenants"
 
 
 def _hub() -> Iterator[Check]:

@@ -67,6 +67,15 @@ class Home:
         """The embedded node's data, kept between starts."""
         return self.path / "broker"
 
+    @property
+    def declaration(self) -> Path:
+        """The operator's own declaration, if `topics init` has put one here."""
+        return self.path / "declaration.yaml"
+
+    def declared_in(self, topics_file: Path | None) -> Path | None:
+        """The declaration that is wanted: HUB_TOPICS_FILE, else the home's own, else (None) the packaged one."""
+        return topics_file or (self.declaration if self.declaration.exists() else None)
+
     def role(self, principal: str) -> Path:
         """The only directory that the process of this principal is given."""
         return self.path / "roles" / principal

@@ -29,7 +29,7 @@ def init(as_json: Json = False) -> None:
     home.prepare()
     directory = home.path / "authority"
     made = CertificateAuthority.load if (directory / "ca.crt").exists() else CertificateAuthority.create
-    topology = expand(load(settings.topics_file), settings.namespace, partitions=settings.partitions)
+    topology = expand(load(home.declared_in(settings.topics_file)), settings.namespace, partitions=settings.partitions)
     enrolled = enrol(home.path, topology, made(directory), now=datetime.now(UTC))
     if as_json:
         json_line({"home": str(home.path), "roles": len(topology.principals), "keys": len(enrolled.audience_keys)})

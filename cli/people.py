@@ -49,7 +49,7 @@ def open_role(home: Home, principal: str) -> Role:
             bootstrap=bootstrap,
             namespace=namespace,
             partitions=partitions,
-            topics_file=settings.topics_file,
+            topics_file=home.declared_in(settings.topics_file),
         )
     )
 

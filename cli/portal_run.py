@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from cli.people import open_role, the_home
 from hub.facts import Observer
 from hub.loop import loop_run
+from hub.reading.control import kept_current
 from hub.role import Role, load_role
 from hub.settings import RoleSettings
 from monitoring.adapter import combine, log_observer, metrics_observer
@@ -57,8 +59,11 @@ async def _submit(
     files: Iterable[tuple[str, Iterable[bytes] | None]],
     show: Callable[[Result], None],
 ) -> None:
-    async with PortalProducer(role, observer) as portal:
-        for name, pieces in files:
-            source = chunks(Path(name)) if pieces is None else pieces
-            async for answered in submit_documents(portal, source, name):
-                show(answered.result)
+    async def work() -> None:
+        async with PortalProducer(role, observer) as portal:
+            for name, pieces in files:
+                source = chunks(Path(name)) if pieces is None else pieces
+                async for answered in submit_documents(portal, source, name):
+                    show(answered.result)
+
+    await kept_current(role, observer, asyncio.Event(), work)

@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -78,10 +78,14 @@ def http_ok(url: str) -> bool:
         return False
 
 
+_OF_THE_LOG = ("HUB_TLOG_ADDRESS", "HUB_TLOG_DIRECTORY", "HUB_TLOG_WITNESSES", "HUB_TLOG_SECONDS")
+
+
 def role_environment(home: Home, principal: str, *, bootstrap: str, namespace: str, partitions: int) -> dict[str, str]:
     """The whole HUB_ environment of one role process."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-    passed = {name: os.environ[name] for name in ("HUB_TOPICS_FILE",) if name in os.environ}
+    names = ("HUB_TOPICS_FILE", *(_OF_THE_LOG if principal.startswith("audit-") else ()))
+    passed = {name: os.environ[name] for name in names if name in os.environ}
     return {
         **kept,
         **passed,
@@ -152,19 +156,20 @@ class Roles:
             if waiting:
                 time.sleep(0.1)
 
-    def stop(self) -> dict[str, int]:
-        """End them all, politely first; returns each one's exit status."""
-        for role in self.running.values():
+    def stop(self, names: Collection[str] | None = None) -> dict[str, int]:
+        """End them (all, or those named), politely first; returns each one's exit status."""
+        ending = {name: role for name, role in self.running.items() if names is None or name in names}
+        for role in ending.values():
             if role.process.poll() is None:
                 role.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
         statuses: dict[str, int] = {}
-        for name, role in self.running.items():
+        for name, role in ending.items():
             try:
                 statuses[name] = role.process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 role.process.kill()
                 statuses[name] = role.process.wait()
             role.stderr.close()
-        self.running.clear()
+            del self.running[name]
         return statuses

@@ -75,6 +75,12 @@ def words(found: Proved) -> list[str]:
         *(f"  cosigned by {each.name} at {each.at.astimezone(JST).isoformat()}" for each in found.cosigned),
         *_entry(found),
     ]
+    if found.header is not None:
+        header = found.header
+        lines += [
+            f"Its header, opened: receipt number {header.receipt_number}, accepted by the portal at"
+            f" {_moment(header.accepted_at_ms)}."
+        ]
     if found.receipt is not None:
         receipt = found.receipt
         lines += [

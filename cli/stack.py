@@ -13,14 +13,15 @@ from typing import Final, Self
 from broker.node import EmbeddedKafka
 from cli.home import Home, NoHub, Running
 from cli.processes import Roles
+from hub.applying import Wanted, admin_endpoint, apply, last_applied
 from hub.crypto.certificates import CertificateAuthority
-from hub.enrolment import Enrolled, enrol, publish_audience_keys
-from hub.transport import Endpoint, TlsIdentity
-from hub.transport.admin import Admin
+from hub.enrolment import enrol
+from hub.standing import DECLARATION
+from hub.transport import Endpoint
 from schemas.errors import HubError
-from topics.declaration import load
-from topics.layout import Topology, expand
-from topics.plan import plan
+from topics.declaration import read
+from topics.layout import Topology
+from topics.plan import tenants_removed
 
 READY_SECONDS: Final = 90.0
 
@@ -56,10 +57,12 @@ class Stack:
     ) -> None:
         """Nothing is started before entering; `tell` hears of each step."""
         self.home = home
-        self.topology: Topology = expand(load(topics_file), namespace, partitions=partitions)
+        self._wanted = Wanted.of(read(home.declared_in(topics_file)), namespace, partitions)
         self._tell = tell
         self._node: EmbeddedKafka | None = None
         self._roles: Roles | None = None
+        self._published = b""
+        self._starting: list[str] = []
 
     def __enter__(self) -> Self:
         """Start. Raises AlreadyUp, ForeignHome, JarsUnavailable, BrokerFailed, RoleDied, RoleNotReady and others."""
@@ -84,6 +87,11 @@ class Stack:
         self.stop()
 
     @property
+    def topology(self) -> Topology:
+        """What this hub serves now."""
+        return self._wanted.topology
+
+    @property
     def bootstrap(self) -> str:
         """The brokers' address."""
         assert self._node is not None
@@ -97,9 +105,7 @@ class Stack:
 
     def admin(self) -> Endpoint:
         """The administrator's endpoint."""
-        directory = self.home.role("admin")
-        tls = TlsIdentity(directory / "tls.crt", directory / "tls.key", directory / "ca.crt")
-        return Endpoint(self.bootstrap, tls, "admin")
+        return admin_endpoint(self.home.path, self.bootstrap)
 
     def _start(self) -> None:
         directory = self.home.path / "authority"
@@ -109,22 +115,62 @@ class Stack:
             else CertificateAuthority.create(directory)
         )
         self._tell("keys and certificates")
-        enrolled = enrol(self.home.path, self.topology, authority, now=datetime.now(UTC))
+        self._begin_with()
+        enrol(self.home.path, self.topology, authority, now=datetime.now(UTC))
         self._tell("Apache Kafka")
         self._node = EmbeddedKafka(self.home.broker, authority)
         self._node.start()
         self._tell("topics and rights")
-        asyncio.run(self._apply(enrolled))
+        done = asyncio.run(apply(self.home.path, self._wanted, authority, self.admin(), lambda: datetime.now(UTC)))
+        if not done.left.empty:
+            raise TopologyDiffers(f"{len(done.left.steps)} steps")
+        self._published = self._declaration()
         self._tell("roles")
         self._start_roles()
 
-    async def _apply(self, enrolled: Enrolled) -> None:
-        async with Admin(self.admin()) as admin:
-            await admin.execute(plan(await admin.current(self.topology), self.topology))
-            left = await admin.settle(self.topology)
-            if not left.empty:
-                raise TopologyDiffers(f"{len(left.steps)} steps")
-        await publish_audience_keys(self.bootstrap, self.home.path, self.topology, enrolled)
+    def _begin_with(self) -> None:
+        """Take what is declared, unless it takes a tenant away: that only `topics apply` does, while we run."""
+        applied = last_applied(self.home.path)
+        if applied is None:
+            return
+        removed = tenants_removed(applied.topology, self.topology)
+        if removed:
+            codes = ", ".join(each.code for each in removed)
+            self._tell(f"{codes} declared no more, still served: `eltax-hub topics plan` shows what `apply` would do")
+            self._wanted = applied
+
+    def _declaration(self) -> bytes:
+        path = self.home.path / DECLARATION
+        return path.read_bytes() if path.exists() else b""
+
+    def follow(self) -> None:
+        """See whether a declaration was applied; start the desks that came, stop those that left.
+
+        Nobody else waits until the new ones are ready. Raises DeclarationRefused.
+        """
+        ready = [name for name in self._starting if self.roles.running[name].ready()]
+        if ready:
+            self._starting = [name for name in self._starting if name not in ready]
+            self._tell(f"ready: {', '.join(ready)}")
+            self.home.announce(self.describe())
+        published = self._declaration()
+        if published == self._published:
+            return
+        self._published = published
+        found = last_applied(self.home.path, DECLARATION)
+        if found is None:
+            return
+        before, self._wanted = _desks(self.topology), found
+        after = _desks(self.topology)
+        gone = [name for name in before if name not in after]
+        if gone:
+            self.roles.stop(gone)
+            self._tell(f"stopped: {', '.join(gone)}")
+        new = [name for name in after if name not in before]
+        for name in new:
+            self.roles.start(name, name, "consume", name.partition("-")[0])
+        self._starting = [name for name in self._starting if name in after] + new
+        self.home.announce(self.describe())
 
     def _start_roles(self) -> None:
         self._roles = Roles(
@@ -134,9 +180,8 @@ class Stack:
             partitions=self.topology.partitions,
         )
         self._roles.start("router", "router", "route")
-        for tenant in self.topology.tenants:
-            for kind in ("review", "helpdesk", "audit"):
-                self._roles.start(f"{kind}-{tenant.code}", f"{kind}-{tenant.code}", "consume", kind)
+        for name in _desks(self.topology):
+            self._roles.start(name, name, "consume", name.partition("-")[0])
         self._roles.start("monitor", "monitor", "watch")
         self._roles.wait_ready(READY_SECONDS, lambda name, _: self._tell(f"{name} is ready"))
         self.home.announce(self.describe())
@@ -170,3 +215,7 @@ class Stack:
             self._roles.stop()
         if self._node is not None:
             self._node.stop()
+
+
+def _desks(topology: Topology) -> list[str]:
+    return [f"{kind}-{tenant.code}" for tenant in topology.tenants for kind in ("review", "helpdesk", "audit")]

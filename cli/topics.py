@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import console, json_line, reports_errors, table
+from cli.output import console, fail, json_line, reports_errors, table
 
 if TYPE_CHECKING:
-    from topics.plan import Plan, Step
+    from hub.applying import Wanted
+    from hub.transport import Endpoint
+    from topics.plan import Step
 
 app = typer.Typer(help="Topics, rights, quotas. / トピックと権限", no_args_is_help=True)
 
-Prune = Annotated[bool, typer.Option("--prune", help="also take away what is not declared")]
+Prune = Annotated[bool, typer.Option("--prune", help="also take away rights and quotas that nobody declared")]
+DeleteData = Annotated[bool, typer.Option("--delete-data", help="also delete the topics that are not declared")]
+Force = Annotated[bool, typer.Option("--force", help="remove a tenant although events of it are undelivered")]
 Json = Annotated[bool, typer.Option("--json", help="one object per step")]
 
 
-async def _plan(prune: bool, *, apply: bool) -> tuple[Plan, Plan | None]:
-    from cli.people import open_role, the_home
-    from hub.transport.admin import Admin
-    from topics.plan import plan
+def _hub() -> tuple[Path, Wanted, Endpoint]:
+    """The home, what is declared now, and how the administrator reaches the hub that runs here."""
+    from cli.people import the_home
+    from hub.applying import Wanted, admin_endpoint
+    from hub.settings import HomeSettings
+    from topics.declaration import read
 
     home = the_home()
-    home.running()
-    role = open_role(home, "admin")
-    async with Admin(role.endpoint) as admin:
-        found = plan(await admin.current(role.topology), role.topology, prune=prune)
-        if not apply:
-            return found, None
-        await admin.execute(found)
-        return found, await admin.settle(role.topology)
+    running = home.running()
+    text = read(home.declared_in(HomeSettings().topics_file))
+    wanted = Wanted.of(text, running.namespace, running.partitions)
+    return home.path, wanted, admin_endpoint(home.path, running.bootstrap)
 
 
 def _show(steps: tuple[Step, ...], title: str, *, as_json: bool) -> None:
@@ -46,11 +50,29 @@ def _show(steps: tuple[Step, ...], title: str, *, as_json: bool) -> None:
         table(title, ("step", "what"), rows)
 
 
+@app.command("init")
+@reports_errors
+def init() -> None:
+    """Put the declaration into HUB_HOME, to be edited; refuses to replace one. / 宣言ファイルを用意する"""
+    from cli.people import the_home
+    from topics.declaration import read
+
+    path = the_home().declaration
+    if path.exists():
+        fail("topics.exists", str(path), "Edit it; `eltax-hub topics plan` shows what a change would do.")
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.write_text(read(), encoding="utf-8")
+    console.print(f"{path}: edit it, then `eltax-hub topics plan` and `eltax-hub topics apply`")
+
+
 @app.command("plan")
 @reports_errors
-def plan_(prune: Prune = False, as_json: Json = False) -> None:
+def plan_(prune: Prune = False, delete_data: DeleteData = False, as_json: Json = False) -> None:
     """Show what `apply` would do, and what is there beyond the declaration. Exit 1 if anything differs."""
-    found, _ = asyncio.run(_plan(prune, apply=False))
+    from hub.applying import survey
+
+    home, wanted, endpoint = _hub()
+    found = asyncio.run(survey(home, wanted, endpoint, prune=prune, delete_data=delete_data))
     _show(found.steps, "step", as_json=as_json)
     _show(found.drift, "drift", as_json=as_json)
     if not as_json and found.empty:
@@ -61,13 +83,31 @@ def plan_(prune: Prune = False, as_json: Json = False) -> None:
 
 @app.command("apply")
 @reports_errors
-def apply(prune: Prune = False, as_json: Json = False) -> None:
-    """Create and alter what differs; delete nothing without --prune. / 宣言どおりに適用する"""
-    found, left = asyncio.run(_plan(prune, apply=True))
-    _show(found.steps, "done", as_json=as_json)
-    _show(found.drift, "drift", as_json=as_json)
+def apply(prune: Prune = False, delete_data: DeleteData = False, force: Force = False, as_json: Json = False) -> None:
+    """Make the declaration hold, for roles that run too; delete no data unasked. / 宣言どおりに適用する"""
+    from hub.applying import apply as carry_out
+    from hub.crypto.certificates import CertificateAuthority
+
+    home, wanted, endpoint = _hub()
+    authority = CertificateAuthority.load(home / "authority")
+    done = asyncio.run(
+        carry_out(
+            home,
+            wanted,
+            authority,
+            endpoint,
+            lambda: datetime.now(UTC),
+            prune=prune,
+            delete_data=delete_data,
+            force=force,
+        )
+    )
+    _show(done.plan.steps, "done", as_json=as_json)
+    _show(done.plan.drift, "drift", as_json=as_json)
     if not as_json:
-        console.print(f"{len(found.steps)} steps done")
-    if left is not None and not left.empty:
-        _show(left.steps, "left", as_json=as_json)
+        console.print(f"{len(done.plan.steps)} steps done; trust list {done.trust_serial}")
+        for router in done.unheard:
+            console.print(f"[yellow]{router} did not say that it has heard; the broker refuses what it still writes[/]")
+    if not done.left.empty:
+        _show(done.left.steps, "left", as_json=as_json)
         raise typer.Exit(1)

@@ -56,6 +56,7 @@ def up(
                 )
             while True:
                 time.sleep(0.5)
+                stack.follow()  # first: a desk whose tenant was removed ends by itself
                 stack.roles.check()
     except _Stop:
         if not as_json:

@@ -28,7 +28,7 @@ def init(
     passphrase_file: Passphrase = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Make a witness's key; print its vkey for --witness-key and HUB_LOG_WITNESSES. / 証人の鍵を作る"""
+    """Make a witness's key; print its vkey for --witness-key and HUB_TLOG_WITNESSES. / 証人の鍵を作る"""
     from assurance.witness.key import create
     from hub.crypto.notes import SignatureType
 

@@ -75,8 +75,8 @@ def handed_over(store: Store) -> Iterator[ReportEntry]:
 
 def taken_over(store: TaxStore) -> Iterator[ReportEntry]:
     """Yield what a tax team has taken over."""
-    for row in store.rows():
-        yield ReportEntry(row.tenant, row.event_id, row.leaf, HELD)
+    for tenant, event_id, leaf in store.names():
+        yield ReportEntry(tenant, event_id, leaf, HELD)
 
 
 def _discarded(store: Store, states: Mapping[str, str]) -> Iterator[ReportEntry]:

@@ -1,4 +1,4 @@
-"""The administrator's work: makes a role directory for each principal, and the trust file over all of them.
+"""The administrator's work: makes a role directory for each principal, and the trust list over all of them.
 
 For trials and tests it is done on one machine. In production each principal makes its keys at home and
 sends the public halves; what is signed is the same.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +18,7 @@ from typing import Final
 
 from hub.crypto.audience import AudiencePrivateKey, Suite
 from hub.crypto.certificates import CertificateAuthority, write_private
+from hub.crypto.errors import KeyMissing
 from hub.crypto.identity import IdentityKey
 from hub.crypto.keyfile import STANDARD, ScryptCost
 from hub.crypto.keystore import FileKeyStore
@@ -25,7 +26,7 @@ from hub.envelope.announcements import AudienceKey
 from hub.envelope.names import ADMIN, parse_topic
 from hub.envelope.signed import sign
 from hub.envelope.times import epoch_bounds, epoch_of, next_epoch
-from hub.envelope.trust import Right
+from hub.envelope.trust import Right, Trust
 from hub.envelope.trust_builder import TrustBuilder
 from hub.transport import BatchWriter, Endpoint, Outgoing, TlsIdentity
 from topics import names
@@ -39,9 +40,17 @@ _EPOCHS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """What is to be published: the signed audience keys, by their Kafka key."""
+    """What is to be published: the signed audience keys, by their Kafka key, and the trust list.
+
+    `added` and `withdrawn` name the principals whose keys were listed or revoked now; `changed` says whether
+    the trust list is another one than before.
+    """
 
     audience_keys: tuple[tuple[str, bytes], ...]
+    trust: bytes = b""
+    added: tuple[str, ...] = ()
+    withdrawn: tuple[str, ...] = ()
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,66 +67,156 @@ def enrol(
     *,
     now: datetime,
     cost: ScryptCost = STANDARD,
+    least_serial: int = 1,
+    withdraw: bool = False,
 ) -> Enrolled:
-    """Make `roles/<principal>/` for every declared principal, `certificates/`, and trust file and audience keys.
+    """Make `roles/<principal>/` for every declared principal without keys, `certificates/`, trust list, audience keys.
 
-    A home that is enrolled is left as it is, but for keys of epochs that lack one. `now` is aware.
+    In a home that is enrolled, who has keys keeps them. With `withdraw`, the keys of principals that `topology`
+    does not name are revoked; their directories stay. A trust list that changes gets the next serial, and
+    `least_serial` at least. `now` is aware.
     """
-    admin_directory = home / "roles" / ADMIN
-    done = home / "trust.bin"
     published = home / "audience-keys"
-    if done.exists():
-        return Enrolled(tuple((path.name.replace("_", "/"), path.read_bytes()) for path in sorted(published.iterdir())))
+    trust = listed_at(home)
+    missing = [each for each in topology.principals if trust is None or not _listed(trust, each.name)]
+    gone = _unnamed(trust, topology) if trust is not None and withdraw else {}
     epochs = [epoch_of(now)]
     while len(epochs) < _EPOCHS:
         epochs.append(next_epoch(epochs[-1]))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # scrypt takes its time, and lets others run
-        made = list(pool.map(lambda each: _keys(home, each, epochs, authority, cost), topology.principals))
-    admin = next(each.identity for each in made if each.principal.name == ADMIN)
-    trust = _trust(topology, made, now).sign(now, admin)
+        made = list(pool.map(lambda each: _keys(home, each, epochs, authority, cost), missing))
+    builder = TrustBuilder(topology.namespace) if trust is None else TrustBuilder.following(trust)
+    _list(builder, topology, made, now)
+    for key_ids in gone.values():
+        for key_id in key_ids:
+            builder.revoke(key_id, now)
+    for name in gone:
+        builder.principal(name, may_produce=(), instances=())
+    changed = trust is None or not builder.says(trust) or trust.serial < least_serial
     published.mkdir(exist_ok=True)
-    keys = []
+    if not changed and not made:
+        value = (home / "trust.bin").read_bytes()
+        _hand_out(home, topology, value, pinned_at(home))
+        return Enrolled(_published(home), value)
+    fresh = next((each.identity for each in made if each.principal.name == ADMIN), None)
+    admin = administrator(home, cost=cost) if fresh is None else fresh
+    value = builder.at_least(least_serial).sign(now, admin) if changed else (home / "trust.bin").read_bytes()
     for each in made:
-        directory = home / "roles" / each.principal.name
-        (directory / "trust.bin").write_bytes(trust)
-        (directory / "admin.pub").write_text(admin.public.hex() + "\n", encoding="ascii")
         for epoch, key in zip(epochs, each.audience_keys, strict=False):
             record = _announce(each, epoch, key)
-            keys.append((record.key, sign(AudienceKey.RECORD, record.encode(), each.identity, admin)))
-    for name, value in keys:
-        (published / name.replace("/", "_")).write_bytes(value)
-    shutil.copyfile(admin_directory / "trust.bin", done)
-    return Enrolled(tuple(keys))
+            signed = sign(AudienceKey.RECORD, record.encode(), each.identity, admin)
+            write_private(published / record.key.replace("/", "_"), signed)
+    if fresh is not None:
+        _pin(home / "roles" / ADMIN, (admin.public,))
+    # home first: what a crash leaves undone here, the next run hands out, and never another list of this serial
+    write_private(home / "trust.bin", value)
+    _hand_out(home, topology, value, pinned_at(home))
+    return Enrolled(
+        _published(home),
+        value,
+        tuple(each.principal.name for each in made),
+        tuple(sorted(gone)),
+        changed,
+    )
+
+
+def administrator(home: Path, *, cost: ScryptCost = STANDARD) -> IdentityKey:
+    """Load the key that signs trust lists and declarations. Raises KeyMissing."""
+    identities = _store(home / "roles" / ADMIN, cost).load_identities()
+    if not identities:
+        raise KeyMissing(ADMIN)
+    pinned = pinned_at(home)
+    return next(each for each in identities if each.public in pinned)
+
+
+def listed_at(home: Path) -> Trust | None:
+    """The trust list of an administrator's home; None if nobody is enrolled. Raises TrustRefused."""
+    done = home / "trust.bin"
+    return Trust.load(done.read_bytes(), pinned_at(home)) if done.exists() else None
+
+
+def pinned_at(home: Path) -> tuple[bytes, ...]:
+    """The administrator's public keys, as every role of this home pins them."""
+    lines = (home / "roles" / ADMIN / "admin.pub").read_text(encoding="ascii").split()
+    return tuple(bytes.fromhex(line) for line in lines)
+
+
+def _hand_out(home: Path, topology: Topology, value: bytes, pinned: Sequence[bytes]) -> None:
+    """Put the trust list, and the administrator's public keys, into the role directories that lack them."""
+    for principal in topology.principals:
+        directory = home / "roles" / principal.name
+        if not (directory / "admin.pub").exists():
+            _pin(directory, pinned)
+        path = directory / "trust.bin"
+        if not path.exists() or path.read_bytes() != value:
+            write_private(path, value)
+
+
+def _pin(directory: Path, pinned: Sequence[bytes]) -> None:
+    lines = "".join(public.hex() + "\n" for public in pinned)
+    (directory / "admin.pub").write_text(lines, encoding="ascii")
+
+
+def _published(home: Path) -> tuple[tuple[str, bytes], ...]:
+    """The signed audience keys by their Kafka key."""
+    paths = sorted((home / "audience-keys").iterdir())
+    return tuple((path.name.replace("_", "/"), path.read_bytes()) for path in paths)
+
+
+def _listed(trust: Trust, principal: str) -> bool:
+    """Whether a principal has a key that counts."""
+    known = trust.principals.get(principal)
+    return known is not None and any(each.revoked_at is None for each in known.identities)
+
+
+def _unnamed(trust: Trust, topology: Topology) -> Mapping[str, Collection[bytes]]:
+    """The principals that are listed with keys that count, and declared no more; with those keys' ids."""
+    named = {each.name for each in topology.principals}
+    return {
+        each.name: [identity.key_id for identity in each.identities if identity.revoked_at is None]
+        for each in trust.principals.values()
+        if each.name not in named and _listed(trust, each.name)
+    }
+
+
+def _store(directory: Path, cost: ScryptCost) -> FileKeyStore:
+    """The key store of a role directory; a new directory gets a passphrase of its own."""
+    file = directory / "passphrase"
+    if not file.exists():
+        write_private(file, secrets.token_urlsafe(32).encode() + b"\n")
+    return FileKeyStore(directory / "keys", file.read_bytes().strip(), cost=cost, allow_weak=cost != STANDARD)
 
 
 def _keys(
     home: Path, principal: Principal, epochs: Sequence[int], authority: CertificateAuthority, cost: ScryptCost
 ) -> _Keys:
+    """Make a principal's certificate and keys. One that was withdrawn and comes back keeps its audience keys."""
     directory = home / "roles" / principal.name
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     issued = authority.issue(principal.name, home / "certificates")
     write_private(directory / "tls.key", issued.private_key.read_bytes())
     shutil.copyfile(issued.certificate, directory / "tls.crt")
     shutil.copyfile(issued.ca, directory / "ca.crt")
-    passphrase = secrets.token_urlsafe(32).encode()
-    write_private(directory / "passphrase", passphrase + b"\n")
-    store = FileKeyStore(directory / "keys", passphrase, cost=cost, allow_weak=cost != STANDARD)
+    store = _store(directory, cost)
     identity = IdentityKey.generate()
     store.save_identity(identity)
     audience_keys = []
     if principal.audience is not None:
         for epoch in epochs:
-            key = AudiencePrivateKey.generate(Suite.HYBRID)
-            store.save_audience(principal.audience, epoch, key)
+            try:
+                key = store.load_audience(principal.audience, epoch)
+            except KeyMissing:
+                key = AudiencePrivateKey.generate(Suite.HYBRID)
+                store.save_audience(principal.audience, epoch, key)
             audience_keys.append(key)
     (directory / "state").mkdir(exist_ok=True, mode=0o700)
     return _Keys(principal, identity, tuple(audience_keys))
 
 
-def _trust(topology: Topology, made: Sequence[_Keys], now: datetime) -> TrustBuilder:
-    builder = TrustBuilder(topology.namespace)
-    for each in made:
-        principal = each.principal
+def _list(builder: TrustBuilder, topology: Topology, made: Sequence[_Keys], now: datetime) -> None:
+    """List what is declared: rights and audiences of all principals, and the keys that were made now."""
+    identities = {each.principal.name: each.identity for each in made}
+    for principal in topology.principals:
         rights = {}
         for topic in principal.produces:
             parsed = parse_topic(topic)
@@ -126,10 +225,11 @@ def _trust(topology: Topology, made: Sequence[_Keys], now: datetime) -> TrustBui
                 parsed.dataset, None if principal.tenant is None else frozenset({principal.tenant})
             )
         builder.principal(principal.name, may_produce=rights.values(), instances=principal.instances)
-        builder.identity(principal.name, each.identity.public, now - _SKEW, now + _IDENTITY_LIFE)
-        if principal.audience is not None:
+        if principal.name in identities:
+            public = identities[principal.name].public
+            builder.identity(principal.name, public, now - _SKEW, now + _IDENTITY_LIFE)
+        if principal.audience is not None and builder.owner(principal.audience) != principal.name:
             builder.audience(principal.audience, owner=principal.name)
-    return builder
 
 
 def _announce(keys: _Keys, epoch: int, key: AudiencePrivateKey) -> AudienceKey:

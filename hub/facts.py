@@ -165,6 +165,17 @@ class HandedOver(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class RowsExported(Fact):
+    """Somebody took a file of accepted rows out of a desk; `again` if that run had been handed over before."""
+
+    desk: str
+    run: int
+    rows: int
+    withdrawn: int
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLettered(Fact):
     """A record became a dead letter, with its reason code, at a stage."""
 
@@ -250,6 +261,15 @@ class Ready(Fact):
 
     condition: str
     fulfilled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StandingTaken(Fact):
+    """A trust list or declaration holds from now on: their serials (0: none yet), and the tenants' codes."""
+
+    trust: int
+    declaration: int
+    tenants: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,13 @@ def _handed_over(metrics: Metrics, fact: facts.HandedOver) -> None:
     metrics.count("hub_tax_handed_over_total", fact.count, consumer=fact.team, outcome=fact.decision)
 
 
+def _exported(metrics: Metrics, fact: facts.RowsExported) -> None:
+    name = "hub_review_exported_rows_total"
+    metrics.count(name, fact.rows, consumer=fact.desk, outcome="repeated" if fact.again else "handed-over")
+    if not fact.again:
+        metrics.count(name, fact.withdrawn, consumer=fact.desk, outcome="withdrawn")
+
+
 def _dead_lettered(metrics: Metrics, fact: facts.DeadLettered) -> None:
     metrics.count("hub_dead_letters_total", fact.count, stage=fact.stage, reason=fact.reason)
 
@@ -204,6 +211,12 @@ def _ready(metrics: Metrics, fact: facts.Ready) -> None:
     metrics.set("hub_ready", fact.fulfilled, condition=fact.condition)
 
 
+def _standing(metrics: Metrics, fact: facts.StandingTaken) -> None:
+    metrics.serve(fact.tenants)
+    metrics.set("hub_standing_serial", fact.trust, place="trust")
+    metrics.set("hub_standing_serial", fact.declaration, place="declaration")
+
+
 def _lifecycle(metrics: Metrics, fact: facts.Lifecycle) -> None:
     metrics.count("hub_lifecycle_events_total", event=fact.event)
 
@@ -233,6 +246,7 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     facts.ReceiptsSent: _receipts,
     facts.DecisionsTold: _decisions_told,
     facts.HandedOver: _handed_over,
+    facts.RowsExported: _exported,
     facts.DeadLettered: _dead_lettered,
     facts.LettersOpen: _letters_open,
     facts.LetterEnded: _letter_ended,
@@ -243,6 +257,7 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     facts.Lag: _lag,
     facts.Paused: _paused,
     facts.Ready: _ready,
+    facts.StandingTaken: _standing,
     facts.Lifecycle: _lifecycle,
     LoopBeat: _beat,
 }
@@ -301,6 +316,15 @@ def _tell_unconfirmed(fact: facts.Unconfirmed) -> LogLine | None:
     return "warning", {"event": "events-unconfirmed", "consumer": fact.consumer, "count": fact.count}
 
 
+def _tell_exported(fact: facts.RowsExported) -> LogLine:
+    return "info", {
+        "event": "rows-exported-again" if fact.again else "rows-exported",
+        "consumer": fact.desk,
+        "run": fact.run,
+        "count": fact.rows,
+    }
+
+
 def _tell_witness(fact: facts.WitnessAnswered) -> LogLine | None:
     if fact.code == "cosigned":
         return None
@@ -326,6 +350,11 @@ def _tell_paused(fact: facts.Paused) -> LogLine:
     }
 
 
+def _tell_standing(fact: facts.StandingTaken) -> LogLine:
+    line = {"event": "standing-taken", "trust": fact.trust, "declaration": fact.declaration}
+    return "info", {**line, "count": len(fact.tenants)}
+
+
 def _tell_lifecycle(fact: facts.Lifecycle) -> LogLine:
     level = "error" if fact.event == "failed" else "info"
     return level, {**fact.details, "event": fact.event}
@@ -348,6 +377,7 @@ TO_LOG: Final[dict[type[Fact], ToLog]] = {
     facts.ReceiptsSent: _quiet,
     facts.DecisionsTold: _quiet,
     facts.HandedOver: _quiet,
+    facts.RowsExported: _tell_exported,
     facts.DeadLettered: _line("warning", "dead-lettered", "stage", "reason", "count"),
     facts.LettersOpen: _quiet,
     facts.LetterEnded: _tell_letter_ended,
@@ -358,6 +388,7 @@ TO_LOG: Final[dict[type[Fact], ToLog]] = {
     facts.Lag: _quiet,
     facts.Paused: _tell_paused,
     facts.Ready: _line("info", "ready", "condition", "fulfilled"),
+    facts.StandingTaken: _tell_standing,
     facts.Lifecycle: _tell_lifecycle,
     LoopBeat: _quiet,
 }

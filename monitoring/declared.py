@@ -74,6 +74,7 @@ IDENTITY: Final = "id-password-authentication"
 SPARE: Final = "redundancy-and-backup"
 READINESS: Final = "incident-readiness"
 DEFENCE: Final = "perimeter-defence"
+REGISTER: Final = "delivery-register"
 
 DELAY_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """seconds; 30 and 60 are the limits of the service objectives and therefore edges"""
@@ -238,6 +239,11 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Accepted submissions and revocations that a tax team took over.", "税目担当が引き継いだ受理・取消の件数。",
         WATCH, FLOW,
     ),
+    _counter(
+        "hub_review_exported_rows_total", "rows", "consumer outcome",
+        "Rows that left a review desk in files: handed over, withdrawn or repeated.",
+        "審査部門からファイルで出力した行数（引渡し・取消し・再出力）。", WATCH, FLOW, REGISTER,
+    ),
     _gauge(
         "hub_audit_log_leaves", "leaves", "tenant",
         "Size of the append-only audit log.", "監査ログの登録件数。", WATCH, INTEGRITY,
@@ -293,6 +299,11 @@ METRICS: Final[tuple[Metric, ...]] = (
     _gauge(
         "hub_ready", "boolean", "condition",
         "1 while a condition of readiness is fulfilled.", "準備条件の充足（1）。", WATCH, READINESS,
+    ),
+    _gauge(
+        "hub_standing_serial", "serial", "place",
+        "Serial of the trust list and of the declaration that this role holds to.",
+        "適用中の信頼一覧・宣言の通し番号。", WATCH, READINESS,
     ),
     _counter(
         "hub_lifecycle_events_total", "events", "event",

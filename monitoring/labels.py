@@ -20,6 +20,7 @@ DATASETS: Final = (
     "submissions",
     "sessions",
     "audiences",
+    "control",
     "operations",
     "dead-letters",
     "resolutions",
@@ -52,17 +53,8 @@ def _listed(values: Collection[str]) -> str:
 
 
 OUTCOMES: Final = (
-    "accepted",
-    "duplicate",
-    "refused",
-    "committed",
-    "aborted",
-    "accept",
-    "return",
-    "hold",
-    "revoke",
-    "replayed",
-    "discarded",
+    *("accepted", "duplicate", "refused", "committed", "aborted", "accept", "return", "hold", "revoke"),
+    *("replayed", "discarded", "handed-over", "withdrawn", "repeated"),
 )
 
 _DECLARED: Final = (
@@ -123,6 +115,10 @@ class Bounds:
             "procedure": frozenset(procedures),
             "metric": frozenset(metrics),
         }
+
+    def serve(self, tenants: Collection[str]) -> None:
+        """Let these tenants have labels too; those of before keep theirs, for their numbers stay."""
+        self._closed = {**self._closed, "tenant": self._closed["tenant"] | frozenset(tenants)}
 
     def value(self, label: str, value: str) -> str:
         """Return `value` if the label may have it, else `other`; a member of an enum as plain text."""

@@ -52,8 +52,8 @@ KEYS: Final = frozenset(
         *HEAD,
         *("about", "code", "command", "condition", "consumer", "count", "event_id", "exception", "fenced"),
         *("fulfilled", "leaf", "logger", "namespace", "offset", "partition", "paused", "procedure", "reason"),
-        *("receipt_number", "resumed", "rule", "seconds", "session", "size", "stage", "tenant", "topic"),
-        *("version", "where", "withheld", "configuration"),
+        *("receipt_number", "resumed", "rule", "run", "seconds", "session", "size", "stage", "tenant", "topic"),
+        *("version", "where", "withheld", "configuration", "trust", "declaration"),
     }
 )
 """every key that a line may have; another one is dropped and counted in `withheld`"""

@@ -78,6 +78,11 @@ class Metrics:
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(_Collector(self))
 
+    def serve(self, tenants: Collection[str]) -> None:
+        """Tell tenants that were declared meanwhile by their codes; the caps on label sets stay."""
+        with self._lock:
+            self._bounds.serve(tenants)
+
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter; `amount` must not be negative."""
         if amount < 0:

@@ -78,6 +78,9 @@ class PortalRole(Protocol):
     def state_directory(self) -> Path:
         """Where the journal lives."""
 
+    async def catch_up(self) -> None:
+        """Learn what the administrator has published by now. Raises a retriable HubError."""
+
 
 def journal_owner(role: PortalRole) -> str:
     """Return whom a journal belongs to: principal, instance and namespace."""
@@ -128,12 +131,14 @@ class PortalProducer:
         key = load_or_make_key(state / JOURNAL_KEY)
         endpoint = Endpoint(role.bootstrap, role.tls, f"{role.principal}-{role.instance}")
         audiences = await stack.enter_async_context(PartitionReader(endpoint, {(names.audiences(namespace), 0): None}))
-        directory = KeyDirectory(audiences, role.trust, journal.highest_epoch, self._observer)
-        tenants = {names.status(namespace, tenant.code): tenant.code for tenant in role.topology.tenants}
+        directory = KeyDirectory(audiences, lambda: role.trust, journal.highest_epoch, self._observer)
         partitions = role.topology.partitions
 
+        def tenants() -> dict[str, str]:
+            return {names.status(namespace, tenant.code): tenant.code for tenant in role.topology.tenants}
+
         async def new_status_reader(whole: bool) -> StatusReader:
-            reader = PartitionReader(endpoint, _starts(journal, list(tenants), partitions, whole))
+            reader = PartitionReader(endpoint, _starts(journal, list(tenants()), partitions, whole))
             await reader.start()
             return reader
 
@@ -160,7 +165,7 @@ class PortalProducer:
         receipts = ReceiptReader(
             new_status_reader,
             tenants=tenants,
-            trust=role.trust,
+            trust=lambda: role.trust,
             journal=journal,
             delivery=letters,
             keys=directory,
@@ -176,7 +181,8 @@ class PortalProducer:
             journal,
             key,
             rehearsal=is_rehearsal(namespace),
-            tenants=[tenant.code for tenant in role.topology.tenants],
+            tenants=lambda: [tenant.code for tenant in role.topology.tenants],
+            catch_up=role.catch_up,
             observer=self._observer,
             wall=self._wall,
         )

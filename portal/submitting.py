@@ -6,7 +6,7 @@ Nothing of what a submission says is logged or kept here; refusals are journaled
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol
@@ -43,6 +43,8 @@ from schemas.submission import Refused, Submission, canonical, parse
 LARGE_DOCUMENT_BYTES: Final = 65_536
 """Above this a document is judged and encoded in a thread, so that it does not hold up the others."""
 
+_UNKNOWN: Final = "tenant.unknown"
+
 Journaled = Callable[[str], None]
 
 
@@ -63,16 +65,21 @@ class Submitter:
         journal_key: bytes,
         *,
         rehearsal: bool,
-        tenants: Collection[str],
+        tenants: Callable[[], Collection[str]],
+        catch_up: Callable[[], Awaitable[None]],
         observer: Observer,
         wall: Callable[[], datetime],
     ) -> None:
-        """`tenants` are the codes that this hub serves; `rehearsal` follows from the namespace."""
+        """`tenants` gives the codes that this hub serves now; `catch_up` learns whether there are new ones.
+
+        `rehearsal` follows from the namespace.
+        """
         self._publisher = publisher
         self._journal = journal
         self._journal_key = journal_key
         self._rehearsal = rehearsal
-        self._tenants = frozenset(tenants)
+        self._tenants = tenants
+        self._catch_up = catch_up
         self._observer = observer
         self._wall = wall
         self._versions = {slug: procedure.version for slug, procedure in procedures().items()}
@@ -85,10 +92,12 @@ class Submitter:
         event id of the first. Raises a retriable `HubError` if nothing can be accepted at the moment
         (journal full, no audience key, closing): nothing was kept then, submit again.
         """
-        if len(document) > LARGE_DOCUMENT_BYTES:
-            judged = await asyncio.to_thread(self._judge, document)
-        else:
-            judged = self._judge(document)
+        judged = await self._judged(document)
+        if isinstance(judged, Refused) and any(problem.rule == _UNKNOWN for problem in judged.problems):
+            known = frozenset(self._tenants())
+            await self._catch_up()  # the tenant may have been declared a moment ago
+            if known != frozenset(self._tenants()):
+                judged = await self._judged(document)
         if isinstance(judged, Refused):
             return await self.refuse(judged)
         submission, key = judged
@@ -126,8 +135,13 @@ class Submitter:
         self._observer(SubmissionJudged(Status.REFUSED.value, rules=rules))
         return results.refused(refusal.problems, refusal.receipt_number)
 
+    async def _judged(self, document: bytes) -> tuple[Submission, bytes] | Refused:
+        if len(document) > LARGE_DOCUMENT_BYTES:
+            return await asyncio.to_thread(self._judge, document)
+        return self._judge(document)
+
     def _judge(self, document: bytes) -> tuple[Submission, bytes] | Refused:
-        parsed = parse(document, rehearsal=self._rehearsal, tenants=self._tenants)
+        parsed = parse(document, rehearsal=self._rehearsal, tenants=frozenset(self._tenants()))
         if isinstance(parsed, Refused):
             return parsed
         return parsed, index_key(self._journal_key, canonical(parsed))

@@ -10,7 +10,7 @@ revoked      accepted        returned        held           -
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -26,6 +26,8 @@ from schemas.sections import read_review_section
 from schemas.submission_model import Submission
 
 MAX_MESSAGE_CHARACTERS: Final = 2_000
+_TIMES: Final = range(253_402_300_800_000)
+"""milliseconds from 1970 to before the year 10000 (docs/envelope.md, "Words")"""
 RECORD: Final = "Decision"
 ACCEPTED_RECORD: Final = "AcceptedSubmission"
 
@@ -180,6 +182,11 @@ def is_day(text: str) -> bool:
         return False
 
 
+def _countable(value: Mapping[str, Any]) -> bool:
+    """Tell whether revision and time are ones that a desk gives: readers compute with them."""
+    return value["revision"] >= 1 and value["decided_at"] in _TIMES
+
+
 def reasons_for(decision: Decision) -> list[str]:
     """Return the reason codes of a decision."""
     return [code for code, (decisions, _, _) in REASONS.items() if decision in decisions]
@@ -223,7 +230,7 @@ class DecisionRecord:
         """Read one. Raises CodecError, also if it says what no desk may say."""
         value = codec.decode(framed, {RECORD}).value
         message, answer_by = value["message"], value["answer_by"]
-        if value["decision"] not in set(Decision) or value["revision"] < 1:
+        if value["decision"] not in set(Decision) or not _countable(value):
             raise CodecError(RECORD)
         if (message is not None and not _is_message(message)) or (answer_by is not None and not is_day(answer_by)):
             raise CodecError(RECORD)
@@ -251,7 +258,7 @@ class AcceptedRecord:
         revoked = value["decision"] == Decision.REVOKE.value
         if revoked != (value["submission"] is None) or value["decision"] not in (Decision.ACCEPT, Decision.REVOKE):
             raise CodecError(ACCEPTED_RECORD)
-        if value["revision"] < 1 or (revoked and value["large"]):
+        if not _countable(value) or (revoked and value["large"]):
             raise CodecError(ACCEPTED_RECORD)
         submission = None if revoked else read_review_section(value["submission"])
         large = () if submission is None else read_large(value["large"], submission)

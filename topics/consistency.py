@@ -16,7 +16,16 @@ _PLAIN: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _PRINCIPAL: Final = re.compile(r"[a-z][a-z0-9]*(-([a-z0-9]+|\{T\}|\{tax_item\}))*")
 _TOPIC: Final = re.compile(r"\{ns\}(\.([a-z][a-z0-9]*(-[a-z0-9]+)*|\{T\}|\{principal\}))+")
 _PLACEHOLDER: Final = re.compile(r"\{[^}]*\}")
-_NEEDED: Final = ("submissions", "sessions", "desk-sessions", "audiences", "operations", "dead-letters", "resolutions")
+_NEEDED: Final = (
+    "submissions",
+    "sessions",
+    "desk-sessions",
+    "audiences",
+    "control",
+    "operations",
+    "dead-letters",
+    "resolutions",
+)
 
 
 def check(declared: Declaration) -> None:
@@ -152,3 +161,5 @@ def _retention(declared: Declaration) -> None:
         )
     if not declared.topics["audiences"].compacted:
         raise DeclarationInvalid("topics.audiences", "compacted: an audience's key stays as long as its epoch")
+    if not declared.topics["control"].compacted or declared.topics["control"].per_tenant:
+        raise DeclarationInvalid("topics.control", "one for all, compacted: the newest trust list stays")

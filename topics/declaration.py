@@ -13,7 +13,7 @@ from topics.consistency import check
 from topics.errors import DeclarationInvalid
 from topics.templates import Declaration, PrincipalTemplate, RouteTemplate, Tenant, TopicTemplate
 
-__all__ = ["Declaration", "PrincipalTemplate", "RouteTemplate", "Tenant", "TopicTemplate", "load", "parse"]
+__all__ = ["Declaration", "PrincipalTemplate", "RouteTemplate", "Tenant", "TopicTemplate", "load", "parse", "read"]
 
 PACKAGED: Final = Path(__file__).with_name("declaration.yaml")
 
@@ -44,16 +44,21 @@ def load(path: Path | None = None) -> Declaration:
     """Load a declaration file (default: the packaged one). Raises DeclarationInvalid with the place."""
     if path is None:
         return _load_packaged()
+    return parse(read(path))
+
+
+def read(path: Path | None = None) -> str:
+    """Return the text of a declaration file (default: the packaged one), unchecked. Raises DeclarationInvalid."""
+    path = PACKAGED if path is None else path
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise DeclarationInvalid("file", f"{path.name} is not there, or is not UTF-8 text") from None
-    return parse(text)
 
 
 @cache
 def _load_packaged() -> Declaration:
-    return parse(PACKAGED.read_text(encoding="utf-8"))
+    return parse(read())
 
 
 def parse(text: str) -> Declaration:

@@ -240,7 +240,7 @@ def _resolve(principal: Principal, by_key: Mapping[str, list[Topic]]) -> Princip
             if principal.tenant is None or topic.tenant in (None, principal.tenant)
         )
 
-    everyone = ("audiences", "sessions")
+    everyone = ("audiences", "sessions", "control")
     desks = tuple(topic.name for topic in by_key.get("desk-sessions", []) if principal.tenant in (None, topic.tenant))
     reads = dict.fromkeys(names(tuple(key for key in (*everyone, *principal.reads) if key in by_key)) + desks)
     writes = dict.fromkeys(names(principal.writes) + names(tuple(key for key in ("operations",) if key in by_key)))

@@ -18,6 +18,11 @@ def audiences(namespace: str) -> str:
     return f"{namespace}.audiences"
 
 
+def control(namespace: str) -> str:
+    """The trust list and the declaration that hold now, compacted."""
+    return f"{namespace}.control"
+
+
 def operations(namespace: str) -> str:
     """What every process tells of its own doings."""
     return f"{namespace}.operations"

@@ -19,6 +19,29 @@ class FoundTopic:
     configs: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class ForeignAcl:
+    """A right or denial that no declaration can have made, in Kafka's own words; `principal` as `User:CN=…`."""
+
+    principal: str
+    host: str
+    resource: str
+    name: str
+    pattern: str
+    operation: str
+    permission: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ForeignQuota:
+    """A limit that no declaration can have set: for whom (`user=CN=portal`, `user=<default>`), which, how much."""
+
+    entity: tuple[tuple[str, str], ...]
+    """(kind, name) pairs, name empty for the default"""
+    key: str
+    value: float
+
+
 @dataclass(frozen=True, slots=True)
 class Current:
     """What a cluster has in one namespace, and how many brokers it has."""
@@ -27,6 +50,8 @@ class Current:
     topics: tuple[FoundTopic, ...] = ()
     acls: frozenset[Acl] = frozenset()
     quotas: tuple[Quota, ...] = ()
+    foreign_acls: tuple[ForeignAcl, ...] = ()
+    foreign_quotas: tuple[ForeignQuota, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +80,7 @@ class CreateTopic(Step):
 
 @dataclass(frozen=True, slots=True)
 class AlterTopic(Step):
-    """Set all declared configurations; `was` names what differed, and its value."""
+    """Set configurations, all that the topic is to have; `was` names what differed, and its value."""
 
     name: str
     configs: Mapping[str, str]
@@ -94,10 +119,81 @@ class RemoveAcl(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveForeignAcl(Step):
+    """Remove a right or denial that was set by hand."""
+
+    acl: ForeignAcl
+
+    @property
+    def deletes(self) -> bool:
+        """It does."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class ResetConfig(Step):
+    """Let a topic's configuration that was set by hand fall back to the broker's default."""
+
+    name: str
+    key: str
+    value: str
+
+    @property
+    def deletes(self) -> bool:
+        """It does."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
 class SetQuota(Step):
     """Set a produce quota."""
 
     quota: Quota
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveQuota(Step):
+    """Remove a produce quota that is not declared."""
+
+    quota: Quota
+
+    @property
+    def deletes(self) -> bool:
+        """It does."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveForeignQuota(Step):
+    """Remove a limit that was set by hand."""
+
+    quota: ForeignQuota
+
+    @property
+    def deletes(self) -> bool:
+        """It does."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class AddTenant(Step):
+    """Serve a tenant from now on: enrol its principals, publish trust list and declaration."""
+
+    code: str
+    principals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveTenant(Step):
+    """Serve a tenant no more: revoke its principals' keys, publish trust list and declaration."""
+
+    code: str
+    principals: tuple[str, ...]
+
+    @property
+    def deletes(self) -> bool:
+        """It does."""
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,39 +209,97 @@ class Plan:
         return not self.steps
 
 
-def plan(current: Current, wanted: Topology, *, prune: bool = False) -> Plan:
-    """Plan from `current` to `wanted`; without `prune` nothing is taken away, only shown as drift.
+def plan(
+    current: Current,
+    wanted: Topology,
+    *,
+    applied: Topology | None = None,
+    prune: bool = False,
+    delete_data: bool = False,
+) -> Plan:
+    """Plan from `current` to `wanted`. `applied` is what was carried out last, if that is known.
 
+    What was applied and is wanted no more is taken away, but for topics: those hold data, and go only with
+    `delete_data`. What nobody ever declared is shown as drift, and taken away only with `prune`.
     Raises PartitionsChanged if a topic exists with another number of partitions.
     """
     found = {topic.name: topic for topic in current.topics}
-    steps: list[Step] = []
+    steps: list[Step] = list(tenants_added(applied, wanted))
+    drift: list[Step] = []
     for topic in wanted.topics:
-        steps += _topic_steps(topic, found.get(topic.name), current.brokers)
+        changes, surplus = _topic_steps(topic, found.get(topic.name), current.brokers, prune)
+        steps += changes
+        drift += surplus
     steps += [AllowAcl(acl) for acl in sorted(wanted.acls - current.acls)]
     have = {quota.principal: quota for quota in current.quotas}
     steps += [SetQuota(quota) for quota in sorted(wanted.quotas) if have.get(quota.principal) != quota]
-    declared = {topic.name for topic in wanted.topics}
-    surplus: list[Step] = [RemoveAcl(acl) for acl in sorted(current.acls - wanted.acls)]
-    surplus += [DeleteTopic(name) for name in sorted(found.keys() - declared)]
-    if prune:
-        return Plan((*steps, *surplus), ())
-    return Plan(tuple(steps), tuple(surplus))
+    steps += tenants_removed(applied, wanted)
+
+    acls = frozenset[Acl]() if applied is None else applied.acls
+    quotas = set[str]() if applied is None else {quota.principal for quota in applied.quotas}
+    for acl in sorted(current.acls - wanted.acls):
+        (steps if acl in acls or prune else drift).append(RemoveAcl(acl))
+    declared = {quota.principal for quota in wanted.quotas}
+    for quota in sorted(current.quotas):
+        if quota.principal not in declared:
+            (steps if quota.principal in quotas or prune else drift).append(RemoveQuota(quota))
+    by_hand: list[Step] = [RemoveForeignAcl(each) for each in sorted(current.foreign_acls)]
+    by_hand += [RemoveForeignQuota(each) for each in sorted(current.foreign_quotas)]
+    (steps if prune else drift).extend(by_hand)
+    for name in sorted(found.keys() - {topic.name for topic in wanted.topics}):
+        (steps if delete_data else drift).append(DeleteTopic(name))
+    return Plan(tuple(steps), tuple(drift))
 
 
-def _topic_steps(topic: Topic, found: FoundTopic | None, brokers: int) -> list[Step]:
+def tenants_added(applied: Topology | None, wanted: Topology) -> tuple[AddTenant, ...]:
+    """The tenants that are wanted and were not applied."""
+    if applied is None:
+        return ()
+    known = {tenant.code for tenant in applied.tenants}
+    return tuple(
+        AddTenant(tenant.code, _principals(wanted, tenant.code))
+        for tenant in wanted.tenants
+        if tenant.code not in known
+    )
+
+
+def tenants_removed(applied: Topology | None, wanted: Topology) -> tuple[RemoveTenant, ...]:
+    """The tenants that were applied and are wanted no more."""
+    if applied is None:
+        return ()
+    kept = {tenant.code for tenant in wanted.tenants}
+    return tuple(
+        RemoveTenant(tenant.code, _principals(applied, tenant.code))
+        for tenant in applied.tenants
+        if tenant.code not in kept
+    )
+
+
+def _principals(topology: Topology, tenant: str) -> tuple[str, ...]:
+    return tuple(each.name for each in topology.principals if each.tenant == tenant)
+
+
+def _topic_steps(
+    topic: Topic, found: FoundTopic | None, brokers: int, prune: bool
+) -> tuple[list[Step], list[ResetConfig]]:
     copies = min(topic.replication_factor, brokers)
     configs = dict(topic.configs)
     # as many in-sync copies as can be asked for without stopping at the first restart of a broker
     configs["min.insync.replicas"] = str(max(1, min(int(configs["min.insync.replicas"]), copies - (copies > 1))))
     if found is None:
-        return [CreateTopic(topic.name, topic.partitions, copies, configs)]
+        return [CreateTopic(topic.name, topic.partitions, copies, configs)], []
     if found.partitions != topic.partitions:
         raise PartitionsChanged(f"({topic.name}: {found.partitions}, declared {topic.partitions})")
-    changed = {key: value for key, value in configs.items() if found.configs.get(key) != value}
-    if not changed:
-        return []
-    return [AlterTopic(topic.name, configs, {key: found.configs.get(key) for key in changed})]
+    changed: dict[str, str | None] = {
+        key: found.configs.get(key) for key, value in configs.items() if found.configs.get(key) != value
+    }
+    by_hand = {key: value for key, value in sorted(found.configs.items()) if key not in configs}
+    if prune:
+        changed |= by_hand
+        by_hand = {}
+    # altering sets all there is: what was set by hand must be said again, or it would go in silence
+    steps: list[Step] = [AlterTopic(topic.name, {**by_hand, **configs}, changed)] if changed else []
+    return steps, [ResetConfig(topic.name, key, value) for key, value in by_hand.items()]
 
 
 def _plain(value: Any) -> Any:

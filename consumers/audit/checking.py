@@ -16,9 +16,12 @@ from typing import Any, ClassVar, Final, NoReturn
 
 from consumers.audit import codec
 from consumers.audit.codec import STATEMENT, kind_of
-from consumers.audit.entries import Entry
+from consumers.audit.entries import Entry, EventEntry
+from consumers.audit.opening import NotOpened
+from consumers.audit.opening import read as read_opening
 from hub.crypto.checkpoints import CheckpointMalformed, LogProof, ProofMalformed, open_checkpoint
 from hub.crypto.notes import NoteMalformed, NoteNotSigned, SignatureType, VerifierKey, cosigned_at, read_keys
+from hub.envelope.header import EventHeader
 from hub.envelope.reasons import EnvelopeError
 from hub.envelope.records import StoredReceipt
 from hub.envelope.signed import Signed
@@ -71,10 +74,16 @@ class Proved:
     meaning: Entry | None
     cosigned: tuple[Cosigned, ...]
     receipt: Receipt | None = None
+    header: EventHeader | None = None
+    """the event's header, if its opening was given: it names the receipt number"""
 
 
-def check(keys: bytes, proof: bytes, entry: bytes, witnesses: Sequence[bytes] = ()) -> Proved:
+def check(
+    keys: bytes, proof: bytes, entry: bytes, witnesses: Sequence[bytes] = (), opening: bytes | None = None
+) -> Proved:
     """Verify a proof; `entry` is the entry's bytes or a delivery receipt, each witness file demands a cosignature.
+
+    With an `opening` the entry must be an event's, and its header is shown too.
 
     Raises NotProved, whatever is wrong.
     """
@@ -104,6 +113,14 @@ def check(keys: bytes, proof: bytes, entry: bytes, witnesses: Sequence[bytes] = 
     if not said.proves(framed, checkpoint):
         _refuse("the entry is not at that place of the tree")
     kind, meaning = _meaning(framed)
+    header = None
+    if opening is not None:
+        if not isinstance(meaning, EventEntry):
+            _refuse("an opening was given, and the entry is no event's")
+        try:
+            header = read_opening(opening, meaning)
+        except NotOpened as problem:
+            raise NotProved(str(problem)) from problem
     return Proved(
         checkpoint.origin,
         next(key.id for key, _ in names if key in log and key.name == checkpoint.origin),
@@ -115,6 +132,7 @@ def check(keys: bytes, proof: bytes, entry: bytes, witnesses: Sequence[bytes] = 
         meaning,
         tuple(_cosigned(key, each.signature) for key, each in names if key in known),
         receipt,
+        header,
     )
 
 

@@ -20,7 +20,7 @@ from consumers.store.port import Store
 from hub.envelope.event_ids import is_event_id
 from hub.envelope.times import from_ms
 from schemas.decisions import STATUS_AFTER, Decision, DecisionRefused, Order, check
-from schemas.judging import judge_late
+from schemas.judging import asks, judge_late
 from schemas.parts import Reviewed
 from schemas.rules import Finding
 
@@ -158,7 +158,7 @@ class Reviewer:
 
     def _acceptable(self, row: StoredEvent, kept: Kept, order: Order) -> None:
         reviewed = kept.reviewed()
-        found = (*kept.findings, *self._late(reviewed))
+        found = [each for each in (*kept.findings, *self._late(reviewed)) if asks(each)]
         if found and order.reason == "complete":
             raise FindingsOverlooked(f"{len(found)} findings")
         if live_successors(self._store, row):

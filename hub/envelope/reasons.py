@@ -119,6 +119,11 @@ class Reason(StrEnum):
         "団体の受け入れ準備が未完了",
         "its tenant's topics or rights are not there yet",
     )
+    TENANT_UNKNOWN = (
+        "tenant-unknown",
+        "宣言されていない団体(削除済みを含む)",
+        "its tenant is not declared, or was removed",
+    )
     REFUSED_BY_BROKER = "refused-by-broker", "ブローカーに拒否された", "the broker refused it for good"
     ERASED = "erased", "鍵が破棄され消去済み", "its epoch's key was destroyed; it is erased"
 

@@ -33,6 +33,20 @@ class TrustBuilder:
         builder._audiences.update(trust.audiences)
         return builder
 
+    def at_least(self, serial: int) -> TrustBuilder:
+        """Take this serial if it is higher: readers may have seen lists that we lack."""
+        self._serial = max(self._serial, serial)
+        return self
+
+    def says(self, trust: Trust) -> bool:
+        """Say whether this is the list that `trust` is, but for serial and time."""
+        return self._principals == dict(trust.principals) and self._audiences == dict(trust.audiences)
+
+    def owner(self, audience: str) -> str | None:
+        """Return the principal that an audience is listed for, if it is."""
+        known = self._audiences.get(audience)
+        return None if known is None else known.owner
+
     def principal(
         self, name: str, *, may_produce: Iterable[Right] = (), instances: Iterable[str] | None = None
     ) -> TrustBuilder:

@@ -33,11 +33,14 @@ class KeyDirectory:
     def __init__(
         self,
         reader: CompactedReader,
-        trust: Trust,
+        trust: Callable[[], Trust],
         used: Callable[[str], tuple[int, bytes] | None],
         observer: Observer,
     ) -> None:
-        """`used` tells the highest epoch of an audience that was sealed to, and its record's hash."""
+        """`trust` gives the list that holds now.
+
+        `used` tells the highest epoch of an audience that was sealed to, and its record's hash.
+        """
         self._reader = reader
         self._trust = trust
         self._used = used
@@ -73,7 +76,7 @@ class KeyDirectory:
         for key, value in self._published.get(audience, {}).items():
             try:
                 signed = Signed.parse(value)
-                found = validate_audience_key(signed, self._trust, now, key=key)
+                found = validate_audience_key(signed, self._trust(), now, key=key)
             except EnvelopeError as problem:
                 found = problem.reason
             if isinstance(found, Reason):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -100,8 +100,8 @@ class ReceiptReader:
         self,
         new_reader: Callable[[bool], Awaitable[StatusReader]],
         *,
-        tenants: dict[str, str],
-        trust: Trust,
+        tenants: Callable[[], Mapping[str, str]],
+        trust: Callable[[], Trust],
         journal: Journal,
         delivery: Delivery,
         keys: Keys,
@@ -113,12 +113,14 @@ class ReceiptReader:
     ) -> None:
         """`new_reader` gives a started reader from the journal's positions, or (True) of all there is.
 
-        `tenants` maps each status topic to its tenant; `confirmed` is told how many entries were trimmed.
+        `tenants` maps each status topic to its tenant, as they are now: when that changes a new reader is asked
+        for, at the next poll. `trust` gives the list that holds now; `confirmed` is told how many entries were trimmed.
         """
         self._new_reader = new_reader
         self._reader: StatusReader | None = None
         self._whole = False
         self._tenants = tenants
+        self._reading: Mapping[str, str] = {}
         self._trust = trust
         self._journal = journal
         self._delivery = delivery
@@ -131,7 +133,12 @@ class ReceiptReader:
 
     async def start(self) -> None:
         """Connect to the status topics. Raises what the reader raises if no broker answers now."""
-        self._reader = await self._new_reader(False)
+        await self._open(False)
+
+    async def _open(self, whole: bool) -> None:
+        reading = dict(self._tenants())
+        self._reader = await self._new_reader(whole)
+        self._reading = reading
 
     async def run(self) -> None:
         """Read, judge, confirm; what is not there at the moment (Kafka, journal, a key) is waited for."""
@@ -147,8 +154,11 @@ class ReceiptReader:
 
     async def _poll(self) -> dict[tuple[str, int], list[KafkaRecord]]:
         by_place: dict[tuple[str, int], list[KafkaRecord]] = defaultdict(list)
+        if self._reader is not None and self._reading != self._tenants():
+            await self.close()  # a tenant came or left; positions are in the journal
         if self._reader is None:
-            self._reader = await self._new_reader(self._whole)
+            await self._open(self._whole)
+        assert self._reader is not None
         try:
             records = await self._reader.poll(POLL_BYTES, POLL_MS)
         except OffsetGone:
@@ -169,6 +179,8 @@ class ReceiptReader:
                 done = await work()
             except HubError as problem:
                 if problem.code != paused:
+                    if paused:
+                        self._observer(Paused("receipts", paused, False))
                     paused = problem.code
                     self._observer(Paused("receipts", paused, True))
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -181,7 +193,7 @@ class ReceiptReader:
         receipts: list[Receipt] = []
         proofs: list[bytes] = []
         for record in records:
-            judged = judge(record, self._tenants[topic], self._trust, self._wall())
+            judged = judge(record, self._reading[topic], self._trust(), self._wall())
             if judged.record is not None:
                 receipts += [replace(each, record=len(proofs)) for each in judged.receipts]
                 proofs.append(judged.record)

@@ -46,11 +46,16 @@ class AudienceDirectory:
         self._follower = Follower([topic], open_reader or reader_of(endpoint), self._take, AudiencesUnavailable)
         self._trust = trust
         self._now = now
+        self._listed = frozenset(trust().audiences)
         self._keys: defaultdict[str, dict[int, _Epoch]] = defaultdict(dict)
         self._destroyed: defaultdict[str, dict[int, _Epoch]] = defaultdict(dict)
 
     async def refresh(self) -> None:
-        """Read what was published since. Raises AudiencesUnavailable."""
+        """Read what was published since; all of it if an audience was listed since. Raises AudiencesUnavailable."""
+        listed = frozenset(self._trust().audiences)
+        if listed - self._listed:
+            await self._follower.rewind()
+        self._listed = listed
         await self._follower.catch_up()
 
     async def close(self) -> None:

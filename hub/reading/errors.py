@@ -27,6 +27,12 @@ class AudiencesUnavailable(AnnouncementsUnavailable):
     code: ClassVar[str] = "audiences.unavailable"
 
 
+class ControlUnavailable(AnnouncementsUnavailable):
+    """The control topic cannot be read; the trust list that was taken last holds."""
+
+    code: ClassVar[str] = "control.unavailable"
+
+
 class KeyNotLoaded(HubError):
     """A session is sealed to an epoch whose own key is not loaded."""
 

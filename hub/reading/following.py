@@ -95,6 +95,12 @@ class Follower:
                 await self._discard()
                 raise
 
+    async def rewind(self) -> None:
+        """Let the next `catch_up` begin at the oldest record: what was passed over may count now."""
+        async with self._reading:
+            await self._discard()
+            self._next = dict.fromkeys(self._next)
+
     async def _read(self) -> None:
         async with asyncio.timeout(self._patience) as patience:
             if self._reader is None:

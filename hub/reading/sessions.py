@@ -12,7 +12,7 @@ full index takes only what is signed. Chains of sessions and their closes are au
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -36,6 +36,8 @@ _MAX_COPIES: Final = 4
 """a crashed producer sends its session again; more copies of one body are noise"""
 _REFUSED_FOR: Final = timedelta(seconds=60)
 """how long a refusal stands before it is judged anew: trust and clocks move on"""
+_UNLISTED: Final = frozenset({Reason.SUITE, Reason.UNTRUSTED, Reason.NOT_PERMITTED})
+"""what a newer trust list may grant"""
 _SCHEMA_ID: Final = schema_id(Session.RECORD)
 
 
@@ -65,6 +67,7 @@ class SessionRegistry:
         observer: Observer,
         *,
         audience_keys: KeyLookup | None = None,
+        catch_up: Callable[[], Awaitable[None]] | None = None,
         open_reader: OpenReader | None = None,
         max_index_entries: int = MAX_INDEX_ENTRIES,
         max_held_bytes: int = MAX_HELD_BYTES,
@@ -72,8 +75,10 @@ class SessionRegistry:
     ) -> None:
         """Nothing is connected before the first `ensure`. Each topic has one partition; `now` gives aware times.
 
-        With `audience_keys`, a session that outlives one of its audiences' keys is refused.
+        With `audience_keys`, a session that outlives one of its audiences' keys is refused. `catch_up` learns of
+        a newer trust list: asked before a session is refused because its sender or an audience is not listed.
         """
+        self._catch_up = catch_up
         self._follower = Follower(topics, open_reader or reader_of(endpoint), self._take, SessionsUnavailable)
         self._trust = trust
         self._now = now
@@ -92,7 +97,7 @@ class SessionRegistry:
         """Make `find` answer for these sessions; with none, catch up.
 
         Reads the topics to their present end, once, if one of them is not known. Never call it inside a
-        transaction. Raises SessionsUnavailable: then nothing can be said of any of them.
+        transaction. Raises SessionsUnavailable, ControlUnavailable: then nothing can be said of any of them.
         """
         if not wanted or any(session not in self._index for session in wanted):
             await self._follower.catch_up()
@@ -100,6 +105,12 @@ class SessionRegistry:
             if self.find(session) is Reason.UNKNOWN_SESSION and session in self._index:
                 await self._read_again(session)
                 self.find(session)  # the verdict stays when the bytes go
+        if self._catch_up is not None and any(self.find(session) in _UNLISTED for session in wanted):
+            await self._catch_up()
+            for session in wanted:
+                if self.find(session) is Reason.UNKNOWN_SESSION and session in self._index:
+                    await self._read_again(session)
+                    self.find(session)
 
     def find(self, session: bytes) -> Session | Reason:
         """Return a session whose signature, trust and place hold, or why not; UNKNOWN_SESSION if it is not at hand."""

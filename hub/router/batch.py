@@ -45,7 +45,7 @@ class Batch:
 
 
 _TO_BE_LOOKED_AT: Final = frozenset(
-    {Reason.UNKNOWN_SESSION, Reason.TENANT_NOT_READY, Reason.BAD_MAC, Reason.REFUSED_BY_BROKER}
+    {Reason.UNKNOWN_SESSION, Reason.TENANT_NOT_READY, Reason.TENANT_UNKNOWN, Reason.BAD_MAC, Reason.REFUSED_BY_BROKER}
 )
 
 

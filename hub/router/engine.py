@@ -85,7 +85,7 @@ class Router:
         self._topic = names.submissions(namespace)
         self._group = principal.group
         self._ids = principal.transactional_ids
-        self._outputs = Outputs(topology, Surveyor(role.endpoint))
+        self._outputs = Outputs(lambda: role.topology, Surveyor(role.endpoint))
         self._audiences = AudienceDirectory(role.endpoint, names.audiences(namespace), lambda: role.trust, now)
         self._registry = SessionRegistry(
             role.endpoint,
@@ -94,6 +94,7 @@ class Router:
             now,
             observer,
             audience_keys=self._audiences.key,
+            catch_up=role.catch_up,
         )
         self._secrets = OwnSecrets(
             ROUTER,
@@ -108,6 +109,8 @@ class Router:
             partitions=topology.partitions,
             group=self._group,
             routes=lambda: self._outputs.ready,
+            declared=lambda: self._outputs.declared,
+            catch_up=self._catch_up,
             clerk=Clerk(
                 role.principal,
                 names.dead_letters(namespace, role.principal),
@@ -315,12 +318,24 @@ class Router:
             for tenant in self._waiting:
                 self._observer(Alarm("tenant-not-ready", tenant))
 
+    async def _catch_up(self) -> bool:
+        """See whether the administrator has declared something new, and be ready for it; say whether so.
+
+        Who produced an event for a new tenant has heard of it: reading to the end now, so shall we.
+        """
+        await self._role.catch_up()
+        if not self._outputs.outdated:
+            return False
+        await self._audiences.refresh()
+        await self._survey()
+        return True
+
     async def _refresh(self) -> None:
         """Look for new keys and tenants now and then; what cannot be read now is read next time."""
         due = 0.0
         while True:
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-            wanting = bool(self._waiting) or self._audiences.current() is None
+            wanting = self._outputs.outdated or bool(self._waiting) or self._audiences.current() is None
             if not wanting and time.monotonic() < due:
                 continue
             due = time.monotonic() + _REFRESH_SECONDS

@@ -32,11 +32,19 @@ class Lanes:
         self._registry = registry
         self._secrets = secrets
         self._trust = trust
+        self._judged_by = trust()
         self._lanes: dict[bytes, Lane] = {}
         self._sessions: dict[bytes, Session] = {}
 
     def known(self, refused: dict[bytes, Reason] | None = None) -> Known:
-        """What is at hand now; `refused` holds for one poll only: a session may be announced later."""
+        """What is at hand now; `refused` holds for one poll only: a session may be announced later.
+
+        Under a new trust list nothing is at hand: every session is judged again, for its key may be revoked.
+        """
+        if self._trust() is not self._judged_by:
+            self._judged_by = self._trust()
+            self._lanes.clear()
+            self._sessions.clear()
         return Known(self._lanes, self._sessions, refused or {})
 
     async def admit(self, named: Collection[bytes]) -> dict[bytes, Reason]:

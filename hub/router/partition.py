@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -33,6 +33,7 @@ MAX_BYTES: Final = 8 * 2**20
 """of the queue, and of the input of one transaction (but one record at least)"""
 _BREATH: Final = 256
 """records judged before other partitions and the heartbeat get a turn"""
+_MAY_BE_NEW: Final = frozenset({Reason.TENANT_UNKNOWN, Reason.TENANT_NOT_READY})
 _PAUSES: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -45,6 +46,10 @@ class Surroundings:
     group: str
     routes: Callable[[], Mapping[str, tuple[Route, ...]]]
     """all routes of each tenant that is ready"""
+    declared: Callable[[], Collection[str]]
+    """the tenants that there are, ready or not"""
+    catch_up: Callable[[], Awaitable[bool]]
+    """learns what was declared meanwhile; whether it was something. Raises retriable errors"""
     clerk: Clerk
     trust: Callable[[], Trust]
     now: Callable[[], datetime]
@@ -172,9 +177,17 @@ class PartitionRouter:
         return None
 
     async def _judged(self, records: list[KafkaRecord]) -> list[Verdict]:
+        """Judge; before a tenant is called unknown, see whether it was declared meanwhile."""
+        verdicts = await self._judged_so_far(records)
+        unknown = any(isinstance(each, Refuse) and each.reason in _MAY_BE_NEW for each in verdicts)
+        if unknown and await self._around.catch_up():
+            return await self._judged_so_far(records)
+        return verdicts
+
+    async def _judged_so_far(self, records: list[KafkaRecord]) -> list[Verdict]:
         around = self._around
         trust, now = around.trust(), around.now()
-        place = Place(self._partition, around.partitions, around.routes())
+        place = Place(self._partition, around.partitions, around.routes(), around.declared())
         known = self._lanes.known()
         verdicts: list[Verdict] = []
         for start in range(0, len(records), _BREATH):
@@ -183,7 +196,8 @@ class PartitionRouter:
             if start == 0:  # a new session is mostly new to the whole batch: find it before judging all of it
                 known = await self._found(records, verdicts, place, known)
             await asyncio.sleep(0)
-        await self._found(records, verdicts, place, known)
+        while any(isinstance(verdict, Unknown) for verdict in verdicts):  # twice if the trust list changed meanwhile
+            known = await self._found(records, verdicts, place, known)
         if records[0].offset == self._caution.poison:
             verdicts = [self._poisonous(records[0], known)]
         return verdicts
@@ -205,7 +219,7 @@ class PartitionRouter:
         around = self._around
         nowhere = Place(self._partition, around.partitions, {})
         verdict = judge(record, known, nowhere, around.trust(), around.now())
-        if isinstance(verdict, Refuse) and verdict.reason is Reason.TENANT_NOT_READY:
+        if isinstance(verdict, Refuse) and verdict.reason is Reason.TENANT_UNKNOWN:
             return replace(verdict, reason=Reason.REFUSED_BY_BROKER)
         return verdict
 

@@ -36,8 +36,11 @@ class RouterRole(Protocol):
 
     @property
     def trust(self) -> Trust:
-        """The verified trust file."""
+        """The verified trust list that holds now."""
 
     @property
     def topology(self) -> Topology:
-        """Topics, tenants and routes of the namespace."""
+        """Topics, tenants and routes of the namespace, as they hold now."""
+
+    async def catch_up(self) -> None:
+        """Learn what the administrator has published by now. Raises a retriable HubError."""

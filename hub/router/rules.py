@@ -6,7 +6,7 @@ every route of its tenant; a valid checkpoint too; anything else is a dead lette
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
@@ -85,11 +85,16 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is fixed for a partition: its number, how many there are, and the routes of each ready tenant."""
+    """What holds for a partition: its number, how many there are, the routes of each ready tenant, who is declared."""
 
     partition: int
     partitions: int
     routes: Mapping[str, tuple[Route, ...]]
+    declared: Collection[str] = ()
+
+    def refuses(self, tenant: str) -> Reason:
+        """Why a tenant that is not ready gets nothing."""
+        return Reason.TENANT_NOT_READY if tenant in self.declared else Reason.TENANT_UNKNOWN
 
 
 def judge(record: KafkaRecord, known: Known, place: Place, trust: Trust, now: datetime) -> Verdict:
@@ -117,7 +122,7 @@ def _event(record: KafkaRecord, value: bytes, known: Known, place: Place) -> Ver
         return Refuse(Reason.WRONG_PARTITION, True, header.session, leaf, header.tenant, sealed)
     routes = place.routes.get(header.tenant)
     if routes is None:
-        return Refuse(Reason.TENANT_NOT_READY, True, header.session, leaf, header.tenant, sealed)
+        return Refuse(place.refuses(header.tenant), True, header.session, leaf, header.tenant, sealed)
     late = record.timestamp_ms >= known.lanes[header.session].until_ms
     return Deliver(header, routes, outputs(sealed, [route.audience for route in routes]), late)
 
@@ -160,5 +165,5 @@ def _signed(key: bytes | None, signed: Signed, known: Known, place: Place, trust
         return Refuse(checkpoint, session=claimed)
     routes = place.routes.get(session.tenant)
     if routes is None:
-        return Refuse(Reason.TENANT_NOT_READY, True, claimed)
+        return Refuse(place.refuses(session.tenant), True, claimed)
     return Announce(routes)

@@ -53,6 +53,9 @@ class Role:
     topology: Topology
     state_directory: Path
 
+    async def catch_up(self) -> None:
+        """Nobody declares anything here."""
+
 
 def load_role(directory: Path) -> Role:
     """Load the role from the files that `prepare` wrote."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -14,25 +15,37 @@ from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.admin import DescribeClientQuotasRequest
 
 from hub.transport.admin.protocol import (
+    OPERATION_NAMES,
     OPERATIONS,
+    PATTERN_NAMES,
+    PERMISSION_NAMES,
+    RESOURCE_NAMES,
     RESOURCES,
     AlterUserQuotas,
     CreateAcls,
     DeleteAcls,
     DescribeAllAcls,
+    RemoveQuotas,
 )
 from hub.transport.endpoint import Endpoint
 from hub.transport.errors import translate
 from topics.layout import Acl, Quota, Topology
 from topics.plan import (
+    AddTenant,
     AllowAcl,
     AlterTopic,
     CreateTopic,
     Current,
     DeleteTopic,
+    ForeignAcl,
+    ForeignQuota,
     FoundTopic,
     Plan,
     RemoveAcl,
+    RemoveForeignAcl,
+    RemoveForeignQuota,
+    RemoveQuota,
+    RemoveTenant,
     SetQuota,
 )
 from topics.plan import plan as plan_for
@@ -47,6 +60,8 @@ _SET_ON_TOPIC: Final = 1
 """config source DYNAMIC_TOPIC_CONFIG"""
 _RESOURCE_OF: Final = {code: resource for resource, code in RESOURCES.items()}
 _OPERATION_OF: Final = {code: operation for operation, code in OPERATIONS.items()}
+_ALLOW: Final = 3
+_PREFIXED: Final = 4
 
 
 class Admin:
@@ -84,17 +99,41 @@ class Admin:
         """Disconnect."""
         await self.close()
 
-    async def current(self, topology: Topology) -> Current:
-        """What the cluster has that bears the namespace of `topology`: topics, rights, and its principals' quotas."""
+    async def current(self, topology: Topology, applied: Topology | None = None) -> Current:
+        """What the cluster has that bears the namespace of `topology`: topics, rights, and its principals' quotas.
+
+        Principals are those of `topology` and of the one that was `applied` before.
+        """
+        ours = {each.name for known in (topology, applied) if known for each in known.principals}
         try:
+            acls, foreign_acls = await self._acls(topology.namespace, ours)
+            quotas, foreign_quotas = await self._quotas(ours)
             return Current(
                 brokers=len((await self._client().describe_cluster())["brokers"]),
                 topics=await self._topics(topology),
-                acls=await self._acls(topology),
-                quotas=await self._quotas(topology),
+                acls=acls,
+                quotas=quotas,
+                foreign_acls=foreign_acls,
+                foreign_quotas=foreign_quotas,
             )
         except (KafkaError, OSError) as error:
             raise translate(error) from error
+
+    async def committed(self, group: str) -> dict[tuple[str, int], int]:
+        """The offsets that a group has committed, by topic and partition."""
+        try:
+            found = await self._client().list_consumer_group_offsets(group)
+        except (KafkaError, OSError) as error:
+            raise translate(error, group) from error
+        return {(place.topic, place.partition): each.offset for place, each in found.items() if each.offset >= 0}
+
+    async def members(self, group: str) -> frozenset[str]:
+        """The client ids of a group's members now."""
+        try:
+            answers = await self._client().describe_consumer_groups([group])
+        except (KafkaError, OSError) as error:
+            raise translate(error, group) from error
+        return frozenset(member[1] for answer in answers for found in answer.groups for member in found[5])
 
     async def execute(self, plan: Plan) -> None:
         """Carry out the steps: rights are taken away first, topics come before rights, deletions last.
@@ -102,11 +141,14 @@ class Admin:
         Raises NotAuthorized or another TransportError at the first step that is refused; a second run goes on there.
         """
         try:
-            await self._rights(DeleteAcls, [step.acl for step in plan.steps if isinstance(step, RemoveAcl)])
+            taken = [step.acl for step in plan.steps if isinstance(step, RemoveAcl | RemoveForeignAcl)]
+            await self._rights(DeleteAcls, taken)
             await self._create([step for step in plan.steps if isinstance(step, CreateTopic)])
             await self._alter([step for step in plan.steps if isinstance(step, AlterTopic)])
             await self._set([step.quota for step in plan.steps if isinstance(step, SetQuota)])
             await self._rights(CreateAcls, [step.acl for step in plan.steps if isinstance(step, AllowAcl)])
+            await self._set([step.quota for step in plan.steps if isinstance(step, RemoveQuota)], remove=True)
+            await self._lift([step.quota for step in plan.steps if isinstance(step, RemoveForeignQuota)])
             doomed = [step.name for step in plan.steps if isinstance(step, DeleteTopic)]
             if doomed:
                 answer = await self._client().delete_topics(doomed)
@@ -115,14 +157,18 @@ class Admin:
         except (KafkaError, OSError) as error:
             raise translate(error, str(error.args[0]) if error.args else "") from error
 
-    async def settle(self, topology: Topology, *, seconds: float = 20.0) -> Plan:
+    async def settle(
+        self, topology: Topology, *, applied: Topology | None = None, prune: bool = False, seconds: float = 20.0
+    ) -> Plan:
         """Wait until the broker answers as if the plan were carried out; return what still differs after `seconds`.
 
-        The controller says yes before the brokers have heard of it.
+        The controller says yes before the brokers have heard of it. `applied` and `prune` as for `topics.plan`;
+        tenants that come and go are none of the broker's business and not waited for.
         """
         deadline = time.monotonic() + seconds
         while True:
-            left = plan_for(await self.current(topology), topology)
+            left = plan_for(await self.current(topology, applied), topology, applied=applied, prune=prune)
+            left = replace(left, steps=tuple(s for s in left.steps if not isinstance(s, AddTenant | RemoveTenant)))
             if left.empty or time.monotonic() > deadline:
                 return left
             await asyncio.sleep(0.1)
@@ -143,32 +189,43 @@ class Admin:
             for each in sorted(found, key=lambda each: each["topic"])
         )
 
-    async def _acls(self, topology: Topology) -> frozenset[Acl]:
+    async def _acls(self, namespace: str, ours: Collection[str]) -> tuple[frozenset[Acl], tuple[ForeignAcl, ...]]:
+        """Rights as declarations make them, and everything else that reaches our topics or principals."""
         answer = await self._send(DescribeAllAcls())
         _check(answer.error_code, "rights")
-        prefix = f"{topology.namespace}."
-        found = set()
+        prefix = f"{namespace}."
+        holders = {_USER + name for name in ours}
+        found, foreign = set(), set()
         for kind, name, pattern, entries in answer.resources:
-            if kind not in _RESOURCE_OF or not name.startswith(prefix):
-                continue
-            for principal, _, operation, permission in entries:
-                if permission == 3 and operation in _OPERATION_OF and principal.startswith(_USER):  # allow
+            reaches = name.startswith(prefix) or name == "*" or (pattern == _PREFIXED and prefix.startswith(name))
+            for principal, host, operation, permission in entries:
+                plain = (permission, host) == (_ALLOW, "*") and principal.startswith(_USER) and name.startswith(prefix)
+                if plain and kind in _RESOURCE_OF and operation in _OPERATION_OF:
                     holder = principal.removeprefix(_USER)
-                    found.add(Acl(holder, _RESOURCE_OF[kind], name, _OPERATION_OF[operation], pattern == 4))
-        return frozenset(found)
+                    acl = Acl(holder, _RESOURCE_OF[kind], name, _OPERATION_OF[operation], pattern == _PREFIXED)
+                    found.add(acl)
+                elif reaches or principal in holders:
+                    foreign.add(_foreign(principal, host, (kind, name, pattern), operation, permission))
+        return frozenset(found), tuple(sorted(foreign))
 
-    async def _quotas(self, topology: Topology) -> tuple[Quota, ...]:
+    async def _quotas(self, ours: Collection[str]) -> tuple[tuple[Quota, ...], tuple[ForeignQuota, ...]]:
+        """Produce quotas of our principals, and every other limit of theirs, or of all users by default."""
         answer = await self._send(DescribeClientQuotasRequest([("user", 2, None)], False))
         _check(answer.error_code, "quotas")
-        ours = {principal.name for principal in topology.principals}
-        found = []
+        found, foreign = [], []
         for entity, values in answer.entries or ():
             names = dict(entity)
-            rates = dict(values)
-            holder = (names.get("user") or "").removeprefix(_CN)
-            if len(names) == 1 and holder in ours and "producer_byte_rate" in rates:
-                found.append(Quota(holder, int(rates["producer_byte_rate"])))
-        return tuple(sorted(found))
+            user = names.get("user")
+            holder = (user or "").removeprefix(_CN)
+            if user is not None and holder not in ours:
+                continue
+            for key, value in values:
+                if user is not None and len(names) == 1 and key == "producer_byte_rate":
+                    found.append(Quota(holder, int(value)))
+                else:
+                    whose = tuple(sorted((kind, name or "") for kind, name in names.items()))
+                    foreign.append(ForeignQuota(whose, key, float(value)))
+        return tuple(sorted(found)), tuple(sorted(foreign))
 
     async def _create(self, steps: Sequence[CreateTopic]) -> None:
         if not steps:
@@ -189,15 +246,20 @@ class Admin:
                 for code, *_ in answer.resources:
                     _check(code, step.name)
 
-    async def _set(self, quotas: Sequence[Quota]) -> None:
+    async def _set(self, quotas: Sequence[Quota], *, remove: bool = False) -> None:
         if quotas:
-            answer = await self._send(
-                AlterUserQuotas([(_CN + quota.principal, quota.produce_bytes_per_second) for quota in quotas])
-            )
+            rows = [(_CN + quota.principal, quota.produce_bytes_per_second) for quota in quotas]
+            answer = await self._send(AlterUserQuotas(rows, remove=remove))
             for code, _, _ in answer.entries:
                 _check(code, "quotas")
 
-    async def _rights(self, kind: type[CreateAcls] | type[DeleteAcls], acls: Sequence[Acl]) -> None:
+    async def _lift(self, quotas: Sequence[ForeignQuota]) -> None:
+        if quotas:
+            answer = await self._send(RemoveQuotas(quotas))
+            for code, _, _ in answer.entries:
+                _check(code, "quotas")
+
+    async def _rights(self, kind: type[CreateAcls] | type[DeleteAcls], acls: Sequence[Any]) -> None:
         for some in _in_bulk(acls):
             answer = await self._send(kind(some))
             outcomes = answer.creation_responses if kind is CreateAcls else answer.filter_responses
@@ -211,6 +273,19 @@ class Admin:
         if self._made is None:
             raise RuntimeError("the administrator is not connected")
         return self._made
+
+
+def _foreign(principal: str, host: str, what: tuple[int, str, int], operation: int, permission: int) -> ForeignAcl:
+    kind, name, pattern = what
+    return ForeignAcl(
+        principal,
+        host,
+        RESOURCE_NAMES.get(kind, str(kind)),
+        name,
+        PATTERN_NAMES.get(pattern, str(pattern)),
+        OPERATION_NAMES.get(operation, str(operation)),
+        PERMISSION_NAMES.get(permission, str(permission)),
+    )
 
 
 def _check(code: int, about: str) -> None:

@@ -5,7 +5,7 @@ Kafka protocol: CreateAcls (30) v1, DeleteAcls (31) v1, DescribeAcls (29) v1, Al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka.protocol.admin import (
@@ -17,6 +17,7 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Float64, Int16, Int32, Schema, String
 
 from topics.layout import Acl, Operation, Resource
+from topics.plan import ForeignAcl, ForeignQuota
 
 RESOURCES: Final = {Resource.TOPIC: 2, Resource.GROUP: 3, Resource.TRANSACTIONAL_ID: 5}
 OPERATIONS: Final = {Operation.READ: 3, Operation.WRITE: 4, Operation.DESCRIBE: 8}
@@ -35,6 +36,32 @@ def _row(acl: Acl) -> tuple[int, str, int, str, str, int, int]:
     pattern = _PREFIXED if acl.prefixed else _LITERAL
     holder, operation = principal_name(acl.principal), OPERATIONS[acl.operation]
     return RESOURCES[acl.resource], acl.name, pattern, holder, _ANY_HOST, operation, _ALLOW
+
+
+RESOURCE_NAMES: Final = {
+    2: "topic", 3: "group", 4: "cluster", 5: "transactional-id", 6: "delegation-token", 7: "user",
+}  # fmt: skip
+OPERATION_NAMES: Final = {
+    2: "all", 3: "read", 4: "write", 5: "create", 6: "delete", 7: "alter", 8: "describe", 9: "cluster-action",
+    10: "describe-configs", 11: "alter-configs", 12: "idempotent-write", 13: "create-tokens", 14: "describe-tokens",
+}  # fmt: skip
+PERMISSION_NAMES: Final = {2: "deny", 3: "allow"}
+PATTERN_NAMES: Final = {3: "literal", 4: "prefixed"}
+
+
+def _foreign_row(acl: ForeignAcl) -> tuple[int, str, int, str, str, int, int]:
+    def code(names: Mapping[int, str], name: str) -> int:
+        return next((number for number, known in names.items() if known == name), 0) or int(name)
+
+    return (
+        code(RESOURCE_NAMES, acl.resource),
+        acl.name,
+        code(PATTERN_NAMES, acl.pattern),
+        acl.principal,
+        acl.host,
+        code(OPERATION_NAMES, acl.operation),
+        code(PERMISSION_NAMES, acl.permission),
+    )
 
 
 class DescribeAllAcls(Request[DescribeAclsRequest_v1]):  # type: ignore[misc]
@@ -66,13 +93,15 @@ class DeleteAcls(Request[DeleteAclsRequest_v1]):  # type: ignore[misc]
 
     API_KEY = 31
 
-    def __init__(self, acls: Sequence[Acl]) -> None:
+    def __init__(self, acls: Sequence[Acl | ForeignAcl]) -> None:
         """Of exactly these."""
         self._acls = acls
 
     def build(self, request_struct_class: Any) -> Any:
         """Fill the struct."""
-        return request_struct_class([_row(acl) for acl in self._acls])
+        return request_struct_class(
+            [_foreign_row(acl) if isinstance(acl, ForeignAcl) else _row(acl) for acl in self._acls]
+        )
 
 
 class AlterClientQuotasResponse_v0(Response):  # type: ignore[misc]  # noqa: N801 - the library's way of naming
@@ -111,17 +140,39 @@ class AlterClientQuotasRequest_v0(RequestStruct):  # type: ignore[misc]  # noqa:
     )
 
 
-class AlterUserQuotas(Request[AlterClientQuotasRequest_v0]):  # type: ignore[misc]
-    """Set produce quotas of users."""
+class RemoveQuotas(Request[AlterClientQuotasRequest_v0]):  # type: ignore[misc]
+    """Remove limits of any entity."""
 
     API_KEY = 49
 
-    def __init__(self, quotas: Sequence[tuple[str, float]]) -> None:
+    def __init__(self, quotas: Sequence[ForeignQuota]) -> None:
+        """Of exactly these."""
+        self._quotas = quotas
+
+    def build(self, request_struct_class: Any) -> Any:
+        """Fill the struct; a name that is null stands for the default."""
+        return request_struct_class(
+            [
+                ([(kind, name or None) for kind, name in quota.entity], [(quota.key, 0.0, True)])
+                for quota in self._quotas
+            ],
+            False,
+        )
+
+
+class AlterUserQuotas(Request[AlterClientQuotasRequest_v0]):  # type: ignore[misc]
+    """Set produce quotas of users, or remove them."""
+
+    API_KEY = 49
+
+    def __init__(self, quotas: Sequence[tuple[str, float]], *, remove: bool = False) -> None:
         """Pairs of (user name as the broker knows it, bytes per second)."""
         self._quotas = quotas
+        self._remove = remove
 
     def build(self, request_struct_class: Any) -> Any:
         """Fill the struct."""
         return request_struct_class(
-            [([("user", user)], [("producer_byte_rate", float(rate), False)]) for user, rate in self._quotas], False
+            [([("user", user)], [("producer_byte_rate", float(rate), self._remove)]) for user, rate in self._quotas],
+            False,
         )

@@ -12,13 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from consumers.audit import codec
+from consumers.audit import opening as opened
 from consumers.audit.checking import NotProved, check
+from consumers.audit.codec import EVENT
 from consumers.audit.entries import EventEntry, ReceiptEntry
 from consumers.audit.log_directory import LogContradicted, LogDirectory, NotPublished
-from consumers.audit.proving import Ambiguous, NotInLog, find_event, find_index, find_stored, prove
+from consumers.audit.proving import Ambiguous, NotInLog, event_of, find_event, find_index, find_stored, prove
 from consumers.store.sql import SqlStore
 from hub.crypto.identity import IdentityKey
 from hub.crypto.notes import Note, NoteSigner, SignatureType
+from hub.envelope import header as headers
+from hub.envelope.header import EventHeader
+from hub.envelope.sealed import build, parse
 from tests.unit.consumers.making import NOW, TENANT, batch, leaf, new_event
 from tests.unit.consumers.published import (
     IDENTITY,
@@ -32,7 +38,8 @@ from tests.unit.consumers.published import (
     receipt_entry,
     receipt_record,
 )
-from tests.unit.consumers.test_audit_log import MOMENT, uuid7
+from tests.unit.consumers.test_audit_log import MOMENT, header, place, uuid7
+from tests.vectors import tlog_reference
 
 KEY = SIGNER.verifier().encode().encode() + b"\n"
 WITNESS = NoteSigner("witness.example/w1", IdentityKey.from_seed(bytes(31) + b"\x09"))
@@ -48,15 +55,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def store(home: Path) -> Iterator[SqlStore]:
     """270 events and a receipt of the desk for three of them, published and cosigned."""
-    opened = open_store(home)
-    grow(opened, [*(event_entry(n) for n in range(COUNT)), receipt_entry(range(100, 103))])
-    events(opened, range(COUNT))
-    publisher(opened, home / "tlog").publish()
+    made = open_store(home)
+    grow(made, [*(event_entry(n) for n in range(COUNT)), receipt_entry(range(100, 103))])
+    events(made, range(COUNT))
+    publisher(made, home / "tlog").publish()
     path = home / "tlog" / "checkpoint"
     note = Note.parse(path.read_bytes())
     path.write_bytes(note.with_signatures([WITNESS.cosign(note.text, NOW // 1_000)]).encode())
-    yield opened
-    opened.close()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +92,9 @@ def test_every_entry_of_the_log_can_be_proved(store: SqlStore, tlog: LogDirector
         proof = prove(tlog, IDENTITY.keys, found)
         done = check(KEY, proof.encode(), found.entry)
         assert (done.index, done.size, done.origin) == (index, COUNT + 1, ORIGIN)
+        # A reader that shares no code with the hub says the same.
+        vkey, witness = KEY.decode().strip(), WITNESS_KEY.decode().strip()
+        assert tlog_reference.check_proof(proof.encode(), vkey, found.entry, witness) == index
 
 
 def test_an_event_is_proved_by_receipt_number_or_event_id(store: SqlStore, tlog: LogDirectory) -> None:
@@ -194,6 +204,49 @@ def test_every_byte_of_a_delivery_receipt_counts_but_the_receipt_number(store: S
             continue
         assert done.receipt is not None
         assert changed.replace(done.receipt.receipt_number.encode(), number, 1) == good
+
+
+@pytest.fixture(scope="module")
+def sealed_event() -> tuple[bytes, EventHeader, bytes]:
+    """A record as the audit topic holds it: no ciphertext. Returns it, its header and its leaf."""
+    made = header(5)
+    record = build(headers.encode(made), [("audit-999997", leaf(1), None), ("review-999997", leaf(2), None)], bytes(32))
+    return record, made, parse(record).leaf()
+
+
+def test_an_opening_shows_the_receipt_number_of_an_entry(
+    tmp_path: Path, sealed_event: tuple[bytes, EventHeader, bytes]
+) -> None:
+    record, made, digest = sealed_event
+    entry = codec.encode_event(place(0), made, digest)
+    event = event_of(entry)
+    store = open_store(tmp_path)
+    grow(store, [(EVENT, entry), event_entry(6)])
+    publisher(store, tmp_path / "tlog").publish()
+    directory = LogDirectory(tmp_path / "tlog")
+    proof = prove(directory, IDENTITY.keys, find_index(store, 0)).encode()
+    opening = opened.write(record, event)
+    done = check(KEY, proof, entry, (), opening)
+    assert done.header == made
+    for changed in (*flips(opening), *cuts(opening)):
+        with pytest.raises(NotProved):
+            check(KEY, proof, entry, (), changed)
+    other = prove(directory, IDENTITY.keys, find_index(store, 1))
+    with pytest.raises(NotProved, match="another leaf"):
+        check(KEY, other.encode(), other.extra or b"", (), opening)
+    with pytest.raises(opened.NotOpened):
+        opened.write(record, event_of(other.extra or b""))
+    store.close()
+
+
+def test_only_an_event_can_be_opened(
+    store: SqlStore, tlog: LogDirectory, sealed_event: tuple[bytes, EventHeader, bytes]
+) -> None:
+    found = find_stored(store, uuid7(101))
+    record, made, digest = sealed_event
+    opening = opened.write(record, event_of(codec.encode_event(place(0), made, digest)))
+    with pytest.raises(NotProved, match="no event"):
+        check(KEY, prove(tlog, IDENTITY.keys, found).encode(), found.entry, (), opening)
 
 
 def test_a_number_of_two_events_must_be_made_clear(tmp_path: Path) -> None:

@@ -33,8 +33,10 @@ from hub.facts import (
     Paused,
     Ready,
     ReceiptsSent,
+    RowsExported,
     SessionEnded,
     SessionStarted,
+    StandingTaken,
     SubmissionJudged,
     TransactionAborted,
     Unconfirmed,
@@ -66,6 +68,8 @@ SAMPLES: list[Fact] = [
     ReceiptsSent(f"review-{T}", 6, 2),
     DecisionsTold(f"review-{T}", "return", 3),
     HandedOver(f"tax-resident-tax-{T}", "accept", 4),
+    RowsExported(f"review-{T}", 2, 5, 1),
+    RowsExported(f"review-{T}", 2, 7, 1, again=True),
     DeadLettered("review", "bad-ciphertext", 3),
     LettersOpen({(T, "unknown-session"): (3, 7200.5), ("shared", "bad-mac"): (0, 0.0)}),
     LetterEnded(T, "unknown-session", "replayed", 2),
@@ -76,6 +80,7 @@ SAMPLES: list[Fact] = [
     Lag(f"eltax.{T}.review", 3, 12),
     Paused("router", "dead-letters-full", True),
     Ready("store", True),
+    StandingTaken(7, 3, (T, "999989")),
     Lifecycle("started", {"command": "route"}),
     LoopBeat(0.002),
 ]
@@ -110,6 +115,9 @@ EXPECTED = {
     'hub_consumer_events_unconfirmed{consumer="review"}': 4,
     'hub_consumer_receipts_sent_total{consumer="review"}': 6,
     'hub_tax_handed_over_total{consumer="tax",outcome="accept"}': 4,
+    'hub_review_exported_rows_total{consumer="review",outcome="handed-over"}': 5,
+    'hub_review_exported_rows_total{consumer="review",outcome="withdrawn"}': 1,
+    'hub_review_exported_rows_total{consumer="review",outcome="repeated"}': 7,
     'hub_review_decisions_told_total{consumer="review",outcome="return"}': 3,
     'hub_consumer_receipts_waiting{consumer="review"}': 2,
     'hub_audit_log_leaves{tenant="131041"}': 900,
@@ -125,6 +133,8 @@ EXPECTED = {
     'hub_lag_records{dataset="review",partition="3",tenant="131041"}': 12,
     'hub_paused{code="dead-letters-full",stage="router"}': 1,
     'hub_ready{condition="store"}': 1,
+    'hub_standing_serial{place="trust"}': 7,
+    'hub_standing_serial{place="declaration"}': 3,
     'hub_lifecycle_events_total{event="started"}': 1,
     "hub_event_loop_lag_seconds_count": 1,
     "hub_observer_failures_total": 0,
@@ -198,6 +208,8 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
     lines = [json.loads(line) for line in written.getvalue().splitlines()]
     assert {line["event"] for line in lines} == {
         "submission-refused",
+        "rows-exported",
+        "rows-exported-again",
         "not-cosigned",
         "session-started",
         "session-ended",
@@ -212,6 +224,7 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
         "alarm",
         "paused",
         "ready",
+        "standing-taken",
         "started",
     }
     for line in lines:

@@ -34,6 +34,11 @@ class Portal:
         self.memory = Memory()
         self.facts: list[Fact] = []
         self.submitter: Submitter
+        self.tenants = list(TENANTS)
+        self.declared_meanwhile: list[str] = []
+
+    async def catch_up(self) -> None:
+        self.tenants += self.declared_meanwhile
 
 
 @pytest.fixture
@@ -45,7 +50,8 @@ async def portal(tmp_path: Path) -> AsyncIterator[Portal]:
             made.journal,
             bytes(32),
             rehearsal=True,
-            tenants=TENANTS,
+            tenants=lambda: made.tenants,
+            catch_up=made.catch_up,
             observer=made.facts.append,
             wall=lambda: NOW,
         )
@@ -155,3 +161,10 @@ async def test_report_says_what_was_sent(portal: Portal) -> None:
     assert {entry.event_id for entry in entries} == {result.event_id for result in results}
     assert {entry.state for entry in entries} == {"held"}
     assert dict(portal.memory.seen().events.values()) == {entry.event_id: entry.leaf for entry in entries}
+
+
+async def test_a_tenant_that_was_declared_a_moment_ago_is_not_refused(portal: Portal) -> None:
+    (new,) = [json.dumps(each, ensure_ascii=False).encode() for each in generate(1, 1, ["999989"])]
+    assert [each.rule for each in (await portal.submitter.submit(new)).errors] == ["tenant.unknown"]
+    portal.declared_meanwhile = ["999989"]
+    assert (await portal.submitter.submit(new)).status is Status.ACCEPTED

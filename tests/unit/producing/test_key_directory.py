@@ -32,7 +32,7 @@ def directory(
     topic: Topic, used: dict[str, tuple[int, bytes]] | None = None, facts: list[Fact] | None = None
 ) -> KeyDirectory:
     return KeyDirectory(
-        topic, World().trust(), (used or {}).get, facts.append if facts is not None else lambda fact: None
+        topic, World().trust, (used or {}).get, facts.append if facts is not None else lambda fact: None
     )
 
 

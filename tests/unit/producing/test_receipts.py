@@ -93,11 +93,11 @@ class Desk:
         trust = self.world.trust()
         reader = ReceiptReader(
             self.new_reader,
-            tenants={STATUS: "131041"},
-            trust=trust,
+            tenants=lambda: {STATUS: "131041"},
+            trust=lambda: trust,
             journal=self.journal,
             delivery=Delivery(self.letters.new_writer, self.facts.append),
-            keys=KeyDirectory(topic, trust, lambda audience: None, self.facts.append),
+            keys=KeyDirectory(topic, lambda: trust, lambda audience: None, self.facts.append),
             principal="portal",
             dead_letters=LETTERS,
             confirmed=self.count,

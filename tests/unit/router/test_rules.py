@@ -78,9 +78,16 @@ def test_event_of_a_destroyed_epoch_is_erased_and_leaves_no_letter() -> None:
 @pytest.mark.parametrize("routes", [{}, {"999997": ROUTES}])
 def test_event_of_a_tenant_that_is_not_ready_is_kept_whole_for_replay(routes: dict[str, object]) -> None:
     event = seal(6)
-    verdict = verdict_on(record_of(event), place=Place(PARTITION, PARTITIONS, routes))  # type: ignore[arg-type]
+    verdict = verdict_on(record_of(event), place=Place(PARTITION, PARTITIONS, routes, (T,)))  # type: ignore[arg-type]
     assert isinstance(verdict, Refuse)
     assert (verdict.reason, verdict.authentic, verdict.tenant) == (Reason.TENANT_NOT_READY, True, T)
+
+
+def test_event_of_a_tenant_that_was_removed_is_kept_whole_under_a_code_of_its_own() -> None:
+    for found in (record_of(seal(6)), checkpoint(seal(7).leaf)):
+        verdict = verdict_on(found, place=Place(PARTITION, PARTITIONS, {}, ("999997",)))
+        assert isinstance(verdict, Refuse)
+        assert verdict.reason is Reason.TENANT_UNKNOWN
 
 
 def test_checkpoint_goes_to_every_route_and_only_its_producers_counts() -> None:
@@ -91,7 +98,7 @@ def test_checkpoint_goes_to_every_route_and_only_its_producers_counts() -> None:
     elsewhere = verdict_on(checkpoint(leaf, partition=PARTITION + 1))
     assert isinstance(elsewhere, Refuse) and elsewhere.reason is Reason.WRONG_PARTITION
     assert verdict_on(checkpoint(leaf), Known({}, {}, {})) == Unknown(session().session.id)
-    not_ready = verdict_on(checkpoint(leaf), place=Place(PARTITION, PARTITIONS, {}))
+    not_ready = verdict_on(checkpoint(leaf), place=Place(PARTITION, PARTITIONS, {}, (T,)))
     assert isinstance(not_ready, Refuse) and not_ready.reason is Reason.TENANT_NOT_READY
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from topics.declaration import PACKAGED, load, municipality_check_digit, parse
 from topics.errors import DeclarationInvalid, PartitionsChanged
 from topics.layout import Acl, Operation, Resource, Topology, expand
 from topics.partition import murmur2, partition_for
-from topics.plan import Current, FoundTopic, plan
+from topics.plan import Current, FoundTopic, Step, plan
 
 TEXT = PACKAGED.read_text(encoding="utf-8")
 
@@ -52,7 +53,7 @@ def topology() -> Topology:
     return expand(load(), "eltax")
 
 
-EVERYONE = {"eltax.audiences", "eltax.sessions"}
+EVERYONE = {"eltax.audiences", "eltax.sessions", "eltax.control"}
 
 
 @pytest.mark.parametrize(
@@ -129,6 +130,10 @@ def as_found(topology: Topology, brokers: int = 1) -> Current:
     return Current(brokers, topics, topology.acls, topology.quotas)
 
 
+def kinds(steps: Sequence[Step]) -> list[str]:
+    return [type(step).__name__ for step in steps]
+
+
 def test_a_plan_that_was_carried_out_leaves_nothing_to_do(topology: Topology) -> None:
     for brokers in (1, 3):
         assert plan(as_found(topology, brokers), topology).empty
@@ -140,10 +145,12 @@ def test_what_is_not_declared_is_shown_and_left_alone_unless_pruned(topology: To
     found = replace(found, acls=found.acls | {extra}, topics=(*found.topics, FoundTopic("eltax.old", 1, {})))
     left_alone = plan(found, topology)
     assert left_alone.empty
-    assert [type(step).__name__ for step in left_alone.drift] == ["RemoveAcl", "DeleteTopic"]
+    assert kinds(left_alone.drift) == ["RemoveAcl", "DeleteTopic"]
     pruned = plan(found, topology, prune=True)
-    assert [type(step).__name__ for step in pruned.steps] == ["RemoveAcl", "DeleteTopic"]
-    assert all(step.deletes for step in pruned.steps)
+    assert (kinds(pruned.steps), kinds(pruned.drift)) == (["RemoveAcl"], ["DeleteTopic"]), "data goes only by name"
+    emptied = plan(found, topology, delete_data=True)
+    assert (kinds(emptied.steps), kinds(emptied.drift)) == (["DeleteTopic"], ["RemoveAcl"])
+    assert all(step.deletes for step in (*pruned.steps, *emptied.steps))
 
 
 def test_a_changed_configuration_is_put_right(topology: Topology) -> None:

@@ -1,0 +1,244 @@
+"""Makes a declaration hold: on the brokers, in the trust list, and for the roles that run.
+
+    undelivered? ─> topics, rights, quotas ─> keys, trust list ─> audience keys ─> trust, declaration on control
+                                                        ─> rights and quotas of removed tenants go ─> applied
+
+Each step may be done again: what a crash cut short, the next `apply` finishes. `<home>/applied.bin` is the
+declaration that was carried out to its end, `<home>/declaration.bin` the one that was published last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from hub.crypto.certificates import CertificateAuthority, write_private
+from hub.crypto.keyfile import STANDARD, ScryptCost
+from hub.enrolment import Enrolled, administrator, enrol, listed_at, pinned_at
+from hub.envelope.declared import AppliedDeclaration
+from hub.envelope.names import ADMIN, ROUTER
+from hub.envelope.trust import Trust, TrustRefused
+from hub.hearing import Hearing
+from hub.reading.control import DECLARATION_KEY, TRUST_KEY
+from hub.standing import DECLARATION
+from hub.transport import BatchWriter, Endpoint, Outgoing, PartitionReader, TlsIdentity
+from hub.transport.admin import Admin
+from hub.undelivered import find_undelivered, insist
+from topics import names
+from topics.declaration import parse
+from topics.layout import Topology, expand
+from topics.plan import DeleteTopic, Plan, RemoveAcl, RemoveQuota, RemoveTenant, Step
+from topics.plan import plan as plan_for
+
+APPLIED: Final = "applied.bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A declaration as its text, and laid out."""
+
+    text: str
+    topology: Topology
+
+    @classmethod
+    def of(cls, text: str, namespace: str, partitions: int | None) -> Wanted:
+        """Check and lay out a text. Raises DeclarationInvalid."""
+        return cls(text, expand(parse(text), namespace, partitions=partitions))
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was planned, what is left after all, who was enrolled and who was withdrawn."""
+
+    plan: Plan
+    left: Plan
+    enrolled: tuple[str, ...]
+    withdrawn: tuple[str, ...]
+    trust_serial: int
+    unheard: tuple[str, ...] = ()
+    """routers that run and did not say in time that they have taken it on; what they still write is refused"""
+
+
+def last_applied(home: Path, name: str = APPLIED) -> Wanted | None:
+    """Return what was carried out last, or published last (`DECLARATION`). Raises DeclarationRefused."""
+    path = home / name
+    if not path.exists():
+        return None
+    found = AppliedDeclaration.load(path.read_bytes(), pinned_at(home))
+    return Wanted.of(found.text, found.namespace, found.partitions)
+
+
+def admin_endpoint(home: Path, bootstrap: str) -> Endpoint:
+    """How the administrator of this home reaches the brokers."""
+    directory = home / "roles" / ADMIN
+    return Endpoint(bootstrap, TlsIdentity(directory / "tls.crt", directory / "tls.key", directory / "ca.crt"), ADMIN)
+
+
+async def survey(
+    home: Path, wanted: Wanted, endpoint: Endpoint, *, prune: bool = False, delete_data: bool = False
+) -> Plan:
+    """Plan from what the brokers have to what is wanted. Raises PartitionsChanged, TransportError."""
+    base = last_applied(home)
+    applied = None if base is None else base.topology
+    async with Admin(endpoint) as admin:
+        current = await admin.current(wanted.topology, applied)
+    return plan_for(current, wanted.topology, applied=applied, prune=prune, delete_data=delete_data)
+
+
+async def apply(
+    home: Path,
+    wanted: Wanted,
+    authority: CertificateAuthority,
+    endpoint: Endpoint,
+    now: Callable[[], datetime],
+    *,
+    prune: bool = False,
+    delete_data: bool = False,
+    force: bool = False,
+    cost: ScryptCost = STANDARD,
+) -> Applied:
+    """Carry a declaration out. Without `force`, no tenant is removed that has undelivered events.
+
+    Raises Undelivered, PartitionsChanged, TrustRefused, TransportError; run it again then.
+    """
+    topology = wanted.topology
+    base = last_applied(home)
+    applied = None if base is None else base.topology
+    async with Admin(endpoint) as admin:
+        planned = plan_for(
+            await admin.current(topology, applied), topology, applied=applied, prune=prune, delete_data=delete_data
+        )
+        if applied is not None and not force:
+            await _nothing_is_left(admin, home, endpoint, applied, _removed(planned), now())
+        first, last = _in_order(planned, applied)
+        await admin.execute(first)
+        await admin.settle(replace(topology, quotas=()))  # nobody hears of topics that are not there yet
+        published = await _newest(endpoint, names.control(topology.namespace))
+        enrolled = enrol(
+            home,
+            topology,
+            authority,
+            now=now(),
+            cost=cost,
+            least_serial=_least_serial(published, home),
+            withdraw=bool(_removed(planned)),
+        )
+        declaration = _declare(home, wanted, published, now(), cost)
+        serial = AppliedDeclaration.load(declaration, pinned_at(home)).serial
+        routers = await _routers(admin, topology) if last.steps else frozenset[str]()
+        async with Hearing(endpoint, topology.namespace, routers, serial) as hearing:
+            await _publish(endpoint, topology.namespace, enrolled, declaration, published)
+            trust = Trust.load(enrolled.trust, pinned_at(home))
+            unheard = await hearing.until_all(trust)
+        await admin.execute(last)
+        left = await admin.settle(topology, applied=applied, prune=prune)
+    write_private(home / APPLIED, declaration)
+    return Applied(planned, left, enrolled.added, enrolled.withdrawn, trust.serial, unheard)
+
+
+async def _routers(admin: Admin, topology: Topology) -> frozenset[str]:
+    """The instances of the router that run now, as members of its group."""
+    group = topology.principal(ROUTER).group
+    members = await admin.members(group) if group else frozenset()
+    return frozenset(each.removeprefix(f"{ROUTER}-") for each in members if each.startswith(f"{ROUTER}-"))
+
+
+async def _nothing_is_left(
+    admin: Admin, home: Path, endpoint: Endpoint, applied: Topology, removed: Sequence[RemoveTenant], now: datetime
+) -> None:
+    """Raise Undelivered if a tenant that is to go has events under way."""
+    trust = listed_at(home)
+    group = applied.principal(ROUTER).group
+    if not removed or trust is None or group is None:
+        return
+    committed = await admin.committed(group)
+    insist(await find_undelivered(endpoint, applied, [step.code for step in removed], committed, trust, now))
+
+
+def _removed(planned: Plan) -> list[RemoveTenant]:
+    return [step for step in planned.steps if isinstance(step, RemoveTenant)]
+
+
+def _in_order(planned: Plan, applied: Topology | None) -> tuple[Plan, Plan]:
+    """Split: a removed tenant's rights go last, when the router has heard of it; so do quotas and data."""
+    codes = {step.code for step in _removed(planned)}
+    leaving = {name for step in _removed(planned) for name in step.principals}
+    topics = set[str]() if applied is None else {topic.name for topic in applied.topics if topic.tenant in codes}
+
+    def late(step: Step) -> bool:
+        if isinstance(step, RemoveAcl):
+            return step.acl.principal in leaving or step.acl.name in topics
+        return isinstance(step, RemoveQuota | DeleteTopic)
+
+    return (
+        Plan(tuple(step for step in planned.steps if not late(step)), ()),
+        Plan(tuple(step for step in planned.steps if late(step)), ()),
+    )
+
+
+async def _newest(endpoint: Endpoint, topic: str) -> dict[bytes, bytes]:
+    """The newest value of each key of a compacted topic of one partition."""
+    found: dict[bytes, bytes] = {}
+    async with PartitionReader(endpoint, {(topic, 0): None}) as reader:
+        for record in await reader.read_to_end():
+            if record.key is not None:
+                found.pop(record.key, None)
+                if record.value is not None:
+                    found[record.key] = record.value
+    return found
+
+
+def _least_serial(published: Mapping[bytes, bytes], home: Path) -> int:
+    """Above what roles have seen, if this home is older than what it published (restored from a copy)."""
+    value = published.get(TRUST_KEY)
+    if value is None or not (home / "trust.bin").exists() or value == (home / "trust.bin").read_bytes():
+        return 1
+    try:
+        theirs = Trust.load(value, pinned_at(home)).serial
+    except TrustRefused:
+        return 1
+    ours = Trust.load((home / "trust.bin").read_bytes(), pinned_at(home)).serial
+    return theirs + 1 if theirs >= ours else 1
+
+
+def _declare(home: Path, wanted: Wanted, published: Mapping[bytes, bytes], now: datetime, cost: ScryptCost) -> bytes:
+    """Sign the declaration under the next serial, unless it is the one of last time; put it where roles start."""
+    pinned, path, topology = pinned_at(home), home / DECLARATION, wanted.topology
+    known = [path.read_bytes()] if path.exists() else []
+    known += [published[DECLARATION_KEY]] if DECLARATION_KEY in published else []
+    loaded = [(AppliedDeclaration.load(value, pinned), value) for value in known]
+    serial, value = 0, b""
+    if loaded:
+        newest, value = max(loaded, key=lambda each: each[0].serial)
+        serial = newest.serial
+        if (newest.text, newest.partitions) != (wanted.text, topology.partitions):
+            value = b""
+    if not value:
+        made = AppliedDeclaration(topology.namespace, serial + 1, now, topology.partitions, wanted.text)
+        value = made.sign(administrator(home, cost=cost))
+    for each in topology.principals:
+        write_private(home / "roles" / each.name / DECLARATION, value)
+    write_private(path, value)
+    return value
+
+
+async def _publish(
+    endpoint: Endpoint, namespace: str, enrolled: Enrolled, declaration: bytes, published: Mapping[bytes, bytes]
+) -> None:
+    """Write what is not there yet: audience keys first, for who hears of a tenant seals to it."""
+    keys = await _newest(endpoint, names.audiences(namespace))
+    wanted = {TRUST_KEY: enrolled.trust, DECLARATION_KEY: declaration}
+    async with BatchWriter(endpoint) as writer:
+        for topic, records in (
+            (names.audiences(namespace), _news(keys, {k.encode(): v for k, v in enrolled.audience_keys})),
+            (names.control(namespace), _news(published, wanted)),
+        ):
+            if records:
+                await writer.write(topic, 0, records)
+
+
+def _news(there: Mapping[bytes, bytes], wanted: Mapping[bytes, bytes]) -> Sequence[Outgoing]:
+    return [Outgoing(key, value) for key, value in wanted.items() if there.get(key) != value]

@@ -1,0 +1,167 @@
+"""What a tenant has not been given yet, as the topics themselves tell: asked before the tenant is removed.
+
+    submissions, behind the router's committed offsets            ─> not routed
+    <T>.review, minus signed receipts, minus the desk's letters   ─> not stored
+
+Needs the administrator's rights. Bodies stay sealed: headers, leaves and receipts suffice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Final
+
+from hub.envelope import header as headers
+from hub.envelope import sealed as sealing
+from hub.envelope.letters import DeadLetter
+from hub.envelope.reasons import EnvelopeError, Reason
+from hub.envelope.records import StoredReceipt
+from hub.envelope.signed import Signed
+from hub.envelope.trust import Trust
+from hub.envelope.validation import validate_receipt
+from hub.envelope.wire import frame_id
+from hub.transport import Endpoint, KafkaRecord, OffsetGone, PartitionReader
+from schemas.errors import HubError
+from topics import names
+from topics.layout import Topology
+
+Place = tuple[str, int]
+_POLL_BYTES: Final = 8 * 2**20
+
+
+class Undelivered(HubError):
+    """A tenant that is to be removed has events that did not reach its review desk."""
+
+    code: ClassVar[str] = "topics.undelivered"
+    hint: ClassVar[str] = (
+        "Let router and review desk catch up, then apply again. With --force they are left where they are: "
+        "routed ones in the tenant's topics until retention, others become dead letters (tenant-unknown)."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How many events of one tenant are not routed, and routed but not stored."""
+
+    tenant: str
+    unrouted: int
+    unstored: int
+
+    @property
+    def nothing(self) -> bool:
+        """Whether everything arrived."""
+        return not self.unrouted and not self.unstored
+
+
+async def find_undelivered(
+    endpoint: Endpoint,
+    topology: Topology,
+    tenants: Collection[str],
+    committed: Mapping[Place, int],
+    trust: Trust,
+    now: datetime,
+) -> tuple[Left, ...]:
+    """Look for each of `tenants`; `committed` are the router's offsets on the submissions. Raises TransportError."""
+    unrouted = await _unrouted(endpoint, topology, committed)
+    return tuple(
+        [
+            Left(tenant, unrouted.get(tenant, 0), await _unstored(endpoint, topology, tenant, trust, now))
+            for tenant in sorted(tenants)
+        ]
+    )
+
+
+def insist(left: Collection[Left]) -> None:
+    """Raise Undelivered if something is left."""
+    found = [
+        f"{each.tenant}: {each.unrouted} not routed, {each.unstored} not stored" for each in left if not each.nothing
+    ]
+    if found:
+        raise Undelivered("; ".join(found))
+
+
+async def _unrouted(endpoint: Endpoint, topology: Topology, committed: Mapping[Place, int]) -> dict[str, int]:
+    topic = names.submissions(topology.namespace)
+    starts = {(topic, number): committed.get((topic, number)) for number in range(topology.partitions)}
+    found: dict[str, int] = {}
+    try:
+        async for record in _all(endpoint, starts):
+            tenant = _tenant(record)
+            if tenant is not None:
+                found[tenant] = found.get(tenant, 0) + 1
+    except OffsetGone:  # retention passed the router by; what is left counts
+        return await _unrouted(endpoint, topology, {})
+    return found
+
+
+async def _unstored(endpoint: Endpoint, topology: Topology, tenant: str, trust: Trust, now: datetime) -> int:
+    namespace = topology.namespace
+    review, status = names.review(namespace, tenant), names.status(namespace, tenant)
+    letters = names.dead_letters(namespace, f"review-{tenant}")
+    routed: dict[tuple[str, int, int], bytes] = {}
+    settled: set[bytes] = set()
+    put_aside: set[tuple[str, int, int]] = set()
+    # what answers is read after what is to be answered: more of it does no harm
+    async for record in _all(endpoint, _whole(review, topology.partitions)):
+        leaf = _leaf(record)
+        if leaf is not None:
+            routed[record.topic, record.partition, record.offset] = leaf
+    async for record in _all(endpoint, _whole(status, topology.partitions)):
+        settled |= _confirmed(record, tenant, trust, now)
+    async for record in _all(endpoint, _whole(letters, topology.partitions)):
+        put_aside |= _refused(record)
+    return sum(leaf not in settled and place not in put_aside for place, leaf in routed.items())
+
+
+def _whole(topic: str, partitions: int) -> dict[Place, int | None]:
+    return {(topic, number): None for number in range(partitions)}
+
+
+async def _all(endpoint: Endpoint, starts: Mapping[Place, int | None]) -> AsyncIterator[KafkaRecord]:
+    """Read from the starts to where the partitions end now."""
+    async with PartitionReader(endpoint, starts) as reader:
+        ends = await reader.end_offsets()
+        while any([await reader.position(place) < end for place, end in ends.items()]):
+            for record in await reader.poll(_POLL_BYTES, 200):
+                yield record
+
+
+def _tenant(record: KafkaRecord) -> str | None:
+    try:
+        if record.value is None or frame_id(record.value) != sealing.SCHEMA_ID:
+            return None
+        return headers.decode(sealing.parse(record.value).header).tenant
+    except EnvelopeError:
+        return None  # the router makes a dead letter of it, whoever is declared
+
+
+def _leaf(record: KafkaRecord) -> bytes | None:
+    try:
+        if record.value is None or frame_id(record.value) != sealing.SCHEMA_ID:
+            return None
+        return sealing.parse(record.value).leaf()
+    except EnvelopeError:
+        return None
+
+
+def _confirmed(record: KafkaRecord, tenant: str, trust: Trust, now: datetime) -> set[bytes]:
+    try:
+        if record.value is None or frame_id(record.value) == sealing.SCHEMA_ID:
+            return set()
+        signed = Signed.parse(record.value)
+        if signed.name != StoredReceipt.RECORD:
+            return set()
+    except EnvelopeError:
+        return set()
+    receipt = validate_receipt(signed, trust, now, tenant=tenant, partition=record.partition)
+    return set() if isinstance(receipt, Reason) else {each.leaf for each in receipt.entries}
+
+
+def _refused(record: KafkaRecord) -> set[tuple[str, int, int]]:
+    try:
+        place = DeadLetter.decode(record.value or b"").place
+    except EnvelopeError:
+        return set()
+    return {(place.topic, place.partition, place.offset)}
