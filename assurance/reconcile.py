@@ -17,6 +17,8 @@ shows as one loss and one addition, and as a conflict besides.
 | void | portal, review | finally refused, never sent | may be nowhere; seen anywhere, the void is cancelled |
 | dead-letter | router, desks, audit | put aside, not stored | counts as not had, and is listed |
 | erased | all | had it and lawfully erased it | counts as had |
+| discarded | audit | the operator signed that nobody will get it, and why | need not be anywhere, and is listed |
+| discarded-audit, -review, -helpdesk | audit | the same, for this desk alone | need not be there, and is listed |
 """
 
 from __future__ import annotations
@@ -66,6 +68,10 @@ class State(StrEnum):
     VOID = "void"
     DEAD_LETTER = "dead-letter"
     ERASED = "erased"
+    DISCARDED = "discarded"
+    DISCARDED_AUDIT = "discarded-audit"
+    DISCARDED_REVIEW = "discarded-review"
+    DISCARDED_HELPDESK = "discarded-helpdesk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,15 @@ SUBMISSIONS: Final = Flow(Kind.PORTAL, DESTINATIONS)
 """to the router's outputs too once somebody reports on them"""
 DECISIONS: Final = Flow(Kind.DECIDED, (Kind.ANSWERED, Kind.TOLD, Kind.DECISION_LOG))
 HANDOVERS: Final = Flow(Kind.HANDED, (Kind.TAKEN, Kind.HANDOVER_LOG), frozenset({Kind.TAKEN}))
+
+_EXCUSED: Final = {
+    State.DISCARDED_AUDIT: (Kind.AUDIT,),
+    State.DISCARDED_REVIEW: (Kind.REVIEW,),
+    State.DISCARDED_HELPDESK: (Kind.HELPDESK,),
+}
+"""where an event that the operator discarded need not be; State.DISCARDED: nowhere"""
+LOGS: Final = frozenset({Kind.AUDIT, Kind.DECISION_LOG, Kind.HANDOVER_LOG})
+"""whose word on what was discarded counts, for it has the signature"""
 
 _HAVING: Final = frozenset({State.HELD, State.UNCONFIRMED, State.ERASED})
 
@@ -179,7 +194,9 @@ class Comparison:
     unconfirmed: Found
     """had, without a signed checkpoint that lists it; lawful for a moment while the hub runs"""
     dead_letters: Found
-    """put aside; those that were sent are lost besides, until they have been replayed"""
+    """put aside; those that were sent are lost besides, until they are replayed or discarded"""
+    discarded: Found
+    """discarded by the operator's signed word, and not had: one per event and place"""
     foreign: int
     """lines in which a report spoke for another municipality than its own; ignored, but not agreed"""
     pending: int
@@ -236,7 +253,14 @@ def compare(
     must = held[flow.source] | cancelled
     may = must | {e.event for e in [*lines[flow.source], *afterwards]}
 
-    lost = _found((event, kind) for kind in flow.destinations for event in must - held[kind])
+    excused = {
+        (e.event, kind)
+        for log in LOGS.intersection(kinds)
+        for e in lines[log]
+        for kind in (flow.destinations if e.state is State.DISCARDED else _EXCUSED.get(e.state, ()))
+    }
+    missed = {(event, kind) for kind in flow.destinations for event in must - held[kind]}
+    lost = _found(missed - excused)
     extra = _found((event, kind) for kind in flow.destinations for event in held[kind] - may)
     duplicates = _found(_surpluses(flow, once))
     conflicts = _found(second for kind in kinds for second in _second_leaves(kind, held[kind]))
@@ -256,6 +280,7 @@ def compare(
         conflicts=conflicts,
         unconfirmed=_found(_in_state(lines, State.UNCONFIRMED)),
         dead_letters=_found(_in_state(lines, State.DEAD_LETTER)),
+        discarded=_found(missed & excused),
         foreign=foreign,
         pending=len({e.event for e in lines[flow.source] if e.state is State.PENDING} - must),
         void=len(void - cancelled),

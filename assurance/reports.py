@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
-from assurance.reconcile import Entry, Kind, Report, State
+from assurance.reconcile import LOGS, Entry, Kind, Report, State
 from hub.crypto.identity import IdentityKey
 from hub.envelope.limits import MAX_BODY_BYTES, MAX_REPORT_ENTRIES
 from hub.envelope.names import is_tenant
@@ -92,6 +92,10 @@ class ReportSpeakerError(ReportError):
     code = "report-speaker"
     hint = "Each role reports on what it holds itself."
 
+
+_ONLY_LOGS: Final = frozenset(
+    {State.DISCARDED, State.DISCARDED_AUDIT, State.DISCARDED_REVIEW, State.DISCARDED_HELPDESK}
+)
 
 _NAMED: Final[Mapping[Reason, type[ReportError]]] = {
     Reason.WRONG_TOPIC: ReportNamespaceError,
@@ -178,7 +182,7 @@ def _entry(line: ReportEntry, kind: Kind) -> Entry:
         state = State(line.state)
     except ValueError as problem:
         raise UnreadableReportError from problem
-    if state in _ONLY_SOURCES and kind not in _SOURCES:
+    if (state in _ONLY_SOURCES and kind not in _SOURCES) or (state in _ONLY_LOGS and kind not in LOGS):
         raise UnreadableReportError
     return Entry(line.tenant, line.event_id, line.leaf, state)
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from cli.log import publication_of
 from consumers.assembly import Surroundings
 from consumers.audit.consumer import AuditConsumer
 from consumers.engine import system_clocks
@@ -20,6 +21,7 @@ from hub.facts import Alarm, Observer, ignore
 from hub.reading.audiences import AudienceDirectory
 from hub.reading.sessions import SessionRegistry
 from hub.role import Role
+from hub.settings import LogSettings
 from schemas.errors import HubError
 from topics import names
 
@@ -99,7 +101,8 @@ def _consumer(
         case "helpdesk":
             return HelpdeskConsumer(around)
         case _:
-            return AuditConsumer(around)
+            publication = publication_of(around.role, around.store, LogSettings(), around.observer)
+            return AuditConsumer(around, publication)
 
 
 async def _first(directory: AudienceDirectory) -> bool:

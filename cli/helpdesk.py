@@ -44,6 +44,9 @@ def lookup(
                 continue
             console.print(f"[bold]{each['receipt_number']}[/]  {each['tenant']}  {each['status']}")
             table("", ("item", "row", "shown"), [(i["name"], i["row"], i["shown"]) for i in each["items"] or ()])
+            for ticket in each["tickets"]:
+                if ticket["outcome"] == "open":
+                    console.print(f"could not be processed since {ticket['since']}: {ticket['waits_for_ja']}")
             table("", ("at", "what", ""), [(t["at"], t["what"], t["detail"]) for t in each["timeline"]])
     if not found:
         raise NotFound

@@ -6,14 +6,17 @@ import typer
 
 from cli import (
     audit,
+    audit_report,
     deadletters,
     deciding,
     demo,
     doctor,
+    export,
     generate,
     helpdesk,
     keys,
     portal,
+    proofs,
     reconcile,
     reports_command,
     review,
@@ -23,6 +26,7 @@ from cli import (
     tax,
     topics,
     up,
+    witness,
 )
 
 app = typer.Typer(
@@ -42,14 +46,19 @@ app.command("reconcile")(reconcile.reconcile)
 app.command("report", hidden=True)(reports_command.report)
 app.command("doctor")(doctor.doctor)
 app.command("route")(roles.route)
+app.command("watch")(roles.watch)
 app.add_typer(roles.consume, name="consume")
 status.register(portal.app)
 app.add_typer(portal.app, name="portal")
 deciding.register(review.app)
+export.register(review.app)
 app.add_typer(review.app, name="review")
 app.add_typer(helpdesk.app, name="helpdesk")
 app.add_typer(tax.app, name="tax")
+proofs.register(audit.app)
+audit_report.register(audit.app)
 app.add_typer(audit.app, name="audit")
+app.add_typer(witness.app, name="witness")
 app.add_typer(topics.app, name="topics")
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(keys.app, name="keys")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from assurance.reconcile import Comparison, Reconciliation, Report
     from cli.home import Home
 
-_SORTS: Final = ("lost", "extra", "duplicates", "conflicts", "unconfirmed", "dead_letters")
+_SORTS: Final = ("lost", "extra", "duplicates", "conflicts", "unconfirmed", "dead_letters", "discarded")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -17,8 +18,10 @@ from cli.home import Home
 from cli.processes import role_environment
 from cli.tax import STORE as TAX_STORE
 from consumers.reporting import decided, decisions_seen, entries, handed_over, handovers_seen, taken_over
+from consumers.store.port import Store
 from consumers.tax.store import TaxStore
 from hub.crypto.certificates import write_private
+from hub.envelope.records import ReportEntry
 from hub.loop import loop_run
 from hub.role import Role, load_role
 from hub.settings import RoleSettings
@@ -49,12 +52,15 @@ _KINDS: Final = {
     "audit": (Kind.AUDIT, Kind.DECISION_LOG, Kind.HANDOVER_LOG),
     "tax": (Kind.TAKEN,),
 }
-_OF_STORE: Final = {
+_OF_STORE: Final[Mapping[Kind, Callable[[Store], Iterable[ReportEntry]]]] = {
+    Kind.REVIEW: entries,
     Kind.DECIDED: decided,
     Kind.HANDED: handed_over,
+    Kind.HELPDESK: entries,
     Kind.TOLD: decisions_seen,
-    Kind.DECISION_LOG: decisions_seen,
-    Kind.HANDOVER_LOG: handovers_seen,
+    Kind.AUDIT: partial(entries, discards=True),
+    Kind.DECISION_LOG: partial(decisions_seen, discards=True),
+    Kind.HANDOVER_LOG: partial(handovers_seen, discards=True),
 }
 
 
@@ -114,7 +120,7 @@ def _entries(role: Role, kind: Kind) -> Iterator[Iterable[_Line]]:
             store.close()
     else:
         with opened(role) as (around, _, _):
-            yield _OF_STORE.get(kind, entries)(around.store)
+            yield _OF_STORE[kind](around.store)
 
 
 def portal_report(output: Path) -> None:

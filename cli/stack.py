@@ -182,6 +182,7 @@ class Stack:
         self._roles.start("router", "router", "route")
         for name in _desks(self.topology):
             self._roles.start(name, name, "consume", name.partition("-")[0])
+        self._roles.start("monitor", "monitor", "watch")
         self._roles.wait_ready(READY_SECONDS, lambda name, _: self._tell(f"{name} is ready"))
         self.home.announce(self.describe())
 

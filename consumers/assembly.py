@@ -174,13 +174,14 @@ class _NoSecrets:
 
 
 def routed(namespace: str, tenant: str, audience: str | None) -> Expectation:
-    """What a routed topic may hold: submissions with the own ciphertext alone (audit: none)."""
+    """What a routed topic may hold: submissions with the own ciphertext alone (audit: none), words on letters."""
     return Expectation(
         tenant,
         Kind.SUBMISSION,
         names.submissions(namespace),
         STRIPPED if audience is None else routed_to(audience),
         notices=True,
+        resolutions=True,
     )
 
 

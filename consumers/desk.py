@@ -10,11 +10,20 @@ from typing import Protocol
 
 from consumers.judgement import Judgement
 from consumers.letters import Letters
-from consumers.store.model import CheckpointSeen, Content, NewCase, NewEvent, NoticeSeen, Outgoing, Remark
+from consumers.store.model import (
+    CheckpointSeen,
+    Content,
+    NewCase,
+    NewEvent,
+    NoticeSeen,
+    Outgoing,
+    Remark,
+    ResolutionSeen,
+)
 from consumers.store.vault import Vault
 from hub.envelope.header import EventHeader
 from hub.envelope.reasons import Reason
-from hub.envelope.records import Checkpoint, Session
+from hub.envelope.records import Checkpoint, LetterResolved, Session
 from hub.envelope.times import from_ms, to_ms
 from hub.reading.intake import (
     Arrived,
@@ -23,6 +32,7 @@ from hub.reading.intake import (
     Noticed,
     Receipted,
     Refused,
+    Resolved,
     Skipped,
 )
 from hub.transport import KafkaRecord
@@ -97,6 +107,7 @@ class _Work:
         self._stored: list[tuple[Arrived, KafkaRecord]] = []
         self._checkpoints: list[CheckpointSeen] = []
         self._notices: list[NoticeSeen] = []
+        self._resolutions: list[ResolutionSeen] = []
         self._remarks: list[Remark] = []
         self._outgoing: list[Outgoing] = []
         self._letters: Counter[str] = Counter()
@@ -112,6 +123,8 @@ class _Work:
             case Noticed(notice, header, leaf):
                 self._notices.append(notice_seen(header, leaf, notice.reason, self._at_ms))
                 self._alarms.append(("dead-letter-notice", notice.reason.value))
+            case Resolved(said):
+                self._resolutions.append(resolution_seen(said))
             case Refused() as refused:
                 self._refuse(record, refused)
             case Skipped():
@@ -149,6 +162,7 @@ class _Work:
             events=tuple(self._events),
             checkpoints=tuple(self._checkpoints),
             notices=tuple(self._notices),
+            resolutions=tuple(self._resolutions),
             remarks=tuple(self._remarks),
             outgoing=(*self._outgoing, *answers),
             store_keys=self._judge._vault.new_keys(),
@@ -220,4 +234,23 @@ def notice_seen(header: EventHeader, leaf: bytes, reason: Reason, at_ms: int) ->
         header.receipt_number,
         reason.value,
         at_ms,
+    )
+
+
+def resolution_seen(said: LetterResolved) -> ResolutionSeen:
+    """Return what the store needs of the operator's word on a letter."""
+    event = said.event
+    return ResolutionSeen(
+        letter=f"{said.letter.topic}/{said.letter.partition}/{said.letter.offset}",
+        kind=said.kind.value,
+        tenant=said.tenant,
+        event_id=None if event is None else event.event_id,
+        leaf=None if event is None else event.leaf,
+        receipt=None if event is None else event.receipt,
+        origin=said.origin.topic,
+        refused=said.refused.value,
+        refused_at_ms=to_ms(said.refused_at),
+        discard=None if said.discard is None else said.discard.reason,
+        generation=said.generation,
+        resolved_at_ms=to_ms(said.resolved_at),
     )

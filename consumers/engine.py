@@ -194,6 +194,7 @@ class Engine:
             events=judged.events,
             checkpoints=judged.checkpoints,
             notices=judged.notices,
+            resolutions=judged.resolutions,
             remarks=judged.remarks,
             outgoing=judged.outgoing,
             store_keys=judged.store_keys,

@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from consumers.store.model import CheckpointSeen, LogAppend, NewEvent, NoticeSeen, Outgoing, Remark, StoreKey
+from consumers.store.model import (
+    CheckpointSeen,
+    LogAppend,
+    NewEvent,
+    NoticeSeen,
+    Outgoing,
+    Remark,
+    ResolutionSeen,
+    StoreKey,
+)
 from hub.transport import KafkaRecord
 
 
@@ -17,6 +26,7 @@ class Judgement:
     events: tuple[NewEvent, ...] = ()
     checkpoints: tuple[CheckpointSeen, ...] = ()
     notices: tuple[NoticeSeen, ...] = ()
+    resolutions: tuple[ResolutionSeen, ...] = ()
     remarks: tuple[Remark, ...] = ()
     outgoing: tuple[Outgoing, ...] = ()
     store_keys: tuple[StoreKey, ...] = ()

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -41,6 +42,9 @@ MAX_WAITING_PARTS: Final = 4_096
 """places of parts per partition that are remembered until their submission comes; then the oldest is forgotten"""
 
 _PROGRESS_SECONDS: Final = 1.0
+_MAX_OFFSET: Final = 2**63 - 1
+_MAX_WHOLE: Final = 64
+_LEAF: Final = re.compile("[0-9a-f]{64}")
 
 Progress = Callable[[int, str], None]
 
@@ -71,6 +75,8 @@ class Delivery:
     reason: str
     decided_at: datetime
     submission_event_id: str
+    epoch: int
+    """the month (YYYYMM) of the own key that it is sealed to; nothing of it may be readable without that key"""
     partition: int
     place: str
     submission: Submission | None = field(repr=False)
@@ -87,18 +93,35 @@ class _Read:
 
 @dataclass(slots=True)
 class _Lane:
-    """One partition: what comes next, and where parts lie that wait for their submission, by leaf (hex)."""
+    """One partition: what comes next, and by leaf (hex) where parts lie that wait for their submission.
+
+    `whole` are the last submissions whose parts were put together and forgotten: a desk that crashed may send
+    its last event again, and only that one.
+    """
 
     next_offset: int = 0
     parts: dict[str, int] = field(default_factory=dict)
+    whole: dict[str, None] = field(default_factory=dict)
 
     def place(self) -> str:
-        return json.dumps({"next": self.next_offset, "parts": self.parts}, separators=(",", ":"))
+        said = {"next": self.next_offset, "parts": self.parts, "whole": list(self.whole)}
+        return json.dumps(said, separators=(",", ":"))
 
     def remember(self, leaf: bytes, offset: int) -> None:
         self.parts[leaf.hex()] = offset
         while len(self.parts) > MAX_WAITING_PARTS:
             del self.parts[next(iter(self.parts))]
+
+    def forget(self, record: AcceptedRecord, leaf: bytes) -> None:
+        """Forget the parts of a submission that is whole; one that was refused may be replayed, and needs them."""
+        if not record.large:
+            return
+        for large in record.large:
+            for name in large.parts:
+                self.parts.pop(name.leaf.hex(), None)
+        self.whole[leaf.hex()] = None
+        while len(self.whole) > _MAX_WHOLE:
+            del self.whole[next(iter(self.whole))]
 
 
 class _Passed:
@@ -136,14 +159,17 @@ class _Passed:
 def _lane(text: str) -> _Lane:
     try:
         said = json.loads(text)
-        following, parts = said["next"], dict(said["parts"])
+        following, parts, whole = said["next"], said["parts"], dict.fromkeys(said["whole"])
         offsets = [following, *parts.values()]
-        valid = all(isinstance(each, int) and each >= 0 for each in offsets)
-    except (ValueError, KeyError, TypeError):
+        # type(), not isinstance(): true and false are no offsets
+        valid = all(type(each) is int and 0 <= each <= _MAX_OFFSET for each in offsets)
+        valid = valid and all(_LEAF.fullmatch(leaf) for leaf in (*parts, *whole))
+        valid = valid and len(parts) <= MAX_WAITING_PARTS and len(whole) <= _MAX_WHOLE
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise PlaceInvalid from None
-    if not valid:
+    if not valid or any(offset >= following for offset in parts.values()):
         raise PlaceInvalid
-    return _Lane(following, parts)
+    return _Lane(following, parts, whole)
 
 
 async def accepted_submissions(
@@ -155,7 +181,7 @@ async def accepted_submissions(
     stop: asyncio.Event | None = None,
     progress: Progress | None = None,
     wall: Callable[[], datetime] = now_utc,
-) -> AsyncIterator[Delivery]:
+) -> AsyncGenerator[Delivery]:
     """Yield what was handed over to the team of `role` (principal `tax-<item>-<tenant>`), in order per filing.
 
     `places` are those of your database by partition; empty the first time. With `follow` it goes on until `stop`
@@ -182,22 +208,27 @@ async def accepted_submissions(
         wall=wall,
         put_aside=lambda record: passed.beyond(record.partition, record.offset + 1),
     )
-    async with stream, aclosing(stream.events(follow=follow, stop=stop)) as events:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(stream.close)
+        await stream.connect(stop)
+        events = await stack.enter_async_context(aclosing(stream.events(follow=follow, stop=stop)))
         async for record, read in events:
             lane = lanes.setdefault(record.partition, _Lane())
             lane.next_offset = record.offset + 1
-            if read.record is None:
+            leaf = read.arrived.leaf
+            if read.record is None or leaf.hex() in lane.whole:
                 if read.part is not None:
-                    lane.remember(read.arrived.leaf, record.offset)
+                    lane.remember(leaf, record.offset)
                 passed.note(record.partition)
                 continue
             try:
                 submission = await _whole(stream, record, read, lane)
+                if isinstance(submission, Reason):
+                    await stream.refuse(record, Refused(submission, False, read.arrived.header.session, leaf))
+                    continue
             except Stopped:
                 return
-            if isinstance(submission, Reason):
-                await stream.refuse(record, Refused(submission, False, read.arrived.header.session, read.arrived.leaf))
-                continue
+            lane.forget(read.record, leaf)
             yield _delivery(lane, record, read, submission)
             passed.told(record.partition)
         passed.tell()
@@ -209,18 +240,20 @@ async def _whole(
     """Fetch the parts of large attachments again and put them together."""
     assert read.record is not None
     submission = read.record.submission
+    if submission is None:  # the acceptance is revoked
+        return None
     contents: dict[int, bytes] = {}
     for large in read.record.large:
         pieces: list[Part | None] = []
         for name in large.parts:
-            offset = lane.parts.pop(name.leaf.hex(), None)
+            offset = lane.parts.get(name.leaf.hex())
             found = None if offset is None else await stream.again((record.topic, record.partition), offset)
             pieces.append(None if found is None or found.arrived.leaf != name.leaf else found.part)
         try:
-            contents[large.position] = await asyncio.to_thread(join, large, pieces)
+            contents[large.position] = await asyncio.to_thread(join, submission, large, pieces)
         except HubError:
             return Reason.PLAINTEXT_INVALID
-    return submission if submission is None else completed(submission, contents)
+    return completed(submission, contents)
 
 
 def _read(tax_item: str, record: KafkaRecord, arrived: Arrived) -> _Read | Reason:
@@ -238,6 +271,8 @@ def _read(tax_item: str, record: KafkaRecord, arrived: Arrived) -> _Read | Reaso
     said = (accepted.receipt_number, accepted.tenant, accepted.tax_item)
     if said != (header.receipt_number, header.tenant, header.tax_item) or accepted.tax_item != tax_item:
         return Reason.SECTION_MISMATCH  # sealed for this team, but not meant for it
+    if accepted.submission is not None and accepted.submission.procedure != header.procedure:
+        return Reason.SECTION_MISMATCH
     return _Read(arrived, record=accepted)
 
 
@@ -245,6 +280,8 @@ def _delivery(lane: _Lane, record: KafkaRecord, read: _Read, submission: Submiss
     accepted, header = read.record, read.arrived.header
     assert accepted is not None
     assert header.cause is not None  # `_read` has seen to both
+    sealed = read.arrived.session.audience(f"tax-{accepted.tax_item}-{accepted.tenant}")
+    assert sealed is not None  # or it would not have been opened
     return Delivery(
         header.event_id,
         read.arrived.leaf,
@@ -257,6 +294,7 @@ def _delivery(lane: _Lane, record: KafkaRecord, read: _Read, submission: Submiss
         accepted.reason,
         from_ms(accepted.decided_at),
         header.cause.event_id,
+        sealed.epoch,
         record.partition,
         lane.place(),
         submission,

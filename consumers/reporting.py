@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from consumers.store.casework import Handover, KeptDecision
@@ -19,13 +19,15 @@ ERASED: Final = "erased"
 DEAD_LETTER: Final = "dead-letter"
 PENDING: Final = "pending"
 VOID: Final = "void"
+DISCARDED: Final = "discarded"
 _PAGE: Final = 2_000
 
 
-def entries(store: Store) -> Iterator[ReportEntry]:
+def entries(store: Store, *, discards: bool = False) -> Iterator[ReportEntry]:
     """Yield (tenant, event id, leaf, state) of submissions in the order of storing, then of dead letters.
 
-    A submission that a notice spoke of and that came after all counts as held.
+    A submission that a notice spoke of and that came after all counts as held. With `discards` (audit) follow the
+    submissions that the operator discarded, and at which desk: `discarded` is before all of them.
     """
     held: set[bytes] = set()
     for row in _rows(store, Kind.SUBMISSION):
@@ -34,18 +36,24 @@ def entries(store: Store) -> Iterator[ReportEntry]:
     for notice in store.notices(limit=1_000_000):
         if notice.leaf not in held:
             yield ReportEntry(notice.tenant, notice.event_id, notice.leaf, DEAD_LETTER)
+    if discards:
+        yield from _discarded(store, _STATES)
 
 
-def decisions_seen(store: Store) -> Iterator[ReportEntry]:
+def decisions_seen(store: Store, *, discards: bool = False) -> Iterator[ReportEntry]:
     """Yield the same of decisions that a helpdesk or audit desk has read."""
     yield from map(_entry, _rows(store, Kind.STATUS))
+    if discards:
+        yield from _discarded(store, {"status": DISCARDED})
 
 
-def handovers_seen(store: Store) -> Iterator[ReportEntry]:
+def handovers_seen(store: Store, *, discards: bool = False) -> Iterator[ReportEntry]:
     """Yield the same of hand-overs in an audit desk's log; parts of attachments are not hand-overs."""
     for row in _rows(store, Kind.ACCEPTED):
         if row.event.procedure != ATTACHMENT_PART:
             yield _entry(row)
+    if discards:
+        yield from _discarded(store, {"accepted": DISCARDED})
 
 
 def decided(store: Store) -> Iterator[ReportEntry]:
@@ -67,8 +75,18 @@ def handed_over(store: Store) -> Iterator[ReportEntry]:
 
 def taken_over(store: TaxStore) -> Iterator[ReportEntry]:
     """Yield what a tax team has taken over."""
-    for row in store.rows():
-        yield ReportEntry(row.tenant, row.event_id, row.leaf, HELD)
+    for tenant, event_id, leaf in store.names():
+        yield ReportEntry(tenant, event_id, leaf, HELD)
+
+
+def _discarded(store: Store, states: Mapping[str, str]) -> Iterator[ReportEntry]:
+    for said in store.resolutions(discarded=True):
+        state = states.get(said.origin.rpartition(".")[2])
+        if state is not None and said.tenant and said.event_id and said.leaf:
+            yield ReportEntry(said.tenant, said.event_id, said.leaf, state)
+
+
+_STATES: Final = {"submissions": DISCARDED} | {desk: f"{DISCARDED}-{desk}" for desk in ("audit", "review", "helpdesk")}
 
 
 def _rows(store: Store, kind: Kind) -> Iterator[StoredEvent]:

@@ -30,7 +30,17 @@ POINTS: Final = frozenset(
         "review.export-before-rename",
         "review.export-after-rename",  # between the file in its place and the mark in the store
         "tax.after-commit",
+        "operator.before-send",
+        "operator.after-replay",  # the record is sent back, nothing is stated
+        "operator.after-statement",  # both are sent, nothing is committed
+        "operator.after-commit",
         "consumer.after-commit",  # between database commit and outbox
+        "audit.in-tile",  # a file of the published log is half written, under its temporary name
+        "audit.between-tiles",
+        "audit.before-checkpoint",  # every tile is there, the checkpoint is signed and perhaps cosigned
+        "audit.after-checkpoint",
+        "witness.before-remembering",
+        "witness.before-answer",  # remembered, and nobody was told
     }
 )
 

@@ -165,6 +165,17 @@ class HandedOver(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class RowsExported(Fact):
+    """Somebody took a file of accepted rows out of a desk; `again` if that run had been handed over before."""
+
+    desk: str
+    run: int
+    rows: int
+    withdrawn: int
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLettered(Fact):
     """A record became a dead letter, with its reason code, at a stage."""
 
@@ -174,11 +185,48 @@ class DeadLettered(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class LettersOpen(Fact):
+    """Open dead letters by (tenant, reason): how many, and the age of the oldest in seconds; (0, 0) once none is."""
+
+    letters: Mapping[tuple[str, str], tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class LetterEnded(Fact):
+    """The operator replayed or discarded dead letters that were refused for `reason`."""
+
+    tenant: str
+    reason: str
+    outcome: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogExtended(Fact):
     """The audit log grew to `size` leaves."""
 
     tenant: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogPublished(Fact):
+    """The published audit log has `size` leaves, and its checkpoint as many cosignatures."""
+
+    tenant: str
+    size: int
+    cosignatures: int
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessAnswered(Fact):
+    """A witness was asked for a cosignature.
+
+    `code` is cosigned, unreachable, refused, invalid (its answer is none) or contradicts (it saw another log).
+    """
+
+    tenant: str
+    code: str
 
 
 @dataclass(frozen=True, slots=True)

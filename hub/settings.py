@@ -27,6 +27,28 @@ def is_rehearsal(namespace: str) -> bool:
     return namespace == "rehearsal" or namespace.startswith("rehearsal-")
 
 
+_ORIGIN = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*")
+
+
+def _origin(value: str) -> str:
+    if not _ORIGIN.fullmatch(value) or len(value) > 200:
+        raise ValueError("an address without its scheme, as audit.city.example.jp/logs, 200 characters at most")
+    return value
+
+
+class LogSettings(BaseSettings):
+    """How the audit log is published; the desk and the commands for people must be told the same."""
+
+    model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore", frozen=True)
+
+    tlog_address: Annotated[str, AfterValidator(_origin)] = Field(
+        default="eltax-hub.invalid", description="where the logs are served; with namespace and tenant a log's name"
+    )
+    tlog_directory: Path | None = Field(default=None, description="default: tlog in the role's state directory")
+    tlog_witnesses: Path | None = Field(default=None, description="a file: one `URL vkey` a line")
+    tlog_seconds: float = Field(default=10.0, ge=0, le=86_400, description="how often the desk publishes; 0: never")
+
+
 class RoleSettings(BaseSettings):
     """Settings of one role process; the environment names them HUB_ROLE_DIR, HUB_BOOTSTRAP and so on."""
 

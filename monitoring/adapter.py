@@ -158,12 +158,40 @@ def _handed_over(metrics: Metrics, fact: facts.HandedOver) -> None:
     metrics.count("hub_tax_handed_over_total", fact.count, consumer=fact.team, outcome=fact.decision)
 
 
+def _exported(metrics: Metrics, fact: facts.RowsExported) -> None:
+    name = "hub_review_exported_rows_total"
+    metrics.count(name, fact.rows, consumer=fact.desk, outcome="repeated" if fact.again else "handed-over")
+    if not fact.again:
+        metrics.count(name, fact.withdrawn, consumer=fact.desk, outcome="withdrawn")
+
+
 def _dead_lettered(metrics: Metrics, fact: facts.DeadLettered) -> None:
     metrics.count("hub_dead_letters_total", fact.count, stage=fact.stage, reason=fact.reason)
 
 
+def _letters_open(metrics: Metrics, fact: facts.LettersOpen) -> None:
+    for (tenant, reason), (count, oldest) in fact.letters.items():
+        metrics.set("hub_dead_letters_open", count, tenant=tenant, reason=reason)
+        metrics.set("hub_dead_letters_oldest_seconds", oldest, tenant=tenant, reason=reason)
+
+
+def _letter_ended(metrics: Metrics, fact: facts.LetterEnded) -> None:
+    metrics.count(
+        "hub_dead_letters_ended_total", fact.count, tenant=fact.tenant, reason=fact.reason, outcome=fact.outcome
+    )
+
+
 def _log_extended(metrics: Metrics, fact: facts.LogExtended) -> None:
     metrics.set("hub_audit_log_leaves", fact.size, tenant=fact.tenant)
+
+
+def _log_published(metrics: Metrics, fact: facts.LogPublished) -> None:
+    metrics.set("hub_audit_published_leaves", fact.size, tenant=fact.tenant)
+    metrics.set("hub_audit_cosignatures", fact.cosignatures, tenant=fact.tenant)
+
+
+def _witness_answered(metrics: Metrics, fact: facts.WitnessAnswered) -> None:
+    metrics.count("hub_audit_witness_answers_total", tenant=fact.tenant, code=fact.code)
 
 
 def _alarm(metrics: Metrics, fact: facts.Alarm) -> None:
@@ -218,8 +246,13 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     facts.ReceiptsSent: _receipts,
     facts.DecisionsTold: _decisions_told,
     facts.HandedOver: _handed_over,
+    facts.RowsExported: _exported,
     facts.DeadLettered: _dead_lettered,
+    facts.LettersOpen: _letters_open,
+    facts.LetterEnded: _letter_ended,
     facts.LogExtended: _log_extended,
+    facts.LogPublished: _log_published,
+    facts.WitnessAnswered: _witness_answered,
     facts.Alarm: _alarm,
     facts.Lag: _lag,
     facts.Paused: _paused,
@@ -283,6 +316,32 @@ def _tell_unconfirmed(fact: facts.Unconfirmed) -> LogLine | None:
     return "warning", {"event": "events-unconfirmed", "consumer": fact.consumer, "count": fact.count}
 
 
+def _tell_exported(fact: facts.RowsExported) -> LogLine:
+    return "info", {
+        "event": "rows-exported-again" if fact.again else "rows-exported",
+        "consumer": fact.desk,
+        "run": fact.run,
+        "count": fact.rows,
+    }
+
+
+def _tell_witness(fact: facts.WitnessAnswered) -> LogLine | None:
+    if fact.code == "cosigned":
+        return None
+    level = "error" if fact.code == "contradicts" else "warning"
+    return level, {"event": "not-cosigned", "tenant": fact.tenant, "code": fact.code}
+
+
+def _tell_letter_ended(fact: facts.LetterEnded) -> LogLine:
+    return "info", {
+        "event": "letter-ended",
+        "tenant": fact.tenant,
+        "reason": fact.reason,
+        "code": fact.outcome,
+        "count": fact.count,
+    }
+
+
 def _tell_paused(fact: facts.Paused) -> LogLine:
     return ("warning" if fact.paused else "info"), {
         "event": "paused" if fact.paused else "resumed",
@@ -318,8 +377,13 @@ TO_LOG: Final[dict[type[Fact], ToLog]] = {
     facts.ReceiptsSent: _quiet,
     facts.DecisionsTold: _quiet,
     facts.HandedOver: _quiet,
+    facts.RowsExported: _tell_exported,
     facts.DeadLettered: _line("warning", "dead-lettered", "stage", "reason", "count"),
+    facts.LettersOpen: _quiet,
+    facts.LetterEnded: _tell_letter_ended,
     facts.LogExtended: _quiet,
+    facts.LogPublished: _quiet,
+    facts.WitnessAnswered: _tell_witness,
     facts.Alarm: _line("error", "alarm", "code", "about"),
     facts.Lag: _quiet,
     facts.Paused: _tell_paused,

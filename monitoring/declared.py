@@ -74,6 +74,7 @@ IDENTITY: Final = "id-password-authentication"
 SPARE: Final = "redundancy-and-backup"
 READINESS: Final = "incident-readiness"
 DEFENCE: Final = "perimeter-defence"
+REGISTER: Final = "delivery-register"
 
 DELAY_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """seconds; 30 and 60 are the limits of the service objectives and therefore edges"""
@@ -238,9 +239,27 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Accepted submissions and revocations that a tax team took over.", "税目担当が引き継いだ受理・取消の件数。",
         WATCH, FLOW,
     ),
+    _counter(
+        "hub_review_exported_rows_total", "rows", "consumer outcome",
+        "Rows that left a review desk in files: handed over, withdrawn or repeated.",
+        "審査部門からファイルで出力した行数（引渡し・取消し・再出力）。", WATCH, FLOW, REGISTER,
+    ),
     _gauge(
         "hub_audit_log_leaves", "leaves", "tenant",
         "Size of the append-only audit log.", "監査ログの登録件数。", WATCH, INTEGRITY,
+    ),
+    _gauge(
+        "hub_audit_published_leaves", "leaves", "tenant",
+        "Size of the audit log as it is published.", "公開済み監査ログの登録件数。", WATCH, INTEGRITY,
+    ),
+    _gauge(
+        "hub_audit_cosignatures", "cosignatures", "tenant",
+        "Witnesses that cosigned the published checkpoint.", "公開中のチェックポイントに連署した証人の数。",
+        WATCH, INTEGRITY,
+    ),
+    _counter(
+        "hub_audit_witness_answers_total", "answers", "tenant code",
+        "Requests for a cosignature by what came of them.", "証人への連署依頼の件数（結果別）。", WATCH, INTEGRITY,
     ),
     # whole way
     _counter(
@@ -248,6 +267,21 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Records that became dead letters; the router's once their transaction is committed.",
         "隔離した件数（段階・理由別）。",
         WATCH, DEFENCE, INTEGRITY,
+    ),
+    _gauge(
+        "hub_dead_letters_open", "records", "tenant reason",
+        "Dead letters that nobody has replayed or discarded yet.",
+        "未処理の隔離件数（団体・理由別）。", WATCH, FLOW, READINESS, sets=20_000,
+    ),
+    _gauge(
+        "hub_dead_letters_oldest_seconds", "seconds", "tenant reason",
+        "Age of the oldest open dead letter.", "最も古い未処理の隔離記録の経過時間。",
+        WATCH, READINESS, sets=20_000,
+    ),
+    _counter(
+        "hub_dead_letters_ended_total", "records", "tenant reason outcome",
+        "Dead letters that the operator replayed or discarded.",
+        "再送・破棄した隔離件数。", WATCH, FLOW, sets=20_000,
     ),
     _counter(
         "hub_alarms_total", "alarms", "code",

@@ -23,6 +23,7 @@ DATASETS: Final = (
     "control",
     "operations",
     "dead-letters",
+    "resolutions",
     "review",
     "helpdesk",
     "audit",
@@ -51,7 +52,10 @@ def _listed(values: Collection[str]) -> str:
     return ", ".join(f"`{value}`" for value in (*values, OTHER))
 
 
-OUTCOMES: Final = ("accepted", "duplicate", "refused", "committed", "aborted", "accept", "return", "hold", "revoke")
+OUTCOMES: Final = (
+    *("accepted", "duplicate", "refused", "committed", "aborted", "accept", "return", "hold", "revoke"),
+    *("replayed", "discarded", "handed-over", "withdrawn", "repeated"),
+)
 
 _DECLARED: Final = (
     Label("tenant", "municipality", "団体", "declared tenant codes, `shared`, `other`"),
@@ -74,7 +78,7 @@ _DECLARED: Final = (
         "outcome",
         "answer",
         "結果",
-        "`accepted`, `duplicate`, `refused`, `committed`, `aborted`, `accept`, `return`, `hold`, `revoke`, `other`",
+        _listed(OUTCOMES),
     ),
     Label("state", "state of a journal entry", "記録の状態", "`unconfirmed`, `unacknowledged`"),
     Label("resumed", "closed after a crash", "障害後の再開か", "`true`, `false`"),

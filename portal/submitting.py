@@ -17,6 +17,8 @@ from hub.producing.drafts import Draft, Published
 from hub.producing.errors import EventTooLarge, EventVoid
 from hub.producing.journal import Journal
 from hub.producing.journal_rows import EventState, NoteRefusal
+from hub.producing.producer import MAX_EVENT_BYTES
+from hub.producing.sealing import sealed_size
 from portal import results
 from portal.index import index_key
 from portal.results import Result, Status
@@ -29,6 +31,7 @@ from schemas.parts import (
     Part,
     PartName,
     encode_section,
+    name_beforehand,
     name_large,
     parts_of,
     split,
@@ -148,6 +151,8 @@ class Submitter:
         try:
             if submission.attachments:
                 kept, places = await asyncio.to_thread(split, submission)
+                if places:
+                    await asyncio.to_thread(self._refuse_too_large, kept, key, submission, places)
                 large = [await self._publish_parts(submission, key, place) for place in places]
                 draft, found = await asyncio.to_thread(self._draft, kept, key, submission, large)
             else:
@@ -160,6 +165,13 @@ class Submitter:
             known = self._journal.find(key)
             return results.void(receipt, known.event_id if known is not None else "")
         return results.accepted(receipt, published.event_id, found)
+
+    def _refuse_too_large(self, kept: Submission, key: bytes, whole: Submission, places: Sequence[int]) -> None:
+        """Raise EventTooLarge while no part is sent: parts without their submission would lie about for ever."""
+        named = [name_beforehand(whole, place) for place in places]
+        draft, _ = self._draft(kept, key, whole, named)
+        if sealed_size(draft) > MAX_EVENT_BYTES:
+            raise EventTooLarge(f"{MAX_EVENT_BYTES} bytes")
 
     async def _publish_parts(self, submission: Submission, key: bytes, place: int) -> LargeAttachment:
         """Send an attachment ahead of its submission. After a crash, parts that are journaled stay as they are."""

@@ -10,11 +10,12 @@ revoked      accepted        returned        held           -
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import Any, Final
+from unicodedata import category
 
 from schemas import codec
 from schemas.catalogue import TAX_ITEMS
@@ -25,6 +26,8 @@ from schemas.sections import read_review_section
 from schemas.submission_model import Submission
 
 MAX_MESSAGE_CHARACTERS: Final = 2_000
+_TIMES: Final = range(253_402_300_800_000)
+"""milliseconds from 1970 to before the year 10000 (docs/envelope.md, "Words")"""
 RECORD: Final = "Decision"
 ACCEPTED_RECORD: Final = "AcceptedSubmission"
 
@@ -148,10 +151,9 @@ def check(order: Order, status: str, today: date, tax_items: Collection[str] = T
     for_decisions = REASONS.get(order.reason, (frozenset(), "", ""))[0]
     if order.decision not in for_decisions:
         raise ReasonUnknown(f"for {order.decision.value}")
-    if order.message is not None:
-        if len(order.message) > MAX_MESSAGE_CHARACTERS or not _is_text(order.message):
-            raise MessageTooLong(f"{len(order.message)} characters")
-    elif order.decision is Decision.RETURN:
+    if order.message is not None and not _is_message(order.message):
+        raise MessageTooLong(f"{len(order.message)} characters")
+    if order.decision is Decision.RETURN and not _says_something(order.message or ""):
         raise MessageMissing
     accepts = order.decision is Decision.ACCEPT
     named = order.tax_items
@@ -163,8 +165,26 @@ def check(order: Order, status: str, today: date, tax_items: Collection[str] = T
         raise AnswerDateInvalid
 
 
-def _is_text(message: str) -> bool:
-    return all(c in "\t\n\r" or (ord(c) >= 0x20 and ord(c) != 0x7F and not 0xD800 <= ord(c) <= 0xDFFF) for c in message)
+def _is_message(text: str) -> bool:
+    """Say whether a text may go to a filer: it is shown on terminals, where C1 controls are commands, too."""
+    return len(text) <= MAX_MESSAGE_CHARACTERS and all(c in "\t\n\r" or category(c) not in ("Cc", "Cs") for c in text)
+
+
+def _says_something(text: str) -> bool:
+    return any(c.isprintable() and not c.isspace() for c in text)
+
+
+def is_day(text: str) -> bool:
+    """Say whether a text is a day as YYYY-MM-DD, and nothing else that ISO 8601 allows."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _countable(value: Mapping[str, Any]) -> bool:
+    """Tell whether revision and time are ones that a desk gives: readers compute with them."""
+    return value["revision"] >= 1 and value["decided_at"] in _TIMES
 
 
 def reasons_for(decision: Decision) -> list[str]:
@@ -207,9 +227,12 @@ class DecisionRecord:
 
     @classmethod
     def decode(cls, framed: bytes) -> DecisionRecord:
-        """Read one. Raises CodecError."""
+        """Read one. Raises CodecError, also if it says what no desk may say."""
         value = codec.decode(framed, {RECORD}).value
-        if value["decision"] not in set(Decision) or value["revision"] < 1:
+        message, answer_by = value["message"], value["answer_by"]
+        if value["decision"] not in set(Decision) or not _countable(value):
+            raise CodecError(RECORD)
+        if (message is not None and not _is_message(message)) or (answer_by is not None and not is_day(answer_by)):
             raise CodecError(RECORD)
         return cls(**{**value, "tax_items": tuple(value["tax_items"])})
 
@@ -235,8 +258,14 @@ class AcceptedRecord:
         revoked = value["decision"] == Decision.REVOKE.value
         if revoked != (value["submission"] is None) or value["decision"] not in (Decision.ACCEPT, Decision.REVOKE):
             raise CodecError(ACCEPTED_RECORD)
+        if not _countable(value) or (revoked and value["large"]):
+            raise CodecError(ACCEPTED_RECORD)
         submission = None if revoked else read_review_section(value["submission"])
         large = () if submission is None else read_large(value["large"], submission)
+        if submission is not None:
+            about = (submission.receipt_number, submission.tenant)
+            if about != (value["receipt_number"], value["tenant"]):
+                raise CodecError(ACCEPTED_RECORD)
         said: dict[str, Any] = {**value, "submission": submission, "large": large}
         return cls(**said)
 

@@ -7,14 +7,14 @@ one of the two ends was changed, or the submission was.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from typing import Final
 
 from schemas import media
-from schemas.rules import Finding, findings, rules_fingerprint
+from schemas.rules import Finding, Severity, findings, rules_fingerprint, severity
 from schemas.submission_model import Submission
 
 DIFFER: Final = "findings.differ"
@@ -31,6 +31,16 @@ MESSAGES: Final = {
 }
 
 
+def asks(found: Finding) -> bool:
+    """Say whether a finding asks something of the reviewer; notes do not, and what no table here knows does."""
+    return weight(found) is not Severity.NOTE
+
+
+def weight(found: Finding) -> Severity:
+    """Return a finding's severity; findings about attachments, links and differences ask for another look."""
+    return severity(found.rule) or Severity.ASK
+
+
 @dataclass(frozen=True, slots=True)
 class PortalFindings:
     """What the portal end found: by which rules (16 hex digits), and (path, rule id) of each finding."""
@@ -42,7 +52,7 @@ class PortalFindings:
 @cache
 def fingerprint() -> str:
     """Return 16 hex digits that change with the rules of substance and of attachments."""
-    text = "\n".join((rules_fingerprint(), *sorted(media.RULES)))
+    text = "\n".join((rules_fingerprint(), media.tables_fingerprint()))
     return sha256(text.encode()).hexdigest()[:16]
 
 
@@ -64,13 +74,34 @@ def compare(own: Iterable[Finding], said: PortalFindings | None, unseen: Collect
     """Return a finding for each place and rule on which the two ends differ; none for an older section."""
     if said is None:
         return ()
-    rule = DIFFER if said.rules == fingerprint() else OTHER_RULES
-    hidden = tuple(f"/attachments/{position}" for position in unseen)
+    hidden = _places(unseen)
     theirs = {each for each in said.found if not _under(each[0], hidden)}
-    ours = {(each.path, each.rule) for each in own if not _under(each.path, hidden)}
+    return _differences((each for each in own if not _under(each.path, hidden)), theirs, said)
+
+
+def judge_late(
+    submission: Submission, beginnings: Mapping[int, bytes], said: PortalFindings | None
+) -> tuple[Finding, ...]:
+    """Judge attachments that came in parts, by place, once their beginnings are here; then compare as above."""
+    own: list[Finding] = []
+    for position, beginning in beginnings.items():
+        seen = replace(submission.attachments[position], content=beginning)
+        own.extend(media.attachment_findings(seen, position))
+    if said is None:
+        return tuple(own)
+    theirs = {each for each in said.found if _under(each[0], _places(beginnings))}
+    return (*own, *_differences(own, theirs, said))
+
+
+def _differences(own: Iterable[Finding], theirs: set[tuple[str, str]], said: PortalFindings) -> tuple[Finding, ...]:
+    rule = DIFFER if said.rules == fingerprint() else OTHER_RULES
     english, japanese = MESSAGES[rule]
-    paths = sorted({path for path, _ in theirs ^ ours})
+    paths = sorted({path for path, _ in theirs ^ {(each.path, each.rule) for each in own}})
     return tuple(Finding(path, rule, english, japanese) for path in paths)
+
+
+def _places(positions: Iterable[int]) -> tuple[str, ...]:
+    return tuple(f"/attachments/{position}" for position in positions)
 
 
 def _under(path: str, places: tuple[str, ...]) -> bool:

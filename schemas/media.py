@@ -39,11 +39,37 @@ _SIGNATURES: Final[tuple[tuple[int, bytes, str], ...]] = (
     (0, b"\x7fELF", "application/x-elf"),
     (0, b"#!", "text/x-script"),
     (0, b"{\\rtf", "application/rtf"),
-    (0, b"BM", "image/bmp"),
 )
+_KINDS: Final = frozenset({*(kind for _, _, kind in _SIGNATURES), "image/bmp"})
 _PROGRAMS: Final = frozenset({"application/x-msdownload", "application/x-elf", "text/x-script"})
 _IN_ZIP: Final = ("application/vnd.openxmlformats-", "application/vnd.oasis.opendocument.", "application/epub+zip")
-_IN_OLE: Final = ("application/msword", "application/vnd.ms-", "application/x-ole-storage")
+_IN_OLE: Final = (
+    "application/msword",
+    "application/vnd.ms-excel",
+    "application/vnd.ms-outlook",
+    "application/vnd.ms-powerpoint",
+    "application/vnd.ms-project",
+    "application/vnd.visio",
+)
+_MACRO_ENABLED: Final = "macroenabled.12"
+"""the end of Microsoft's names for OOXML with macros or in binary form; they begin like names of OLE files"""
+_ALSO_CALLED: Final = {
+    "application/x-pdf": "application/pdf",
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/x-png": "image/png",
+    "image/tif": "image/tiff",
+    "image/heif": "image/heic",
+    "image/x-ms-bmp": "image/bmp",
+    "image/x-bmp": "image/bmp",
+    "application/x-zip-compressed": "application/zip",
+    "application/x-zip": "application/zip",
+    "application/x-gzip": "application/gzip",
+    "application/x-rar-compressed": "application/vnd.rar",
+    "text/rtf": "application/rtf",
+}
+_NOT_CP932: Final = frozenset("\x80\xa0\uf8f0\uf8f1\uf8f2\uf8f3")
+"""what Python makes of the single bytes 80, A0, FD, FE and FF, which the code page does not have"""
 _TEXT: Final = ("text/", "application/json", "application/xml", "application/csv", "image/svg+xml")
 _ENDINGS: Final = {
     "pdf": "application/pdf",
@@ -51,6 +77,10 @@ _ENDINGS: Final = {
     "jpg": "image/jpeg",
     "jpeg": "image/jpeg",
     "gif": "image/gif",
+    "bmp": "image/bmp",
+    "webp": "image/webp",
+    "heic": "image/heic",
+    "rtf": "application/rtf",
     "tif": "image/tiff",
     "tiff": "image/tiff",
     "zip": "application/zip",
@@ -64,8 +94,32 @@ _ENDINGS: Final = {
     "txt": "text/plain",
     "csv": "text/plain",
     "xml": "text/plain",
-    "exe": "application/x-msdownload",
 }
+_PROGRAM_ENDINGS: Final = frozenset(
+    [
+        "bat",
+        "cmd",
+        "com",
+        "cpl",
+        "dll",
+        "exe",
+        "hta",
+        "jar",
+        "js",
+        "jse",
+        "lnk",
+        "msi",
+        "ps1",
+        "reg",
+        "scr",
+        "sh",
+        "vbe",
+        "vbs",
+        "wsf",
+        "wsh",
+    ]
+)
+"""what a double click would run, whatever its bytes are"""
 UNKNOWN: Final = "application/octet-stream"
 
 RULES: Final = {
@@ -92,6 +146,8 @@ def sniff(beginning: bytes) -> str:
     for at, signature, kind in _SIGNATURES:
         if head.startswith(signature, at):
             return kind
+    if head.startswith(b"BM") and head[6:10] == bytes(4):  # two letters alone may begin a text; these are reserved
+        return "image/bmp"
     return "text/plain" if _is_text(head) else UNKNOWN
 
 
@@ -103,29 +159,35 @@ def _is_text(head: bytes) -> bool:
     if any(byte < 0x20 and byte not in b"\t\n\r\x0c\x1b" for byte in head):
         return False
     for encoding in ("utf-8", "cp932"):
-        for cut in range(4):  # the look may end within a character
+        for cut in range(4 if len(head) == SNIFFED_BYTES else 1):  # the look may end within a character
             try:
-                head[: len(head) - cut].decode(encoding)
+                decoded = head[: len(head) - cut].decode(encoding)
             except UnicodeDecodeError:
                 continue
-            return True
+            if encoding == "utf-8" or _NOT_CP932.isdisjoint(decoded):
+                return True
     return False
 
 
 def agrees(named: str, sniffed: str) -> bool:
     """Say whether a named media type can be of such bytes. Nothing known of either: yes."""
     name = named.partition(";")[0].strip().lower()
+    name = _ALSO_CALLED.get(name, name)
     if name == sniffed or name in ("", UNKNOWN) or not name.partition("/")[2]:
         return True
-    if sniffed == UNKNOWN:
-        return name not in {kind for _, _, kind in _SIGNATURES} and not name.startswith(_TEXT)
-    if sniffed == "application/zip":
-        return name.startswith(_IN_ZIP) or name in ("application/x-zip-compressed", "application/x-zip")
-    if sniffed == "application/x-ole-storage":
-        return name.startswith(_IN_OLE)
-    if sniffed in ("text/plain", "text/x-script"):
-        return name.startswith(_TEXT) or name not in {kind for _, _, kind in _SIGNATURES}
-    return sniffed == "image/jpeg" and name in ("image/jpg", "image/pjpeg")
+    container = _container(name)
+    if container is not None or name in _KINDS:  # a name that promises a beginning
+        return container == sniffed
+    if name.startswith(_TEXT):
+        return sniffed in ("text/plain", "text/x-script")
+    return sniffed in (UNKNOWN, "text/plain", "text/x-script")
+
+
+def _container(name: str) -> str | None:
+    """Return what files of a media type are kept in, if it is known."""
+    if name.startswith(_IN_ZIP) or name.endswith(_MACRO_ENABLED):
+        return "application/zip"
+    return "application/x-ole-storage" if name.startswith(_IN_OLE) else None
 
 
 def attachment_findings(attachment: Attachment, position: int) -> Iterator[Finding]:
@@ -135,17 +197,26 @@ def attachment_findings(attachment: Attachment, position: int) -> Iterator[Findi
         yield _finding("attachment.empty", path)
         return
     found = sniff(attachment.content[:SNIFFED_BYTES])
-    if found in _PROGRAMS:
+    ending = attachment.file_name.rstrip(" .").rpartition(".")[2].lower()
+    if found in _PROGRAMS or ending in _PROGRAM_ENDINGS:
         yield _finding("attachment.program", path)
     if not agrees(attachment.media_type, found):
         yield _finding("attachment.media-type", f"{path}/media_type")
-    expected = _ENDINGS.get(attachment.file_name.rpartition(".")[2].lower())
-    if expected is not None and found not in (expected, UNKNOWN) and not _kin(expected, found):
+    expected = _ENDINGS.get(ending)
+    if expected is not None and not _fits(expected, found):
         yield _finding("attachment.file-name", f"{path}/file_name")
 
 
-def _kin(expected: str, found: str) -> bool:
-    return expected == "text/plain" and found == "text/x-script"
+def _fits(expected: str, found: str) -> bool:
+    if expected == "text/plain":  # a text may be in an encoding that we do not know
+        return found in (expected, "text/x-script", UNKNOWN)
+    return found == expected
+
+
+def tables_fingerprint() -> str:
+    """Return text that changes with what is a finding here."""
+    tables = (_SIGNATURES, sorted(_PROGRAMS), _IN_ZIP, _IN_OLE, _MACRO_ENABLED, sorted(_ALSO_CALLED.items()), _TEXT)
+    return repr((tables, sorted(_ENDINGS.items()), sorted(_PROGRAM_ENDINGS), sorted(RULES)))
 
 
 def _finding(rule: str, path: str) -> Finding:

@@ -18,10 +18,11 @@ from typing import Any, Final
 
 from schemas import codec
 from schemas.catalogue import procedures
+from schemas.checks import MAX_ATTACHMENT_BYTES
 from schemas.codec import CodecError
 from schemas.errors import HubError
 from schemas.judging import PortalFindings
-from schemas.sections import read_review_section, review_section
+from schemas.sections import helpdesk_section, read_review_section, review_section
 from schemas.submission_model import Submission
 
 ATTACHMENT_PART: Final = "attachment-part"
@@ -30,8 +31,9 @@ PART_VERSION: Final = 1
 PART_BYTES: Final = 4 * 2**20 - 4_096
 """a part with its frame stays within 4 MiB, where padding adds least"""
 MAX_WHOLE_BYTES: Final = 7 * 2**20
-"""a review section up to this size travels in one event of at most 8 MiB, padding included"""
+"""sections up to this size together travel in one event of at most 8 MiB, padding included"""
 MAX_PARTS: Final = 256
+"""of one submission; its attachments together are at most MAX_ATTACHMENT_BYTES (schemas.checks)"""
 _SMALL_BYTES: Final = 4 * 2**10
 """attachments below this size stay with their submission"""
 SECTION: Final = "ReviewSection"
@@ -123,9 +125,10 @@ class Reviewed:
 def split(submission: Submission) -> tuple[Submission, tuple[int, ...]]:
     """Decide which attachments travel in parts: the largest first, until the rest fits into one event.
 
-    Returns the submission without their contents, and their places in ascending order.
+    Both sections count, for they share the event. Returns the submission without the contents that travel in
+    parts, and their places in ascending order.
     """
-    whole = len(review_section(submission))
+    whole = len(review_section(submission)) + len(helpdesk_section(submission))
     chosen: list[int] = []
     sizes = sorted(((len(each.content), -place) for place, each in enumerate(submission.attachments)), reverse=True)
     for size, place in sizes:
@@ -153,6 +156,12 @@ def name_large(submission: Submission, position: int, parts: Sequence[PartName])
     """Say what the attachment at `position` is and where its parts are."""
     content = submission.attachments[position].content
     return LargeAttachment(position, len(content), sha256(content).digest(), tuple(parts))
+
+
+def name_beforehand(submission: Submission, position: int) -> LargeAttachment:
+    """Return a name as long as the one that `name_large` will give, before any part is sent."""
+    count = -(-len(submission.attachments[position].content) // PART_BYTES)
+    return name_large(submission, position, [PartName("0" * 36, number.to_bytes(32, "big")) for number in range(count)])
 
 
 def encode_section(submission: Submission, portal: PortalFindings, large: Sequence[LargeAttachment] = ()) -> bytes:
@@ -185,7 +194,11 @@ def read_section(framed: bytes) -> Reviewed:
 
 
 def read_large(values: Sequence[Mapping[str, Any]], submission: Submission) -> tuple[LargeAttachment, ...]:
-    """Read the names of parts. Raises CodecError if they do not belong to the submission's attachments."""
+    """Read the names of parts.
+
+    Raises CodecError if they do not belong to the submission's attachments, or if putting them together would
+    take more than any portal lets through: nobody fetches a part before that is known.
+    """
     large = tuple(
         LargeAttachment(
             each["position"],
@@ -200,9 +213,14 @@ def read_large(values: Sequence[Mapping[str, Any]], submission: Submission) -> t
     if places != sorted(set(places)) or any(not 0 <= place < count for place in places):
         raise CodecError(SECTION)
     for each in large:
-        fits = 0 < len(each.parts) <= MAX_PARTS and 0 < each.size <= len(each.parts) * PART_BYTES
+        fits = 0 < len(each.parts) <= each.size <= len(each.parts) * PART_BYTES
         if not fits or submission.attachments[each.position].content:
             raise CodecError(SECTION)
+    names = [name for each in large for name in each.parts]
+    if len(names) > MAX_PARTS or len(set(names)) != len(names):
+        raise CodecError(SECTION)
+    if sum(each.size for each in large) > MAX_ATTACHMENT_BYTES:
+        raise CodecError(SECTION)
     return large
 
 
@@ -219,17 +237,25 @@ def read_part(framed: bytes) -> Part:
     return part
 
 
-def join(large: LargeAttachment, parts: Sequence[Part | None]) -> bytes:
-    """Put an attachment together. Raises AttachmentIncomplete, AttachmentDamaged."""
-    if len(parts) != len(large.parts) or any(part is None for part in parts):
-        raise AttachmentIncomplete
+def join(submission: Submission, large: LargeAttachment, parts: Sequence[Part | None]) -> bytes:
+    """Put an attachment of a submission together. Raises AttachmentIncomplete, AttachmentDamaged."""
     pieces = [part for part in parts if part is not None]
-    expected = [(large.position, number, len(pieces)) for number in range(len(pieces))]
+    if not len(pieces) == len(parts) == len(large.parts):
+        raise AttachmentIncomplete
+    if not all(belongs(submission, large, number, part) for number, part in enumerate(pieces)):
+        raise AttachmentDamaged
+    if sum(len(part.content) for part in pieces) != large.size:
+        raise AttachmentDamaged
     whole = b"".join(part.content for part in pieces)
-    placed = [(part.position, part.part, part.parts) for part in pieces] == expected
-    if not placed or len(whole) != large.size or sha256(whole).digest() != large.sha256:
+    if sha256(whole).digest() != large.sha256:
         raise AttachmentDamaged
     return whole
+
+
+def belongs(submission: Submission, large: LargeAttachment, number: int, part: Part) -> bool:
+    """Say whether a part is number `number` of this attachment, of this filing and of no other."""
+    place = (part.receipt_number, part.tenant, part.position, part.part, part.parts)
+    return place == (submission.receipt_number, submission.tenant, large.position, number, len(large.parts))
 
 
 def completed(submission: Submission, contents: Mapping[int, bytes]) -> Submission:

@@ -16,7 +16,16 @@ _PLAIN: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _PRINCIPAL: Final = re.compile(r"[a-z][a-z0-9]*(-([a-z0-9]+|\{T\}|\{tax_item\}))*")
 _TOPIC: Final = re.compile(r"\{ns\}(\.([a-z][a-z0-9]*(-[a-z0-9]+)*|\{T\}|\{principal\}))+")
 _PLACEHOLDER: Final = re.compile(r"\{[^}]*\}")
-_NEEDED: Final = ("submissions", "sessions", "desk-sessions", "audiences", "control", "operations", "dead-letters")
+_NEEDED: Final = (
+    "submissions",
+    "sessions",
+    "desk-sessions",
+    "audiences",
+    "control",
+    "operations",
+    "dead-letters",
+    "resolutions",
+)
 
 
 def check(declared: Declaration) -> None:
@@ -143,6 +152,13 @@ def _retention(declared: Declaration) -> None:
     for key in ("sessions", "desk-sessions"):
         if declared.topics[key].compacted or hours[key] <= events + hours["dead-letters"] + 48:
             raise DeclarationInvalid(f"topics.{key}.retention_hours", "must exceed events + dead letters + 48")
+    resolutions = declared.topics["resolutions"]
+    if resolutions.compacted or hours["resolutions"] <= hours["dead-letters"] + 48:  # or a letter would open again
+        raise DeclarationInvalid("topics.resolutions.retention_hours", "must exceed dead letters + 48")
+    if resolutions.partitions != 1 or resolutions.per_tenant:
+        raise DeclarationInvalid(
+            "topics.resolutions.partitions", "one, for all tenants: its order says what came first"
+        )
     if not declared.topics["audiences"].compacted:
         raise DeclarationInvalid("topics.audiences", "compacted: an audience's key stays as long as its epoch")
     if not declared.topics["control"].compacted or declared.topics["control"].per_tenant:

@@ -33,6 +33,11 @@ def dead_letters(namespace: str, principal: str) -> str:
     return f"{namespace}.dead-letters.{principal}"
 
 
+def resolutions(namespace: str) -> str:
+    """What the operator did with dead letters; one partition, one writer."""
+    return f"{namespace}.resolutions"
+
+
 def of_tenant(namespace: str, tenant: str, dataset: str) -> str:
     """A dataset of one tenant: review, helpdesk, audit, status, accepted, sessions."""
     return f"{namespace}.{tenant}.{dataset}"

@@ -19,14 +19,16 @@ from consumers.audit.entries import (
     Place,
     ReceiptEntry,
     RefusalEntry,
+    ResolutionEntry,
     SessionEntry,
 )
 from hub.envelope.header import EventHeader
 from hub.envelope.reasons import EnvelopeError, Reason
-from hub.envelope.records import Checkpoint, Session, SessionClose, StoredReceipt
+from hub.envelope.records import Checkpoint, LetterResolved, Session, SessionClose, StoredReceipt
 from hub.envelope.signed import Signed
 from hub.envelope.times import to_ms
-from schemas import codec
+from hub.envelope.wire import frame_id
+from schemas import codec, registry
 
 EVENT: Final = "event"
 STATEMENT: Final = "statement"
@@ -94,6 +96,15 @@ def _place(place: Place) -> dict[str, Any]:
         "offset": place.offset,
         "appended_at": place.appended_at_ms,
     }
+
+
+def kind_of(framed: bytes) -> str:
+    """Say which kind of leaf this is. Raises EnvelopeError if it is none."""
+    contract = registry.by_id(frame_id(framed))
+    for kind, name in _NAMES.items():
+        if contract is not None and contract.name == name:
+            return kind
+    raise EnvelopeError(Reason.FOREIGN_SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,5 +196,9 @@ def entry_of(signed: Signed) -> Entry | None:
             receipt = StoredReceipt.decode(signed.body)
             entries = tuple((each.sequence, each.event_id, each.leaf) for each in receipt.entries)
             return ReceiptEntry(receipt.session, receipt.partition, entries)
+        case LetterResolved.RECORD:
+            said = LetterResolved.decode(signed.body)
+            leaf = None if said.event is None else said.event.leaf
+            return ResolutionEntry(said.key, said.kind.value, said.origin.topic, leaf, said.generation)
         case _:
             return None

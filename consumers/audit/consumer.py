@@ -6,6 +6,7 @@ import asyncio
 
 from consumers.assembly import DeskRole, Surroundings, produced, routed
 from consumers.audit.judge import Announcements, AuditJudge, resume
+from consumers.audit.publication import Publication, publish_while_running
 from consumers.audit.signatures import SignatureRules
 from consumers.audit.tree import Tree
 from consumers.audit.verify import Verification, verify
@@ -17,9 +18,10 @@ from topics import names
 class AuditConsumer:
     """Reads every topic of its tenant that speaks of events, and both sessions topics; keeps the log."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        """Nothing is opened before `run`."""
+    def __init__(self, surroundings: Surroundings, publication: Publication | None = None) -> None:
+        """Nothing is opened before `run`; without a publication the log is kept and not published."""
         self._around = surroundings
+        self._publication = publication
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`; raises what cannot heal. First checks the log's rows against its head."""
@@ -42,7 +44,19 @@ class AuditConsumer:
             sessions_at_hand.prepare,
             around.store.unknown,
         )
-        await around.run(judge, [*expected, *sessions], stop, None)
+        if self._publication is None:
+            await around.run(judge, [*expected, *sessions], stop, None)
+            return
+        ended = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(
+                publish_while_running(self._publication, role.principal, around.observer, ended),
+                name=f"{role.principal}-publish",
+            )
+            try:
+                await around.run(judge, [*expected, *sessions], stop, None)
+            finally:
+                ended.set()  # what was stored last is published too
 
 
 def verify_store(role: DeskRole, store: Store, now_ms: int) -> Verification:

@@ -95,6 +95,17 @@ class NoticeEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ResolutionEntry:
+    """The operator's signed word on a dead letter: `leaf` None where the record was no event."""
+
+    letter: str
+    kind: str
+    origin: str
+    leaf: bytes | None
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class RefusalEntry:
     """A record that could not be taken for anything else."""
 
@@ -102,4 +113,13 @@ class RefusalEntry:
     reason: str
 
 
-Entry: TypeAlias = EventEntry | SessionEntry | CloseEntry | CheckpointEntry | ReceiptEntry | NoticeEntry | RefusalEntry
+Entry: TypeAlias = (
+    EventEntry
+    | SessionEntry
+    | CloseEntry
+    | CheckpointEntry
+    | ReceiptEntry
+    | NoticeEntry
+    | ResolutionEntry
+    | RefusalEntry
+)

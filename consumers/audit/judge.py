@@ -16,11 +16,11 @@ from consumers.audit.codec import EVENT, NOTICE, REFUSAL, STATEMENT
 from consumers.audit.entries import Entry, Place
 from consumers.audit.ledger import UNCONFIRMED_AFTER_MS, Chains, Trouble
 from consumers.audit.tree import Tree
-from consumers.desk import Prepare, checkpoint_seen, new_event, notice_seen
+from consumers.desk import Prepare, checkpoint_seen, new_event, notice_seen, resolution_seen
 from consumers.judgement import Judgement
 from consumers.letters import Letters
 from consumers.store.errors import StoreDamaged
-from consumers.store.model import CheckpointSeen, NewEvent, NoticeSeen, Outgoing
+from consumers.store.model import CheckpointSeen, NewEvent, NoticeSeen, Outgoing, ResolutionSeen
 from consumers.store.port import Store
 from hub.crypto.hkdf import sha256
 from hub.envelope.reasons import EnvelopeError, Reason
@@ -37,6 +37,7 @@ from hub.reading.intake import (
     Outcome,
     Receipted,
     Refused,
+    Resolved,
     Sessions,
     Skipped,
 )
@@ -132,6 +133,7 @@ class AuditJudge:
             events=tuple(work.events),
             checkpoints=tuple(work.checkpoints),
             notices=tuple(work.notices),
+            resolutions=tuple(work.resolutions),
             outgoing=tuple(work.outgoing),
             log=self._tree.extend(work.entries, at_ms) if work.entries else None,
             letters=dict(work.letters),
@@ -170,6 +172,7 @@ class _Work:
         self.events: list[NewEvent] = []
         self.checkpoints: list[CheckpointSeen] = []
         self.notices: list[NoticeSeen] = []
+        self.resolutions: list[ResolutionSeen] = []
         self.outgoing: list[Outgoing] = []
         self.entries: list[tuple[str, bytes]] = []
         self.ledger: list[Entry] = []
@@ -193,6 +196,11 @@ class _Work:
                 self._enter(NOTICE, codec.encode_notice(place, header, leaf, notice.reason.value))
                 self.notices.append(notice_seen(header, leaf, notice.reason, self._at_ms))
                 self.alarms.append(("dead-letter-notice", notice.reason.value))
+            case Resolved(said, signed):
+                self._state(place, signed)
+                self.resolutions.append(resolution_seen(said))
+                if said.discard is not None:
+                    self.alarms.append(("letter-discarded", said.discard.reason))
             case Refused() as refused:
                 self._refuse(record, refused)
                 self.outgoing.append(self._letters_of.write(record, refused, self._at_ms))

@@ -19,8 +19,10 @@ from consumers.audit.entries import (
     NoticeEntry,
     ReceiptEntry,
     RefusalEntry,
+    ResolutionEntry,
     SessionEntry,
 )
+from hub.envelope.records import Resolution
 
 UNCONFIRMED_AFTER_MS: Final = 60_000
 
@@ -184,6 +186,7 @@ class Ledger:
         self.events: dict[tuple[str, str, str], dict[bytes, EventEntry]] = {}
         self.duplicates = 0
         self.refused = 0
+        self._resolved: dict[str, ResolutionEntry] = {}
         self._entered: dict[tuple[bytes, int, int, bytes], bool] = {}
         self._noticed: set[bytes] = set()
         self._receipted: set[bytes] = set()
@@ -207,8 +210,24 @@ class Ledger:
                 self._receipted.update(leaf for _, _, leaf in entry.entries)
             case RefusalEntry():
                 self.refused += 1
+            case ResolutionEntry():
+                self._resolved[entry.letter] = entry
             case _:
                 pass
+
+    def resolutions(self) -> Counter[str]:
+        """Count dead letters by what the operator did with them last: replayed, discarded."""
+        return Counter(entry.kind for entry in self._resolved.values())
+
+    def _discarded(self) -> set[bytes]:
+        """Leaves that were discarded before this desk could have had them: on submissions, or on its own topic."""
+        return {
+            entry.leaf
+            for entry in self._resolved.values()
+            if entry.leaf is not None
+            and entry.kind == Resolution.DISCARDED
+            and entry.origin.endswith((".submissions", ".audit"))
+        }
 
     def unconfirmed(self) -> list[EventEntry]:
         """Return the events that no checkpoint lists."""
@@ -220,12 +239,9 @@ class Ledger:
         ]
 
     def missing(self) -> int:
-        """Count leaves that a checkpoint lists, that are not void, came never, and no notice explains."""
-        arrived = {leaf for leaves in self.events.values() for leaf in leaves}
-        return sum(
-            not void and leaf not in arrived and leaf not in self._noticed
-            for (_, _, _, leaf), void in self._entered.items()
-        )
+        """Count leaves that a checkpoint lists, that are not void, came never, and no notice or discard explains."""
+        explained = {leaf for leaves in self.events.values() for leaf in leaves} | self._noticed | self._discarded()
+        return sum(not void and leaf not in explained for (_, _, _, leaf), void in self._entered.items())
 
     def troubles(self, now_ms: int) -> Counter[Trouble]:
         """Count what does not hold now; what is younger than 60 s may still be on its way."""

@@ -12,9 +12,9 @@ from datetime import datetime
 
 from consumers.audit.codec import Statement
 from consumers.audit.entries import SessionEntry
-from hub.envelope.names import ADMIN
+from hub.envelope.names import ADMIN, OPERATOR
 from hub.envelope.reasons import EnvelopeError
-from hub.envelope.records import Checkpoint, Session, SessionClose, StoredReceipt
+from hub.envelope.records import Checkpoint, LetterResolved, Session, SessionClose, StoredReceipt
 from hub.envelope.signed import Signed
 from hub.envelope.times import from_ms
 from hub.envelope.trust import Trust
@@ -40,6 +40,8 @@ class SignatureRules:
                     receipt = StoredReceipt.decode(signed.body)
                     desk = f"review-{receipt.tenant}"
                     return receipt.desk == desk and self._signed(signed, desk, receipt.stored_at)
+                case LetterResolved.RECORD:
+                    return self._signed(signed, OPERATOR, LetterResolved.decode(signed.body).resolved_at)
                 case Checkpoint.RECORD:
                     made = Checkpoint.decode(signed.body)
                     return self._by_producer(signed, sessions.get(made.session), made.produced_at)

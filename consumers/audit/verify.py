@@ -20,6 +20,7 @@ from consumers.store.errors import StoreError
 from consumers.store.port import Store
 from hub.crypto.merkle import Frontier, leaf_hash
 from hub.envelope.reasons import EnvelopeError
+from hub.envelope.records import Resolution
 from hub.envelope.signed import Signed
 from schemas.codec import CodecError
 
@@ -56,6 +57,10 @@ class Verification:
     duplicates: int
     unconfirmed: int
     receipted: int
+    replayed: int = 0
+    """dead letters whose record the operator sent back"""
+    discarded: int = 0
+    """dead letters that the operator discarded, by his signed word"""
     troubles: Mapping[str, int] = field(default_factory=dict)
     damage: tuple[str, ...] = ()
     """where rows, heads or signatures do not hold; codes and row numbers"""
@@ -72,6 +77,8 @@ class Verification:
             "duplicates": self.duplicates,
             "unconfirmed": self.unconfirmed,
             "receipted": self.receipted,
+            "replayed": self.replayed,
+            "discarded": self.discarded,
             "troubles": dict(self.troubles),
             "damage": list(self.damage),
         }
@@ -170,7 +177,7 @@ def verify(store: Store, signature_holds: SignatureHolds, head_holds: HeadHolds,
     walk = _Walk(store, signature_holds, head_holds)
     walk.run()
     ledger = walk.ledger
-    troubles = ledger.troubles(now_ms)
+    troubles, resolutions = ledger.troubles(now_ms), ledger.resolutions()
     return Verification(
         verified=not walk.damage and not _INTEGRITY & troubles.keys(),
         size=walk.frontier.size,
@@ -181,6 +188,8 @@ def verify(store: Store, signature_holds: SignatureHolds, head_holds: HeadHolds,
         duplicates=ledger.duplicates,
         unconfirmed=len(ledger.unconfirmed()),
         receipted=ledger.receipted(),
+        replayed=resolutions[Resolution.REPLAYED],
+        discarded=resolutions[Resolution.DISCARDED],
         troubles={trouble.value: count for trouble, count in sorted(troubles.items())},
         damage=tuple(walk.damage),
     )

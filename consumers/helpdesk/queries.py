@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from consumers.helpdesk.tickets import Ticket, status_of, tickets
 from consumers.review.cases import is_submission
 from consumers.review.queries import summary, text_time
 from consumers.store.errors import ContentErased, NotFound
@@ -13,6 +14,7 @@ from consumers.store.model import StoredEvent
 from consumers.store.port import Store
 from consumers.store.vault import Vault
 from hub.envelope.names import Kind
+from hub.envelope.resolutions import receipt_fingerprint
 from schemas.decisions import REASONS, STATUS_AFTER, Decision, DecisionRecord
 from schemas.sections import HelpdeskRecord, read_helpdesk_section
 
@@ -26,34 +28,44 @@ class HelpdeskQueries:
         self._vault = vault
 
     def lookup(self, receipt_number: str) -> Sequence[dict[str, Any]]:
-        """Return each submission under a receipt number: masked record and timeline.
+        """Return each submission under a receipt number: masked record, timeline, and what of it was refused.
 
-        Raises NotFound if neither a submission nor a dead-letter notice is known.
+        Raises NotFound if neither a submission, nor a dead-letter notice, nor the operator's word is known.
         """
         rows = self._store.events(receipt_number=receipt_number)
         notices = self._store.notices(receipt_number=receipt_number)
-        if not rows and not notices:
+        resolutions = self._store.resolutions(receipt=receipt_fingerprint(receipt_number))
+        if not rows and not notices and not resolutions:
             raise NotFound
+        known = tickets(notices, resolutions)
         submissions = [row for row in rows if is_submission(row)]
-        found = [self._shown(row, rows) for row in submissions]
-        stored = {row.event.leaf for row in submissions}
-        for notice in notices:
-            if notice.leaf not in stored:
-                timeline = [{"at": text_time(notice.seen_at_ms), "what": "dead-letter", "detail": notice.reason}]
+        stored = {row.event.leaf for row in rows}
+        found = []
+        for row in submissions:
+            answers = [each.event.leaf for each in rows if each.event.cause_leaf == row.event.leaf]
+            found.append(
+                self._shown(row, rows, [each for leaf in (row.event.leaf, *answers) for each in known.get(leaf, ())])
+            )
+        named = {notice.leaf: (notice.event_id, notice.tenant) for notice in notices}
+        named |= {said.leaf: (said.event_id or "", said.tenant or "") for said in resolutions if said.leaf}
+        for leaf, (event_id, tenant) in named.items():
+            if leaf not in stored:
                 found.append(
                     {
-                        "event_id": notice.event_id,
-                        "receipt_number": notice.receipt_number,
-                        "tenant": notice.tenant,
-                        "status": "dead-letter",
+                        "event_id": event_id,
+                        "receipt_number": receipt_number,
+                        "tenant": tenant,
+                        "status": status_of(known[leaf]),
                         "items": None,
-                        "timeline": timeline,
+                        "timeline": _timeline([each for ticket in known[leaf] for each in ticket.timeline()]),
+                        "tickets": [ticket.shown() for ticket in known[leaf]],
                     }
                 )
         return found
 
-    def _shown(self, row: StoredEvent, rows: Sequence[StoredEvent]) -> dict[str, Any]:
+    def _shown(self, row: StoredEvent, rows: Sequence[StoredEvent], known: Sequence[Ticket]) -> dict[str, Any]:
         timeline = [(row.event.accepted_at_ms, "accepted-by-portal", "")]
+        timeline += [each for ticket in known for each in ticket.timeline()]
         timeline += [(entry.at_ms, entry.what, entry.detail) for entry in self._store.history(row.number)]
         told = [
             later
@@ -65,10 +77,8 @@ class HelpdeskQueries:
         timeline += [(each.decided_at, each.decision, each.reason) for each in decisions]
         timeline += [(later.event.produced_at_ms, "status", "erased") for later, each in opened if each is None]
         shown = summary(row) | {
-            "timeline": [
-                {"at": text_time(at_ms), "what": what, "detail": detail}
-                for at_ms, what, detail in sorted(timeline, key=lambda entry: entry[0])
-            ],
+            "timeline": _timeline(timeline),
+            "tickets": [ticket.shown() for ticket in known],
             "decisions": [
                 {
                     "decision": each.decision,
@@ -114,3 +124,10 @@ class HelpdeskQueries:
             "withdraws": record.withdraws,
             "rehearsal": record.rehearsal,
         }
+
+
+def _timeline(entries: Sequence[tuple[int, str, str]]) -> list[dict[str, str]]:
+    return [
+        {"at": text_time(at_ms), "what": what, "detail": detail}
+        for at_ms, what, detail in sorted(entries, key=lambda entry: entry[0])
+    ]

@@ -21,13 +21,16 @@ from hub.crypto.labels import label
 from hub.envelope.names import Kind
 from schemas.codec import CodecError
 from schemas.decisions import DecisionRecord
+from schemas.media import SNIFFED_BYTES
 from schemas.parts import (
     ATTACHMENT_PART,
     AttachmentDamaged,
     AttachmentIncomplete,
     LargeAttachment,
     Part,
+    PartName,
     Reviewed,
+    belongs,
     completed,
     join,
 )
@@ -88,40 +91,50 @@ class Dossiers:
         row = self.row(decision.number)
         return Opened(row, decision, self.kept(row).reviewed(), self.message(row, decision))
 
-    def part(self, large: LargeAttachment, number: int) -> Part:
-        """Open one part. Raises AttachmentIncomplete, AttachmentDamaged, ContentErased."""
-        name = large.parts[number]
+    def part(self, reviewed: Reviewed, large: LargeAttachment, number: int) -> Part:
+        """Open one part. Raises AttachmentIncomplete, AttachmentDamaged, ContentErased, ContentDamaged."""
+        row = self._part_row(large.parts[number])
+        if row is None:
+            raise AttachmentIncomplete(f"attachment {large.position + 1}, part {number + 1} of {len(large.parts)}")
+        try:
+            part = self.kept(row).part()
+        except CodecError:
+            raise AttachmentDamaged from None
+        if not belongs(reviewed.submission, large, number, part):
+            raise AttachmentDamaged
+        return part
+
+    def beginning(self, reviewed: Reviewed, large: LargeAttachment) -> bytes:
+        """Open as many parts as it takes to tell what an attachment is. Raises as `part`."""
+        found = b""
+        for number in range(len(large.parts)):
+            found += self.part(reviewed, large, number).content
+            if len(found) >= SNIFFED_BYTES:
+                break
+        return found
+
+    def _part_row(self, name: PartName) -> StoredEvent | None:
         for row in self._store.events(event_id=name.event_id):
             if row.event.leaf == name.leaf and row.event.procedure == ATTACHMENT_PART:
-                try:
-                    return self.kept(row).part()
-                except CodecError:
-                    raise AttachmentDamaged from None
-        raise AttachmentIncomplete(f"attachment {large.position + 1}, part {number + 1} of {len(large.parts)}")
+                return row
+        return None
 
-    def attachment(self, large: LargeAttachment) -> bytes:
-        """Put an attachment together. Raises AttachmentIncomplete, AttachmentDamaged, ContentErased."""
-        return join(large, [self.part(large, number) for number in range(len(large.parts))])
+    def contents(self, reviewed: Reviewed) -> dict[int, bytes]:
+        """Put the attachments in parts together, by place. Raises as `part`."""
+        return {
+            large.position: join(
+                reviewed.submission, large, [self.part(reviewed, large, number) for number in range(len(large.parts))]
+            )
+            for large in reviewed.large
+        }
 
     def whole(self, reviewed: Reviewed) -> Submission:
-        """Return the submission with every attachment. Raises as `attachment`."""
-        if not reviewed.large:
-            return reviewed.submission
-        contents = {each.position: self.attachment(each) for each in reviewed.large}
-        return completed(reviewed.submission, contents)
+        """Return the submission with every attachment. Raises as `part`."""
+        return completed(reviewed.submission, self.contents(reviewed)) if reviewed.large else reviewed.submission
 
     def missing(self, reviewed: Reviewed) -> Sequence[int]:
         """Return the places of attachments of which a part is not here; opens nothing."""
-        found = []
-        for each in reviewed.large:
-            have = {
-                (row.event.event_id, row.event.leaf)
-                for name in each.parts
-                for row in self._store.events(event_id=name.event_id)
-            }
-            if any((name.event_id, name.leaf) not in have for name in each.parts):
-                found.append(each.position)
-        return found
+        return [each.position for each in reviewed.large if any(self._part_row(name) is None for name in each.parts)]
 
     def message(self, row: StoredEvent, decision: KeptDecision) -> str | None:
         """Open the message of a decision. Raises ContentErased, ContentDamaged."""

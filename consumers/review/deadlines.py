@@ -7,7 +7,7 @@ the ward decides: HUB_SERVICE_DAYS, 30 unless set. The source names no period fo
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Final
 
@@ -30,6 +30,14 @@ def is_open(day: date) -> bool:
     if day.weekday() >= _SATURDAY or (day.month, day.day) >= (12, 29) or (day.month, day.day) <= (1, 3):
         return False
     return day not in _of_year(day.year)
+
+
+def day_in_japan(moment: datetime) -> date:
+    """Return the day of an aware time in Japan; the last day of the calendar if it lies beyond it there."""
+    try:
+        return moment.astimezone(JAPAN).date()
+    except OverflowError:
+        return date.max
 
 
 def due_on(accepted_on: date, service_days: int = SERVICE_DAYS) -> date:

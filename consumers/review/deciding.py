@@ -6,12 +6,13 @@ who decide at once are told apart by the revision that each of them saw.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from consumers.review.cases import Dossiers, is_submission, live_successors
-from consumers.review.deadlines import JAPAN
+from consumers.review.deadlines import day_in_japan
+from consumers.review.desk import Kept
 from consumers.store.casework import NewDecision
 from consumers.store.errors import ContentErased, DecisionConflict, EventErased, NotFound
 from consumers.store.model import Status, StoredEvent
@@ -19,7 +20,9 @@ from consumers.store.port import Store
 from hub.envelope.event_ids import is_event_id
 from hub.envelope.times import from_ms
 from schemas.decisions import STATUS_AFTER, Decision, DecisionRefused, Order, check
-from schemas.parts import AttachmentIncomplete
+from schemas.judging import asks, judge_late
+from schemas.parts import Reviewed
+from schemas.rules import Finding
 
 
 class Ambiguous(DecisionRefused):
@@ -80,19 +83,25 @@ class Reviewer:
     def decide(self, receipt_or_event: str, order: Order, revision: int | None = None) -> Decided:
         """Keep a decision. `revision` is what its maker saw; None takes what stands now.
 
-        Raises NotFound, a DecisionRefused, AttachmentIncomplete, DecisionConflict, EventErased.
+        Raises NotFound, a DecisionRefused, AttachmentIncomplete, AttachmentDamaged, DecisionConflict, EventErased.
         """
-        row = self.find(receipt_or_event)
-        case = self._store.cases.case(row.number)
+        case = self._store.cases.case(self.find(receipt_or_event).number)
         if revision is not None and revision != case.revision:
             raise DecisionConflict(f"revision {case.revision}")
+        # Only now: a status that is read before the revision may be older than it, and would not conflict.
+        row = self._dossiers.row(case.number)
         status = row.event.status.value
         if row.event.status is Status.ERASED:
             raise EventErased
         check(order, status, self._today())
         order = self._with_teams(row, status, order)
-        if order.decision is Decision.ACCEPT:
-            self._acceptable(row, order)
+        try:
+            # Whatever is decided: of what cannot be opened any more, nobody could be told.
+            kept = self._dossiers.kept(row)
+            if order.decision is Decision.ACCEPT:
+                self._acceptable(row, kept, order)
+        except ContentErased:
+            raise EventErased from None
         following = case.revision + 1
         message = None
         if order.message is not None:
@@ -134,7 +143,7 @@ class Reviewer:
         return self.assign(row.event.event_id, self._name, case.revision)
 
     def _today(self) -> date:
-        return from_ms(self._now_ms()).astimezone(JAPAN).date()
+        return day_in_japan(from_ms(self._now_ms()))
 
     def _with_teams(self, row: StoredEvent, status: str, order: Order) -> Order:
         """A revoked acceptance is told to the teams that have it."""
@@ -143,16 +152,14 @@ class Reviewer:
         accepted = [each for each in self._store.cases.decisions(row.number) if each.what == Decision.ACCEPT]
         return replace(order, tax_items=accepted[-1].tax_items)
 
-    def _acceptable(self, row: StoredEvent, order: Order) -> None:
-        try:
-            kept = self._dossiers.kept(row)
-        except ContentErased:
-            raise EventErased from None
+    def _late(self, reviewed: Reviewed) -> Sequence[Finding]:
+        """Put attachments in parts together, as no tax team shall be the first to see that they are damaged."""
+        return judge_late(reviewed.submission, self._dossiers.contents(reviewed), reviewed.portal)
+
+    def _acceptable(self, row: StoredEvent, kept: Kept, order: Order) -> None:
         reviewed = kept.reviewed()
-        missing = self._dossiers.missing(reviewed)
-        if missing:
-            raise AttachmentIncomplete(f"{len(missing)} attachments")
-        if kept.findings and order.reason == "complete":
-            raise FindingsOverlooked(f"{len(kept.findings)} findings")
+        found = [each for each in (*kept.findings, *self._late(reviewed)) if asks(each)]
+        if found and order.reason == "complete":
+            raise FindingsOverlooked(f"{len(found)} findings")
         if live_successors(self._store, row):
             raise Superseded

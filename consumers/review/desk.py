@@ -6,11 +6,11 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Final
 
 from consumers.desk import Reading
-from consumers.review.deadlines import JAPAN, due_on
+from consumers.review.deadlines import day_in_japan, due_on
 from consumers.store.errors import ContentDamaged
 from consumers.store.model import NewCase, Outgoing
 from hub.crypto.identity import IdentityKey
@@ -109,7 +109,7 @@ class ReviewDesk:
         unseen = reviewed.unseen
         found = judge(submission, unseen=unseen)
         found += compare(found, reviewed.portal, unseen)
-        return Reading(Kept(plaintext, found).encode(), len(found), self._case(submission))
+        return Reading(Kept(plaintext, found).encode(), len(found), self._case(header, submission))
 
     def _part(self, header: EventHeader, plaintext: bytes) -> Reading | Reason:
         part = read_part(plaintext)
@@ -117,8 +117,8 @@ class ReviewDesk:
             return Reason.SECTION_MISMATCH
         return Reading(Kept(plaintext, ()).encode())
 
-    def _case(self, submission: Submission) -> NewCase:
-        accepted_on = datetime.fromisoformat(submission.accepted_at).astimezone(JAPAN).date()
+    def _case(self, header: EventHeader, submission: Submission) -> NewCase:
+        accepted_on = day_in_japan(from_ms(header.accepted_at_ms))
         return NewCase(self._due(accepted_on), submission.replaces, submission.withdraws)
 
     def answer(self, stored: Sequence[tuple[Arrived, KafkaRecord]], at_ms: int) -> tuple[Outgoing, ...]:

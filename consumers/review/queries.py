@@ -23,8 +23,9 @@ from consumers.store.vault import Vault
 from hub.envelope.event_ids import is_event_id
 from hub.envelope.times import from_ms
 from schemas.decisions import REASONS
+from schemas.judging import judge_late, weight
 from schemas.media import sniff
-from schemas.parts import Reviewed
+from schemas.parts import AttachmentDamaged, Reviewed
 from schemas.rules import Finding
 from schemas.submission import Attachment, as_sent
 
@@ -33,6 +34,10 @@ _MAX_NAME_BYTES: Final = 150
 
 
 _INCOMPLETE: Final = ("A part of this attachment has not arrived.", "この添付ファイルの一部が届いていません。")
+_DAMAGED: Final = (
+    "The parts are not those of this attachment.",
+    "分割された部分がこの添付ファイルのものではありません。",
+)
 _UNKNOWN_LINK: Final = ("No submission is stored under this receipt.", "この受付番号の申請は保管されていません。")
 _OTHER_PROCEDURE: Final = ("That receipt is of another procedure.", "その受付番号は別の手続のものです。")
 _EXPORTED: Final = {What.ROW: "exported", What.WITHDRAWN: "export-withdrawn"}
@@ -149,7 +154,7 @@ class ReviewQueries:
             "erased": False,
             "submission": sent,
             "items": sent.get("items"),
-            "findings": [asdict(each) for each in found],
+            "findings": [asdict(each) | {"severity": weight(each).value} for each in found],
             "attachments": [
                 self._attachment(each, position, reviewed, missing)
                 for position, each in enumerate(submission.attachments)
@@ -158,9 +163,20 @@ class ReviewQueries:
         }
 
     def _found_now(self, reviewed: Reviewed, row: StoredEvent, missing: Sequence[int]) -> Iterator[Finding]:
-        """What could not be judged when the submission was stored: parts that lack, receipts that it refers to."""
-        for position in missing:
-            yield Finding(f"/attachments/{position}", "attachment.incomplete", *_INCOMPLETE)
+        """What could not be judged when the submission was stored: attachments in parts, receipts that it refers to."""
+        beginnings = {}
+        for large in reviewed.large:
+            path = f"/attachments/{large.position}"
+            if large.position in missing:
+                yield Finding(path, "attachment.incomplete", *_INCOMPLETE)
+                continue
+            try:
+                beginnings[large.position] = self._dossiers.beginning(reviewed, large)
+            except ContentErased:
+                yield Finding(path, "attachment.incomplete", *_INCOMPLETE)
+            except AttachmentDamaged:
+                yield Finding(path, "attachment.damaged", *_DAMAGED)
+        yield from judge_late(reviewed.submission, beginnings, reviewed.portal)
         for key in ("replaces", "withdraws"):
             receipt = getattr(reviewed.submission, key)
             if receipt is None:

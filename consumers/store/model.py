@@ -120,6 +120,30 @@ class NoticeSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class ResolutionSeen:
+    """The operator's signed word on a dead letter. The same letter may be spoken of again later."""
+
+    letter: str
+    """`<dead-letter topic>/<partition>/<offset>`"""
+    kind: str
+    """replayed or discarded"""
+    tenant: str | None
+    event_id: str | None
+    leaf: bytes | None
+    receipt: bytes | None
+    """fingerprint of the receipt number, 16 bytes"""
+    origin: str
+    """topic on which the record was refused"""
+    refused: str
+    """reason code"""
+    refused_at_ms: int
+    discard: str | None
+    """reason code of a discard"""
+    generation: int
+    resolved_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Remark:
     """What became of an event, by its leaf: `what` is a declared word, `detail` a code or an event id.
 
@@ -168,6 +192,7 @@ class Batch:
     events: tuple[NewEvent, ...] = ()
     checkpoints: tuple[CheckpointSeen, ...] = ()
     notices: tuple[NoticeSeen, ...] = ()
+    resolutions: tuple[ResolutionSeen, ...] = ()
     remarks: tuple[Remark, ...] = ()
     outgoing: tuple[Outgoing, ...] = ()
     store_keys: tuple[StoreKey, ...] = ()
@@ -232,7 +257,7 @@ class Overdue:
     unconfirmed: int
     missing: int
     explained: int
-    """announced leaves that a notice declares to be dead letters"""
+    """announced leaves that a notice declares to be dead letters, or that were discarded as such"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from consumers.store.model import (
     NoticeSeen,
     OutboxRow,
     Overdue,
+    ResolutionSeen,
     StoredEvent,
     StoreKey,
 )
@@ -88,6 +89,12 @@ class Store(Protocol):
 
     def notices(self, *, receipt_number: str | None = None, limit: int = 1_000) -> Sequence[NoticeSeen]:
         """Return dead-letter notices, oldest first."""
+
+    def resolutions(self, *, receipt: bytes | None = None, discarded: bool = False) -> Sequence[ResolutionSeen]:
+        """Return what the operator did with dead letters, oldest first.
+
+        `receipt` is the fingerprint of a receipt number; `discarded` leaves out what was replayed, then or later.
+        """
 
     def log_head(self) -> LogHead | None:
         """Return where the append-only log stands; None before its first entry."""

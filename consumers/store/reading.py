@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, exists, func, select
 
 from consumers.store import tables as t
 from consumers.store.chunking import chunks
@@ -18,10 +18,12 @@ from consumers.store.model import (
     OutboxRow,
     Outgoing,
     Overdue,
+    ResolutionSeen,
     Status,
     StoredEvent,
     StoreKey,
 )
+from hub.envelope.records import Resolution
 
 
 def waiting(db: Connection, max_rows: int, max_bytes: int) -> list[OutboxRow]:
@@ -48,15 +50,20 @@ def store_key(db: Connection, epoch: int) -> StoreKey | None:
 def overdue(db: Connection, before_ms: int) -> Overdue:
     """Count what waits for its other half since before a time."""
     unconfirmed = select(func.count()).where(t.event.c.confirmed_at_ms.is_(None), t.event.c.stored_at_ms < before_ms)
+    here = t.resolution.c.origin.in_(select(t.position.c.topic)) | t.resolution.c.origin.endswith(".submissions")
+    discarded = exists().where(
+        t.resolution.c.leaf == t.promise.c.leaf, t.resolution.c.kind == Resolution.DISCARDED.value, here
+    )
     awaited = (
         select(func.count())
         .select_from(t.promise.outerjoin(t.notice, t.promise.c.leaf == t.notice.c.leaf))
         .where(t.promise.c.void.is_(False), t.promise.c.at_ms < before_ms)
     )
+    explained = t.notice.c.leaf.is_not(None) | discarded
     return Overdue(
         db.execute(unconfirmed).scalar_one(),
-        db.execute(awaited.where(t.notice.c.leaf.is_(None))).scalar_one(),
-        db.execute(awaited.where(t.notice.c.leaf.is_not(None))).scalar_one(),
+        db.execute(awaited.where(~explained)).scalar_one(),
+        db.execute(awaited.where(explained)).scalar_one(),
     )
 
 
@@ -189,6 +196,18 @@ def notices(db: Connection, receipt_number: str | None, limit: int) -> list[Noti
         )
         for row in db.execute(query)
     ]
+
+
+def resolutions(db: Connection, receipt: bytes | None, discarded: bool) -> list[ResolutionSeen]:
+    """Read what the operator did with letters, oldest first."""
+    query = select(t.resolution).order_by(t.resolution.c.resolved_at_ms, t.resolution.c.letter)
+    if receipt is not None:
+        query = query.where(t.resolution.c.receipt == receipt)
+    found = [ResolutionSeen(**row._asdict()) for row in db.execute(query)]
+    if not discarded:
+        return found
+    last = {each.letter: each for each in found}
+    return [each for each in last.values() if each.kind == Resolution.DISCARDED]
 
 
 def log_head(db: Connection) -> LogHead | None:

@@ -29,6 +29,7 @@ from consumers.store.model import (
     NoticeSeen,
     OutboxRow,
     Overdue,
+    ResolutionSeen,
     StoredEvent,
     StoreKey,
 )
@@ -44,7 +45,7 @@ def _add_exports(db: Connection) -> None:
     t.metadata.create_all(db, tables=t.EXPORT_TABLES)
 
 
-MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_add_tables, _add_exports)
+MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_add_tables, _add_exports, _add_tables)
 _LOG_PAGE: Final = 500
 
 
@@ -134,6 +135,8 @@ class SqlStore:
                 writing.add_checkpoint(db, seen, tally)
             for notice in batch.notices:
                 writing.add_notice(db, notice)
+            for said in batch.resolutions:
+                writing.add_resolution(db, said)
             writing.add_remarks(db, batch.remarks)
             writing.add_outgoing(db, batch.outgoing)
             if batch.log is not None:
@@ -212,6 +215,11 @@ class SqlStore:
         """Return dead-letter notices, oldest first."""
         with self._reading() as db:
             return reading.notices(db, receipt_number, limit)
+
+    def resolutions(self, *, receipt: bytes | None = None, discarded: bool = False) -> Sequence[ResolutionSeen]:
+        """Return what the operator did with dead letters, oldest first."""
+        with self._reading() as db:
+            return reading.resolutions(db, receipt, discarded)
 
     def log_head(self) -> LogHead | None:
         """Return where the append-only log stands; None before its first entry."""

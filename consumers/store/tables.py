@@ -24,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 metadata: Final = MetaData()
 # SQLite numbers rows by itself only in a column that is declared INTEGER.
@@ -145,6 +145,23 @@ notice: Final = Table(
     Column("receipt_number", Text, nullable=False, index=True),
     Column("reason", Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
+)
+
+resolution: Final = Table(
+    "resolution",  # the operator's words on dead letters; ids, codes and hashes only
+    metadata,
+    Column("letter", Text, primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("resolved_at_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("tenant", String(6)),
+    Column("event_id", String(36)),
+    Column("leaf", LargeBinary(32), index=True),
+    Column("receipt", LargeBinary(16), index=True),
+    Column("origin", Text, nullable=False),
+    Column("refused", Text, nullable=False),
+    Column("refused_at_ms", BigInteger, nullable=False),
+    Column("discard", Text),
+    Column("generation", Integer, nullable=False),
 )
 
 outbox: Final = Table(

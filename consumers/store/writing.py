@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
@@ -26,6 +26,7 @@ from consumers.store.model import (
     NoticeSeen,
     Outgoing,
     Remark,
+    ResolutionSeen,
     StoreKey,
 )
 
@@ -303,6 +304,16 @@ def add_notice(db: Connection, seen: NoticeSeen) -> None:
             at_ms=seen.seen_at_ms,
         )
     )
+
+
+def add_resolution(db: Connection, seen: ResolutionSeen) -> None:
+    """Keep the operator's word on a letter; the same word again changes nothing."""
+    table = t.resolution.c
+    known = select(table.letter).where(
+        table.letter == seen.letter, table.kind == seen.kind, table.resolved_at_ms == seen.resolved_at_ms
+    )
+    if db.execute(known).first() is None:
+        db.execute(insert(t.resolution).values(**asdict(seen)))
 
 
 def add_remarks(db: Connection, remarks: Sequence[Remark]) -> None:

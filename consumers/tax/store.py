@@ -6,6 +6,7 @@ Facts of the header stand in clear; what the filer wrote is sealed under a data 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,7 +29,7 @@ from sqlalchemy import (
 )
 
 from consumers.store.dialect import SqliteDialect
-from consumers.store.errors import StoreMismatch
+from consumers.store.errors import StoreMismatch, StorePositionLost
 from consumers.store.model import Content, StoreKey
 
 metadata: Final = MetaData()
@@ -105,7 +106,10 @@ class TaxStore:
             raise
 
     def keep(self, row: Handed, partition: int, following: str, keys: Sequence[StoreKey]) -> bool:
-        """Keep a hand-over and the place behind it, both or neither; say whether it was new."""
+        """Keep a hand-over and the place behind it, both or neither; say whether it was new.
+
+        Raises StorePositionLost if another process writes here.
+        """
         try:
             with self._engine.begin() as db:
                 _add_keys(db, keys)
@@ -144,24 +148,25 @@ class TaxStore:
 
     def places(self) -> Mapping[int, str]:
         """Return where to go on, by partition."""
-        with self._engine.connect().execution_options(reading=True) as db:
+        with self._reading() as db:
             return {row.partition: row.place for row in db.execute(select(place))}
 
     def store_key(self, epoch: int) -> StoreKey | None:
         """Return the sealed key of an epoch."""
-        with self._engine.connect().execution_options(reading=True) as db:
+        with self._reading() as db:
             row = db.execute(select(store_key).where(store_key.c.epoch == epoch)).first()
         return None if row is None else StoreKey(row.epoch, row.key_id, row.sealed)
 
-    def rows(self, receipt_number: str | None = None) -> Iterator[Handed]:
-        """Yield hand-overs in the order in which they came."""
+    def rows(self, receipt_number: str | None = None) -> Iterator[tuple[Handed, bool]]:
+        """Yield hand-overs in the order in which they came, each with whether it is the newest on its filing."""
         query = select(handed).order_by(handed.c.number)
         if receipt_number is not None:
             query = query.where(handed.c.receipt_number == receipt_number)
-        with self._engine.connect().execution_options(reading=True) as db:
+        with self._reading() as db:
+            newest = _newest(db)
             for row in db.execute(query):
                 content = None if row.ciphertext is None else Content(row.epoch, row.ciphertext, row.wrapped)
-                yield Handed(
+                kept = Handed(
                     row.event_id,
                     row.leaf,
                     row.tenant,
@@ -174,15 +179,38 @@ class TaxStore:
                     row.submission_event_id,
                     content,
                 )
+                yield kept, newest[row.submission_event_id] == row.number
+
+    def names(self) -> Iterator[tuple[str, str, bytes]]:
+        """Yield (tenant, event id, leaf) of hand-overs in the order in which they came, without their contents."""
+        query = select(handed.c.tenant, handed.c.event_id, handed.c.leaf).order_by(handed.c.number)
+        with self._reading() as db:
+            for row in db.execute(query):
+                yield row.tenant, row.event_id, row.leaf
 
     def count(self) -> int:
         """Return how many hand-overs were taken."""
-        with self._engine.connect().execution_options(reading=True) as db:
+        with self._reading() as db:
             return int(db.execute(select(func.count()).select_from(handed)).scalar_one())
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect().execution_options(reading=True) as db:
+                yield db
+        except self._dialect.failures as error:
+            raise self._dialect.error(error) from None
 
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
+
+
+def _newest(db: Connection) -> dict[str, int]:
+    """Return which hand-over on each filing counts: a desk that was restored may give a revision twice."""
+    columns = (handed.c.submission_event_id, handed.c.number)
+    order = (handed.c.revision, handed.c.decided_at_ms, handed.c.number)
+    return {row.submission_event_id: row.number for row in db.execute(select(*columns).order_by(*order))}
 
 
 def _move(db: Connection, partition: int, following: str) -> None:
@@ -191,6 +219,10 @@ def _move(db: Connection, partition: int, following: str) -> None:
 
 
 def _add_keys(db: Connection, keys: Sequence[StoreKey]) -> None:
+    """Keep new keys. Another process that made a key for the same epoch would leave rows that nothing opens."""
     for key in keys:
-        if db.execute(select(store_key.c.epoch).where(store_key.c.epoch == key.epoch)).first() is None:
+        there = db.execute(select(store_key.c.sealed).where(store_key.c.epoch == key.epoch)).scalar_one_or_none()
+        if there is None:
             db.execute(insert(store_key).values(epoch=key.epoch, key_id=key.key_id, sealed=key.sealed))
+        elif there != key.sealed:
+            raise StorePositionLost

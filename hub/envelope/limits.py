@@ -12,6 +12,8 @@ MAX_NAME_BYTES: Final = 128
 """principal, instance, tenant, procedure, tax item"""
 MAX_RECEIPT_NUMBER_BYTES: Final = 512
 MAX_TOPIC_BYTES: Final = 249
+MAX_NOTE_CHARACTERS: Final = 200
+"""of the operator's words on a discarded letter"""
 MAX_SIGNATURES: Final = 8
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 MAX_CHECKPOINT_ENTRIES: Final = 4_096

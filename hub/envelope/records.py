@@ -10,6 +10,7 @@ from hub.envelope.announcements import (
     SessionClose,
 )
 from hub.envelope.letters import Content, DeadLetter, DeadLetterNotice, Place, Quarantined
+from hub.envelope.resolutions import Discard, LetterResolved, RefusedEvent, Resolution
 from hub.envelope.statements import (
     Checkpoint,
     CheckpointEntry,
@@ -28,10 +29,14 @@ __all__ = [
     "Content",
     "DeadLetter",
     "DeadLetterNotice",
+    "Discard",
     "KeyDestroyed",
+    "LetterResolved",
     "Place",
     "Quarantined",
+    "RefusedEvent",
     "ReportEntry",
+    "Resolution",
     "RoleReport",
     "Session",
     "SessionAudience",

@@ -18,13 +18,14 @@ from hub.envelope.limits import (
     MAX_NAME_BYTES,
     MAX_SESSION_MS,
 )
-from hub.envelope.names import ADMIN, ROUTER, Kind, is_tenant, parse_topic
+from hub.envelope.names import ADMIN, OPERATOR, ROUTER, Kind, is_tenant, parse_topic
 from hub.envelope.reasons import EnvelopeError, Reason
 from hub.envelope.records import (
     AudienceKey,
     Checkpoint,
     DeadLetterNotice,
     KeyDestroyed,
+    LetterResolved,
     RoleReport,
     Session,
     SessionClose,
@@ -250,6 +251,24 @@ def validate_notice(
     if tenant is not None and record.tenant != tenant:
         return Reason.WRONG_TENANT
     return _said(signed, ROUTER, trust, record.noticed_at, now) or record
+
+
+def validate_resolution(
+    value: bytes | Signed, trust: Trust, now: datetime, *, tenant: str | None = None, key: bytes | None = None
+) -> LetterResolved | Reason:
+    """Accept what became of a dead letter: only the operator says so.
+
+    `tenant` is whose topic it was found on: it must be about that tenant, or about none. `key` is the Kafka key.
+    """
+    read = _read(value, LetterResolved.decode)
+    if isinstance(read, Reason):
+        return read
+    signed, record = read
+    if tenant is not None and record.tenant not in (None, tenant):
+        return Reason.WRONG_TENANT
+    if key is not None and key != record.key.encode():
+        return Reason.WRONG_KEY
+    return _said(signed, OPERATOR, trust, record.resolved_at, now) or record
 
 
 def validate_key_destroyed(value: bytes | Signed, trust: Trust, now: datetime) -> KeyDestroyed | Reason:

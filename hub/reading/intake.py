@@ -21,11 +21,11 @@ from hub.envelope.inspection import Expect, Lane, Refusal, inspect, lane, peek_s
 from hub.envelope.leaf import leaf
 from hub.envelope.names import Kind
 from hub.envelope.reasons import EnvelopeError, Reason
-from hub.envelope.records import Checkpoint, DeadLetterNotice, Session, SessionClose, StoredReceipt
+from hub.envelope.records import Checkpoint, DeadLetterNotice, LetterResolved, Session, SessionClose, StoredReceipt
 from hub.envelope.session import open_section
 from hub.envelope.signed import Signed
 from hub.envelope.trust import Trust
-from hub.envelope.validation import validate_checkpoint, validate_notice, validate_receipt
+from hub.envelope.validation import validate_checkpoint, validate_notice, validate_receipt, validate_resolution
 from hub.envelope.wire import frame_id
 from hub.transport import KafkaRecord
 from topics.partition import partition_for
@@ -43,6 +43,8 @@ class Expectation:
     """which ciphertexts an event must carry; anything else is refused"""
     receipts: bool = False
     notices: bool = False
+    resolutions: bool = False
+    """whether the operator's words on dead letters belong here"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,14 @@ class Receipted:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolved:
+    """The operator's valid word on a dead letter: of this tenant, or of nobody knows whom."""
+
+    said: LetterResolved
+    signed: Signed
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """None of these. `authentic`: the record is known to be sealed, so its bytes may be kept as they are."""
 
@@ -96,7 +106,7 @@ class Skipped:
     """An event whose epoch key was destroyed: lawfully erased, counted, no letter."""
 
 
-Outcome: TypeAlias = Arrived | Listed | Noticed | Receipted | Refused | Skipped
+Outcome: TypeAlias = Arrived | Listed | Noticed | Receipted | Resolved | Refused | Skipped
 
 
 class Sessions(Protocol):
@@ -255,6 +265,9 @@ class Intake:
                 return self._checkpoint(record, signed, expected, now)
             case DeadLetterNotice.RECORD if expected.notices:
                 return self._notice(record, signed, expected, now)
+            case LetterResolved.RECORD if expected.resolutions:
+                said = validate_resolution(signed, self._trust(), now, tenant=expected.tenant, key=record.key or b"")
+                return Refused(said) if isinstance(said, Reason) else Resolved(said, signed)
             case StoredReceipt.RECORD if expected.receipts:
                 receipt = validate_receipt(
                     signed, self._trust(), now, tenant=expected.tenant, partition=record.partition

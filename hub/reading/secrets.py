@@ -1,7 +1,7 @@
 """The own audience's session secrets: opened once per session with the role's keys, kept in memory only, bounded.
 
 A key that should be here and is not asks for a pause; a session sealed to a key that nobody announced is the
-session's fault; a destroyed epoch is erased by law.
+session's fault, until the key is here after all; a destroyed epoch is erased by law.
 """
 
 from __future__ import annotations
@@ -46,13 +46,21 @@ class OwnSecrets:
         """Return the session's secret, or NOT_ADDRESSED, SECRET, COMMITMENT or ERASED. Raises KeyNotLoaded."""
         with self._lock:
             known = self._known.get(session.id)
-            if known is None:
+            if known is None or not self._stands(known, session):
                 known = self._known[session.id] = self._open(session)
                 if len(self._known) > _MAX_SESSIONS:
                     self._known.popitem(last=False)
             else:
                 self._known.move_to_end(session.id)
             return known
+
+    def _stands(self, known: Secret | Reason, session: Session) -> bool:
+        """Say whether an answer still holds: SECRET and COMMITMENT only until another key of the epoch is here."""
+        sealed = session.audience(self._audience)
+        if sealed is None or isinstance(known, Secret) or known not in (Reason.SECRET, Reason.COMMITMENT):
+            return True
+        loaded = {key.key_id for key in self._keys.get(sealed.epoch, ())}
+        return bool(loaded) and self._listed(sealed.epoch) <= loaded
 
     def _open(self, session: Session) -> Secret | Reason:
         sealed = session.audience(self._audience)
@@ -73,10 +81,15 @@ class OwnSecrets:
         return refused
 
     def _of(self, epoch: int) -> tuple[AudiencePrivateKey, ...]:
-        if not self._keys.get(epoch):
-            self._keys[epoch] = tuple(
-                self._store.load_audience(self._audience, epoch, entry.key_id)
-                for entry in self._store.list()
-                if (entry.audience, entry.epoch) == (self._audience, epoch)
-            )
-        return self._keys[epoch]
+        loaded = self._keys.get(epoch, ())
+        listed = self._listed(epoch)
+        if not listed <= {key.key_id for key in loaded}:
+            new = listed - {key.key_id for key in loaded}
+            loaded = (*loaded, *(self._store.load_audience(self._audience, epoch, each) for each in sorted(new)))
+            self._keys[epoch] = loaded
+        return loaded
+
+    def _listed(self, epoch: int) -> set[bytes]:
+        return {
+            entry.key_id for entry in self._store.list() if (entry.audience, entry.epoch) == (self._audience, epoch)
+        }

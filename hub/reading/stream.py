@@ -28,7 +28,7 @@ from hub.reading.deadletters import write_letter
 from hub.reading.intake import Arrived, Expectation, Intake, Outcome, Refused, Skipped
 from hub.reading.secrets import OwnSecrets
 from hub.reading.sessions import SessionRegistry
-from hub.transport import BatchWriter, Endpoint, KafkaRecord, PartitionReader
+from hub.transport import BatchWriter, BrokerUnavailable, Endpoint, KafkaRecord, OffsetGone, PartitionReader
 from schemas.errors import HubError
 from topics import names
 from topics.layout import Topology
@@ -120,8 +120,16 @@ class SealedStream(Generic[T]):
         places = [(topic, number) for topic in self._topics for number in range(declared[topic])]
         return {place: self.places.get(place) for place in places}
 
-    async def __aenter__(self) -> Self:
-        """Connect. Raises BrokerUnavailable, AudiencesUnavailable, NotAuthorized."""
+    async def connect(self, stop: asyncio.Event | None = None) -> None:
+        """Connect as soon as brokers and keys are there, or give up when `stop` is set: then nothing is yielded.
+
+        Raises what cannot heal. `close` ends it.
+        """
+        self._stop = stop
+        with contextlib.suppress(Stopped):
+            await self._patiently(self._connect)
+
+    async def _connect(self) -> None:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._registry.close)
             stack.push_async_callback(self._directory.close)
@@ -130,37 +138,58 @@ class SealedStream(Generic[T]):
             if self._letters:
                 await stack.enter_async_context(self._writer)
             self._stack = stack.pop_all()
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._stack.aclose()
+
+    async def __aenter__(self) -> Self:
+        """Connect now. Raises BrokerUnavailable, AudiencesUnavailable, NotAuthorized."""
+        await self._connect()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Disconnect."""
-        await self._stack.__aexit__(kind, error, trace)
+        await self.close()
 
     async def events(
         self, *, follow: bool, stop: asyncio.Event | None = None
     ) -> AsyncGenerator[tuple[KafkaRecord, T], None]:
-        """Yield up to where the topics end now, or (`follow`) until `stop`.
+        """Yield up to where the topics end now, or (`follow`) until `stop`; what was yielded before counts as handled.
 
         Raises OffsetGone and what cannot heal.
         """
         self._stop = stop
         try:
+            self._go_on()
             ends = {} if follow else await self._patiently(self._reader.end_offsets)
-            while stop is None or not stop.is_set():
+            while True:
+                self._go_on()
                 records = await self._patiently(lambda: self._reader.poll(_POLL_BYTES, _POLL_MS))
                 outcomes = await self._patiently(partial(self._judged, records)) if records else []
                 for record, outcome in zip(records, outcomes, strict=True):
+                    self._go_on()
                     if isinstance(outcome, Refused):
                         await self.refuse(record, outcome)
                     elif outcome is not None:
                         yield record, outcome
                     self.places[record.topic, record.partition] = record.offset + 1
-                if not follow and not any([await self._reader.position(place) < end for place, end in ends.items()]):
+                if not follow and await self._patiently(partial(self._passed, ends)):
                     return
         except Stopped:
             return
+
+    def _go_on(self) -> None:
+        if self._stop is not None and self._stop.is_set():
+            raise Stopped
+
+    async def _passed(self, ends: Mapping[Place, int]) -> bool:
+        for place, end in ends.items():
+            if await self._reader.position(place) < end:
+                return False
+        return True
 
     async def again(self, place: Place, offset: int) -> T | None:
         """Read and judge one record again; None if it is gone, or was refused. Waits for what can heal.
@@ -170,16 +199,23 @@ class SealedStream(Generic[T]):
         return await self._patiently(lambda: self._again(place, offset))
 
     async def _again(self, place: Place, offset: int) -> T | None:
-        async with PartitionReader(self._role.endpoint, {place: offset}) as reader:
-            for _ in range(_TRIES):
-                for record in await reader.poll(1, _POLL_MS):
-                    if record.offset != offset:
+        try:
+            async with PartitionReader(self._role.endpoint, {place: offset}) as reader:
+                for _ in range(_TRIES):
+                    for record in await reader.poll(1, _POLL_MS):
+                        if record.offset != offset:
+                            return None
+                        (outcome,) = await self._judged([record])
+                        return None if isinstance(outcome, Refused) else outcome
+                    if await reader.position(place) > offset:
                         return None
-                    (outcome,) = await self._judged([record])
-                    return None if isinstance(outcome, Refused) else outcome
-        return None
+        except OffsetGone:
+            return None
+        raise BrokerUnavailable("no answer")  # a broker that goes away while it is read from says nothing
 
     async def _judged(self, records: Sequence[KafkaRecord]) -> list[T | Refused | None]:
+        # Months go by while a reader runs: keys are announced and destroyed, and sessions sealed to them.
+        await self._directory.refresh()
         await self._at_hand.prepare(records)
         return await asyncio.to_thread(lambda: [self._judge(record) for record in records])
 
@@ -231,14 +267,22 @@ class SealedStream(Generic[T]):
             except HubError as problem:
                 if not problem.retriable:
                     raise
-                if problem.code != paused:
-                    paused = problem.code
-                    self._observer(Paused(f"{self._role.principal}-read", paused, True))
+                self._paused(paused, problem.code)
+                paused = problem.code
                 await self._pause()
             else:
-                if paused:
-                    self._observer(Paused(f"{self._role.principal}-read", paused, False))
+                self._paused(paused, "")
                 return done
+
+    def _paused(self, before: str, now: str) -> None:
+        """Tell of the end of one cause and the beginning of another; "" is none."""
+        if before == now:
+            return
+        stage = f"{self._role.principal}-read"
+        if before:
+            self._observer(Paused(stage, before, False))
+        if now:
+            self._observer(Paused(stage, now, True))
 
     async def _pause(self) -> None:
         if self._stop is None:
@@ -246,5 +290,4 @@ class SealedStream(Generic[T]):
             return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), _PAUSE_SECONDS)
-        if self._stop.is_set():
-            raise Stopped
+        self._go_on()

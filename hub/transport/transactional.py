@@ -25,6 +25,8 @@ from hub.transport.records import Outgoing
 from hub.transport.writer import _stop
 
 Place = tuple[str, int]
+Then = Callable[[Mapping[Place, Sequence[int]]], Mapping[Place, Sequence[Outgoing]]]
+"""Offsets by place, in the order of the records, to further outputs. Its errors give the transaction up."""
 
 
 def _nothing() -> None:
@@ -43,10 +45,13 @@ class Hooks:
 class TransactionalWriter:
     """One transactional producer. `fence` before the committed offset is read; after a failure, `fence` again."""
 
-    def __init__(self, endpoint: Endpoint, transactional_id: str, *, hooks: Hooks | None = None) -> None:
-        """Nothing is connected before `fence`."""
+    def __init__(
+        self, endpoint: Endpoint, transactional_id: str, *, hooks: Hooks | None = None, timeout_ms: int = 30_000
+    ) -> None:
+        """Nothing is connected before `fence`. After `timeout_ms` the broker aborts what a dead process left open."""
         self._endpoint = endpoint
         self._id = transactional_id
+        self._timeout_ms = timeout_ms
         self._hooks = hooks or Hooks()
         self._producer: AIOKafkaProducer | None = None
 
@@ -62,7 +67,7 @@ class TransactionalWriter:
             acks="all",
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
-            transaction_timeout_ms=30_000,
+            transaction_timeout_ms=self._timeout_ms,
             request_timeout_ms=20_000,
             retry_backoff_ms=5,  # measured: 31 to 23 ms at the median; the client waits this long at every step
         )
@@ -77,10 +82,16 @@ class TransactionalWriter:
         self._producer = producer
 
     async def commit(
-        self, outputs: Mapping[Place, Sequence[Outgoing]], offsets: Mapping[Place, int], group: str
+        self,
+        outputs: Mapping[Place, Sequence[Outgoing]],
+        offsets: Mapping[Place, int],
+        group: str,
+        *,
+        then: Then | None = None,
     ) -> None:
-        """Write all outputs and the next input offsets of `group`, visible together or not at all.
+        """Write all outputs and the next input offsets of `group` (if any), visible together or not at all.
 
+        `then` is told the offsets that the outputs were given, and returns what else belongs to the transaction.
         Every send is awaited before the commit: the client commits past a send that failed. Raises ForeignProducer
         (end this process) or TransactionFailed (nothing is visible; fence, read the committed offset, try again;
         its subclass TransactionRefused: some record will be refused every time).
@@ -92,15 +103,19 @@ class TransactionalWriter:
         try:
             await producer.begin_transaction()
             self._hooks.before_send()
-            for (topic, partition), records in outputs.items():
-                for batch, _ in batches(producer, records):
-                    sent.append(await producer.send_batch(batch, topic, partition=partition))
+            placed = await _send(producer, outputs, sent)
             for failed in await _failures(sent):
                 raise failed
+            if then is not None:
+                following = then({place: _offsets(batches_) for place, batches_ in placed.items()})
+                await _send(producer, following, sent)
+                for failed in await _failures(sent):
+                    raise failed
             self._hooks.after_send()
-            await producer.send_offsets_to_transaction(
-                {TopicPartition(*place): OffsetAndMetadata(offset, "") for place, offset in offsets.items()}, group
-            )
+            if offsets:
+                await producer.send_offsets_to_transaction(
+                    {TopicPartition(*place): OffsetAndMetadata(offset, "") for place, offset in offsets.items()}, group
+                )
             await producer.commit_transaction()
         except (KafkaError, OSError, IllegalOperation, AssertionError) as error:
             cause = _cause(producer, error)
@@ -158,6 +173,28 @@ class TransactionalWriter:
         if self._producer is not None:
             producer, self._producer = self._producer, None
             await _to_the_end(_stop(producer))
+
+
+_Batches = list[tuple["asyncio.Future[Any]", int]]
+
+
+async def _send(
+    producer: AIOKafkaProducer, outputs: Mapping[Place, Sequence[Outgoing]], sent: list[asyncio.Future[Any]]
+) -> dict[Place, _Batches]:
+    """Send batches, adding their futures to `sent`; return them by place, with how many records each has."""
+    placed: dict[Place, _Batches] = {}
+    for place, records in outputs.items():
+        placed[place] = []
+        for batch, count in batches(producer, records):
+            future = await producer.send_batch(batch, place[0], partition=place[1])
+            sent.append(future)
+            placed[place].append((future, count))
+    return placed
+
+
+def _offsets(sent: _Batches) -> list[int]:
+    """The offsets of acknowledged batches' records, in order."""
+    return [future.result().offset + number for future, count in sent for number in range(count)]
 
 
 async def _failures(sent: Sequence[asyncio.Future[Any]]) -> list[BaseException]:

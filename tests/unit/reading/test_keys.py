@@ -194,6 +194,22 @@ def test_session_for_others_or_sealed_to_another_key_is_refused() -> None:
     assert nobody.unlock(session) is Reason.NOT_ADDRESSED
 
 
+@pytest.mark.parametrize("before", [{}, {"other": AudiencePrivateKey.generate(Suite.HYBRID)}], ids=["none", "another"])
+def test_session_that_was_refused_for_want_of_a_key_opens_once_the_key_is_here(
+    before: dict[str, AudiencePrivateKey],
+) -> None:
+    """So that a letter with this reason succeeds when it is sent back to a router that runs on."""
+    store = Store({("router", EPOCH, key.key_id): key for key in before.values()})
+    secrets, session = own(store, announced=False), new_session().session
+    for _ in range(2):
+        assert secrets.unlock(session) is Reason.SECRET
+    opened = store.opened
+    key = private_key("router")
+    store.held["router", EPOCH, key.key_id] = key
+    assert isinstance(secrets.unlock(session), Secret)
+    assert store.opened == opened + 1
+
+
 RECORD = KafkaRecord("rehearsal.submissions", 3, 17, 1_700_000_000_000, "見本太郎".encode(), b"value")
 
 

@@ -19,6 +19,7 @@ from topics.layout import expand
 TEXT = PACKAGED.read_text(encoding="utf-8")
 AUDIENCES = 'name: "{ns}.audiences"'
 LETTERS = "retention_hours: 720, max_mib: 16}"
+RESOLUTIONS = '{name: "{ns}.resolutions", partitions: 1, retention_hours: 2160, max_mib: 1}'
 HELPDESK_ROUTE = '{name: helpdesk, source: submissions, topic: helpdesk, keeps: "helpdesk-{T}"}'
 
 BAD = [
@@ -83,6 +84,11 @@ BAD = [
     (LETTERS, "retention_hours: 744, max_mib: 16}", "topics.sessions.retention_hours"),
     (LETTERS, "retention_hours: 720, max_mib: 15}", "topics.dead-letters.max_mib"),
     (LETTERS, "retention_hours: 720, max_mib: 0}", "topics.dead-letters.max_mib"),
+    (RESOLUTIONS, RESOLUTIONS.replace("2160", "768"), "topics.resolutions.retention_hours"),
+    (RESOLUTIONS, RESOLUTIONS.replace("retention_hours: 2160", "compacted: true"), "topics.resolutions"),
+    (RESOLUTIONS, RESOLUTIONS.replace("partitions: 1", "partitions: 2"), "topics.resolutions.partitions"),
+    (RESOLUTIONS, RESOLUTIONS.replace("{ns}.", "{ns}.{T}."), "topics.resolutions.partitions"),
+    (RESOLUTIONS, "", "topics.resolutions"),
     (
         '"{ns}.{T}.audit", partitions: route, retention_hours: 168, max_mib: 8',
         '"{ns}.{T}.audit", partitions: route, retention_hours: 168, max_mib: 7',
@@ -190,7 +196,7 @@ def test_both_ways_to_the_check_digit_of_a_municipality_agree(first: str) -> Non
 def test_declared_topics_are_those_that_the_code_names() -> None:
     ns, code = "eltax", "131041"
     named = {names.submissions(ns), names.sessions(ns), names.audiences(ns), names.control(ns)}
-    named |= {names.operations(ns)}
+    named |= {names.operations(ns), names.resolutions(ns)}
     named |= {names.of_tenant(ns, t, each) for t in (code, "999997") for each in ("review", "helpdesk", "audit")}
     named |= {names.of_tenant(ns, t, each) for t in (code, "999997") for each in ("status", "accepted", "sessions")}
     topology = expand(load(), ns)

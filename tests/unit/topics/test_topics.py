@@ -81,11 +81,7 @@ EVERYONE = {"eltax.audiences", "eltax.sessions", "eltax.control"}
             {"999997.audit", "999997.status", "999997.accepted"},
             {"operations", "dead-letters.audit-999997"},
         ),
-        (
-            "tax-resident-tax-131041",
-            {"131041.accepted"},
-            {"operations", "dead-letters.tax-resident-tax-131041"},
-        ),
+        ("tax-resident-tax-131041", {"131041.accepted"}, {"operations", "dead-letters.tax-resident-tax-131041"}),
     ],
 )
 def test_each_principal_may_do_exactly_what_the_table_says(
@@ -99,9 +95,29 @@ def test_each_principal_may_do_exactly_what_the_table_says(
     assert may_write == {f"eltax.{each}" for each in writes}
 
 
-def test_only_the_router_has_transactional_ids_and_the_administrator_no_rights_to_list(topology: Topology) -> None:
-    holders = {acl.principal for acl in topology.acls if acl.resource is Resource.TRANSACTIONAL_ID}
-    assert holders == {"router"}
+def test_who_handles_dead_letters_reads_all_of_them_and_only_the_operator_says_what_became_of_them(
+    topology: Topology,
+) -> None:
+    held = [acl for acl in topology.acls if acl.resource is Resource.TOPIC and acl.operation is not Operation.DESCRIBE]
+    letters = {topic.name for topic in topology.topics if topic.key == "dead-letters"}
+    readers = {acl.principal for acl in held if acl.operation is Operation.READ and acl.name in letters}
+    assert readers == {"operator", "monitor"}
+    writers = {acl.principal for acl in held if acl.operation is Operation.WRITE and acl.name == "eltax.resolutions"}
+    assert writers == {"operator"}
+    may_write = {acl.name for acl in held if acl.principal == "operator" and acl.operation is Operation.WRITE}
+    desks = {
+        f"eltax.{t}.{d}" for t in ("131041", "999997") for d in ("review", "helpdesk", "audit", "status", "accepted")
+    }
+    assert may_write == desks | {"eltax.submissions", "eltax.resolutions", "eltax.operations"}
+    monitored = {acl.name for acl in held if acl.principal == "monitor" and acl.operation is Operation.WRITE}
+    assert monitored == {"eltax.operations"}
+
+
+def test_transactional_ids_are_the_routers_and_the_operators_and_the_administrator_has_no_rights_to_list(
+    topology: Topology,
+) -> None:
+    ids = {(acl.principal, acl.name) for acl in topology.acls if acl.resource is Resource.TRANSACTIONAL_ID}
+    assert ids == {("router", "eltax.router/"), ("operator", "eltax.operator/")}
     assert not [acl for acl in topology.acls if acl.principal == "admin"]
 
 

@@ -1,0 +1,82 @@
+"""A witness's own key: one key file (`hub.crypto.keyfile`) under its name, its passphrase in a file beside it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import ClassVar
+
+from hub.crypto.errors import KeyExists, KeyFileDamaged, KeyFileExposed, KeyMissing
+from hub.crypto.identity import IdentityKey
+from hub.crypto.keyfile import (
+    ED25519,
+    MAX_FILE_BYTES,
+    NONCE_BYTES,
+    SALT_BYTES,
+    STANDARD,
+    Clear,
+    PassphraseKeys,
+    ScryptCost,
+    open_file,
+    seal_file,
+)
+from hub.crypto.notes import NoteSigner
+from hub.crypto.random import system_random
+from schemas.errors import HubError
+
+
+class WitnessNameRefused(HubError):
+    """A witness's name is an address without its scheme: ASCII, no spaces, no plus, 200 characters at most."""
+
+    code: ClassVar[str] = "witness.name"
+
+
+def passphrase_path(path: Path) -> Path:
+    """Where the passphrase of a key file is, unless it is elsewhere."""
+    return path.with_name(path.name + ".passphrase")
+
+
+def create(path: Path, name: str, passphrase: Path | None = None, cost: ScryptCost = STANDARD) -> NoteSigner:
+    """Make a key file, and its passphrase if none is given. Raises KeyExists, WitnessNameRefused."""
+    if not name.isascii() or not name.isprintable() or len(name) > 200:
+        raise WitnessNameRefused
+    key = IdentityKey.generate()
+    signer = NoteSigner(name, key)
+    if path.exists():
+        raise KeyExists(path.name)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if passphrase is None:
+        passphrase = passphrase_path(path)
+        _write(passphrase, secrets.token_hex(32).encode() + b"\n")
+    keys = PassphraseKeys(passphrase.read_bytes().strip(), allow_weak=cost != STANDARD)
+    clear = Clear(ED25519, name, cost, system_random(SALT_BYTES), system_random(NONCE_BYTES))
+    _write(path, seal_file(clear, key.seed(), keys))
+    return signer
+
+
+def load(path: Path, passphrase: Path | None = None, *, allow_weak: bool = False) -> NoteSigner:
+    """Open a key file. Raises KeyMissing, KeyFileExposed, KeyFileDamaged, WeakKeyFile."""
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_mode & 0o077:
+                raise KeyFileExposed(path.name)
+            data = file.read(MAX_FILE_BYTES + 1)
+        words = (passphrase or passphrase_path(path)).read_bytes().strip()
+    except FileNotFoundError as problem:
+        raise KeyMissing(path.name) from problem
+    clear, seed = open_file(data, PassphraseKeys(words, allow_weak=allow_weak))
+    if clear.suite != ED25519:
+        raise KeyFileDamaged(path.name)
+    return NoteSigner(clear.name, IdentityKey.from_seed(seed))
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as problem:
+        raise KeyExists(path.name) from problem
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

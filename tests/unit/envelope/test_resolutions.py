@@ -1,0 +1,175 @@
+"""What became of a dead letter: its bytes by an independent reader, and who may say it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+import avro.io
+import avro.schema
+import pytest
+
+from hub.envelope.contracts import encode_body, schema_id
+from hub.envelope.letters import Place
+from hub.envelope.reasons import EnvelopeError, Reason
+from hub.envelope.records import Discard, LetterResolved, RefusedEvent, Resolution
+from hub.envelope.resolutions import receipt_fingerprint
+from hub.envelope.signed import Signed, sign
+from hub.envelope.validation import validate_resolution
+from tests.unit.envelope.support import NOW, NS, SUBMISSIONS, T, identity, seed, trust
+
+CONTRACT = Path(__file__).parents[3] / "schemas" / "contracts" / "envelope" / "LetterResolved.1.avsc"
+EVENT = RefusedEvent("0190f3d4-0000-7000-8000-000000000001", seed("leaf"), receipt_fingerprint("R8-13104-000000001"))
+LETTER = Place(f"{NS}.dead-letters.router", 3, 7)
+REPLAYED = LetterResolved(
+    letter=LETTER,
+    origin=Place(SUBMISSIONS, 3, 42),
+    refused=Reason.UNKNOWN_SESSION,
+    refused_at=NOW - timedelta(hours=3),
+    digest=seed("value"),
+    tenant=T,
+    event=EVENT,
+    discard=None,
+    replayed_to=99,
+    generation=0,
+    former=None,
+    actor="operator-1",
+    resolved_at=NOW,
+)
+DISCARDED = replace(
+    REPLAYED,
+    tenant=None,
+    event=None,
+    discard=Discard("not-ours", "a probe of the network team"),
+    replayed_to=None,
+    generation=2,
+    former=Place(f"{NS}.dead-letters.router", 3, 6),
+)
+
+
+def signed(said: LetterResolved, *names: str) -> bytes:
+    return sign(said.RECORD, said.encode(), *(identity(name) for name in names or ("operator",)))
+
+
+@pytest.mark.parametrize("said", [REPLAYED, DISCARDED], ids=["replayed", "discarded"])
+def test_a_resolution_is_read_as_it_was_written(said: LetterResolved) -> None:
+    assert LetterResolved.decode(said.encode()) == said
+    assert said.kind is (Resolution.REPLAYED if said is REPLAYED else Resolution.DISCARDED)
+    assert said.key == f"resolved/{NS}.dead-letters.router/3/7"
+    assert said.returned_at == (Place(SUBMISSIONS, 3, 99) if said is REPLAYED else None)
+
+
+def test_another_reader_of_the_contract_finds_the_same_values() -> None:
+    """Apache's own Avro, from the contract's file; the hub reads with another library."""
+    body = REPLAYED.encode()
+    assert body[:5] == b"\x00" + schema_id("LetterResolved").to_bytes(4, "big")
+    schema = avro.schema.parse(CONTRACT.read_text(encoding="utf-8"))
+    read = avro.io.DatumReader(schema).read(avro.io.BinaryDecoder(BytesIO(body[5:])))
+    assert read["letter"] == {"topic": f"{NS}.dead-letters.router", "partition": 3, "offset": 7}
+    assert read["origin"] == {"topic": SUBMISSIONS, "partition": 3, "offset": 42}
+    assert (read["refused"], read["kind"], read["replayed_to"]) == ("unknown-session", "replayed", 99)
+    assert read["event"]["leaf"] == seed("leaf")
+    text = b"eltax-hub/v1/receipt\x00R8-13104-000000001"
+    assert read["event"]["receipt"] == sha256(text).digest()[:16]
+    assert (read["discard"], read["former"], read["generation"]) == (None, None, 0)
+
+
+def test_another_writer_of_the_contract_makes_the_same_bytes() -> None:
+    schema = avro.schema.parse(CONTRACT.read_text(encoding="utf-8"))
+    out = BytesIO()
+    letters = f"{NS}.dead-letters.router"
+    avro.io.DatumWriter(schema).write(
+        {
+            "letter": {"topic": letters, "partition": 3, "offset": 7},
+            "origin": {"topic": SUBMISSIONS, "partition": 3, "offset": 42},
+            "refused": "unknown-session",
+            "refused_at": 1_775_001_600_000,
+            "digest": seed("value"),
+            "tenant": None,
+            "event": None,
+            "kind": "discarded",
+            "discard": {"reason": "not-ours", "note": "a probe of the network team"},
+            "replayed_to": None,
+            "generation": 2,
+            "former": {"topic": letters, "partition": 3, "offset": 6},
+            "actor": "operator-1",
+            "resolved_at": 1_775_012_400_000,
+        },
+        avro.io.BinaryEncoder(out),
+    )
+    assert DISCARDED.encode()[5:] == out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        replace(REPLAYED, replayed_to=None),
+        replace(REPLAYED, discard=DISCARDED.discard),
+        replace(REPLAYED, replayed_to=-1),
+        replace(REPLAYED, generation=1),
+        replace(REPLAYED, former=LETTER),
+        replace(REPLAYED, generation=-1),
+        replace(REPLAYED, tenant="13104"),
+        replace(REPLAYED, event=replace(EVENT, event_id="見本太郎")),
+        replace(REPLAYED, letter=replace(LETTER, topic="")),
+        replace(REPLAYED, origin=replace(LETTER, offset=-1)),
+        replace(REPLAYED, actor=""),
+        replace(REPLAYED, actor="x" * 129),
+        replace(DISCARDED, discard=Discard("not-ours", "")),
+        replace(DISCARDED, discard=Discard("not-ours", "x" * 201)),
+        replace(DISCARDED, discard=Discard("not-ours", "two\nlines")),
+        replace(DISCARDED, discard=Discard("", "why")),
+    ],
+)
+def test_parts_that_contradict_each_other_are_malformed(bad: LetterResolved) -> None:
+    with pytest.raises(EnvelopeError) as refused:
+        bad.encode()
+    assert refused.value.reason is Reason.MALFORMED
+
+
+def test_a_body_that_contradicts_itself_is_malformed() -> None:
+    def fields(**change: object) -> dict[str, object]:
+        place = {"topic": SUBMISSIONS, "partition": 3, "offset": 42}
+        return {
+            "letter": place,
+            "origin": place,
+            "refused": "bad-mac",
+            "refused_at": 0,
+            "digest": bytes(32),
+            "tenant": None,
+            "event": None,
+            "kind": "replayed",
+            "discard": None,
+            "replayed_to": 1,
+            "generation": 0,
+            "former": None,
+            "actor": "x",
+            "resolved_at": 0,
+        } | change
+
+    assert LetterResolved.decode(encode_body("LetterResolved", fields())).refused is Reason.BAD_MAC
+    for change in ({"kind": "discarded"}, {"kind": "forgotten"}, {"refused": "no-reason"}, {"resolved_at": -1}):
+        with pytest.raises(EnvelopeError) as refused:
+            LetterResolved.decode(encode_body("LetterResolved", fields(**change)))
+        assert refused.value.reason is Reason.MALFORMED
+
+
+def test_only_the_operator_says_what_became_of_a_letter() -> None:
+    assert validate_resolution(signed(REPLAYED), trust(), NOW, tenant=T, key=REPLAYED.key.encode()) == REPLAYED
+    for other in ("router", "admin", "portal", f"review-{T}"):
+        assert validate_resolution(signed(REPLAYED, other), trust(), NOW) is Reason.UNTRUSTED
+    body = Signed.parse(signed(REPLAYED)).body
+    forged = Signed(body, Signed.parse(signed(DISCARDED)).signatures).encode()
+    assert validate_resolution(forged, trust(), NOW) is Reason.BAD_SIGNATURE
+
+
+def test_a_resolution_counts_where_and_when_it_belongs() -> None:
+    assert validate_resolution(signed(REPLAYED), trust(), NOW, tenant="999997") is Reason.WRONG_TENANT
+    assert validate_resolution(signed(DISCARDED), trust(), NOW, tenant="999997") == DISCARDED
+    assert validate_resolution(signed(REPLAYED), trust(), NOW, key=b"resolved/x") is Reason.WRONG_KEY
+    ahead = NOW - timedelta(minutes=11)
+    assert validate_resolution(signed(REPLAYED), trust(), ahead) is Reason.EXPIRED
+    assert validate_resolution(b"\x00", trust(), NOW) is Reason.NOT_FRAMED
