@@ -142,24 +142,13 @@ def account(census: Census, portal: Report, topology: Topology) -> Account:
     )
 
 
-def _surplus(counts: Mapping[bytes, int], sent_back: Mapping[bytes, int]) -> int:
-    return sum(max(0, count - 1 - sent_back.get(leaf, 0)) for leaf, count in counts.items())
-
-
-def _resolution(record: KafkaRecord) -> LetterResolved | None:
-    try:
-        return LetterResolved.decode(Signed.parse(record.value or b"").body)
-    except EnvelopeError:
-        return None
-
-
 def account_returns(census: Census, told: Iterable[Report], topic_of: Callable[[str], str]) -> Returns:
     """Compare the topics of a flow back, `topic_of` each tenant, with what its review desk says. Pure."""
     count = lost = duplicates = extra = 0
     for report in told:
         assert report.tenant is not None  # a desk speaks for one
-        said = {entry.leaf for entry in report.entries if entry.state not in (State.VOID, State.PENDING)}
         topic = topic_of(report.tenant)
+        said = {entry.leaf for entry in report.entries if entry.state not in (State.VOID, State.PENDING)}
         stands = census.leaves.get(topic, {})
         count += len(said & stands.keys())
         lost += len(said - stands.keys())
@@ -175,6 +164,17 @@ def _is_part(record: KafkaRecord) -> bool:
         return headers.decode(parse(record.value).header).procedure == ATTACHMENT_PART
     except EnvelopeError:
         return False
+
+
+def _surplus(counts: Mapping[bytes, int], sent_back: Mapping[bytes, int]) -> int:
+    return sum(max(0, count - 1 - sent_back.get(leaf, 0)) for leaf, count in counts.items())
+
+
+def _resolution(record: KafkaRecord) -> LetterResolved | None:
+    try:
+        return LetterResolved.decode(Signed.parse(record.value or b"").body)
+    except EnvelopeError:
+        return None
 
 
 def _leaf(record: KafkaRecord) -> bytes | None:

@@ -62,11 +62,14 @@ def publish(tenant: Tenant = None, to: Directory = None, as_json: Json = False) 
 def key(tenant: Tenant = None, as_json: Json = False) -> None:
     """Print each log's public keys (vkey), newest last; a file of them is --key of `audit check`. / 公開鍵を表示する"""
     from cli.log import log_identity
-    from cli.people import desks, open_role, the_home
+    from cli.people import NotEnrolled, open_role, the_home
     from hub.settings import LogSettings
 
     home, settings = the_home(), LogSettings()
-    for principal in desks(home, "audit", tenant):
+    found = [name for name in home.roles("audit-") if tenant in (None, name.rpartition("-")[2])]
+    if not found:
+        raise NotEnrolled(f"audit {tenant or ''} in {home.path}")
+    for principal in found:
         identity = log_identity(open_role(home, principal), settings)
         for each in identity.keys:
             if as_json:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import console, errors, json_line, reports_errors
+from cli.output import console, errors, fail, json_line, reports_errors
 
 if TYPE_CHECKING:
     from hub.reading.stream import Place
@@ -91,27 +91,28 @@ def receipt(
     wait: Annotated[float, typer.Option(min=0, help="seconds to wait for a receipt that has not come back yet")] = 15.0,
     as_json: Json = False,
 ) -> None:
-    """Write the desk's signed delivery receipt of a submission. / 署名付き受領書を書き出す"""
+    """Write the desk's signed delivery receipt of the newest submission of that number. / 署名付き受領書を書き出す"""
     from cli.portal_run import portal_role
     from hub.loop import loop_run
-    from portal.delivery import NotSent, await_receipt, delivery_receipt, sent
+    from portal.delivery import NotSent, await_receipt, delivery_receipt, is_part, sent
     from portal.producer import JOURNAL
-    from schemas.errors import HubError
 
     role = portal_role()
     journal = role.state_directory / JOURNAL
-    problem: HubError = NotSent(receipt)
-    for event in list(sent(journal, receipt)):
-        loop_run(await_receipt(role, event, wait))
-        try:
-            document = delivery_receipt(journal, event)
-        except HubError as missing:
-            problem = missing
-            continue
+    found = list(sent(journal, receipt))
+    if not found:
+        raise NotSent(receipt)
+    newest = found[-1]  # parts of attachments have its receipt number, and come before it
+    loop_run(await_receipt(role, newest, wait))
+    # while we waited its state has changed
+    document = delivery_receipt(journal, next(sent(journal, newest.event_id)))
+    if is_part(document) and receipt != newest.event_id:
+        raise NotSent(receipt)
+    try:
         output.write_bytes(document)
-        _show({"event_id": event.event_id, "written": str(output)}, as_json=as_json)
-        return
-    raise problem
+    except OSError as problem:
+        fail("cli.output", f"{output}: {problem.strerror}", as_json=as_json)
+    _show({"event_id": newest.event_id, "written": str(output)}, as_json=as_json)
 
 
 @reports_errors
@@ -127,7 +128,10 @@ def check_receipt(
     from hub.envelope.trust import Trust
     from portal.delivery import MAX_BYTES, check
 
-    pinned = [bytes.fromhex(line) for line in admin.read_text(encoding="ascii").split()]
+    try:
+        pinned = [bytes.fromhex(line) for line in admin.read_text(encoding="ascii").split()]
+    except ValueError:
+        fail("cli.admin-key", f"{admin} holds no public keys", "One of 64 hex digits a line.", as_json=as_json)
     with file.open("rb") as source:
         document = source.read(MAX_BYTES + 1)
     proven = check(document, Trust.load(trust.read_bytes(), pinned), datetime.now(UTC))

@@ -106,6 +106,8 @@ def apply(prune: Prune = False, delete_data: DeleteData = False, force: Force = 
     _show(done.plan.drift, "drift", as_json=as_json)
     if not as_json:
         console.print(f"{len(done.plan.steps)} steps done; trust list {done.trust_serial}")
+        for router in done.unheard:
+            console.print(f"[yellow]{router} did not say that it has heard; the broker refuses what it still writes[/]")
     if not done.left.empty:
         _show(done.left.steps, "left", as_json=as_json)
         raise typer.Exit(1)

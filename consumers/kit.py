@@ -248,18 +248,12 @@ async def _whole(
         for name in large.parts:
             offset = lane.parts.get(name.leaf.hex())
             found = None if offset is None else await stream.again((record.topic, record.partition), offset)
-            pieces.append(None if found is None else _own(found, name.leaf, read.record.receipt_number))
+            pieces.append(None if found is None or found.arrived.leaf != name.leaf else found.part)
         try:
             contents[large.position] = await asyncio.to_thread(join, submission, large, pieces)
         except HubError:
             return Reason.PLAINTEXT_INVALID
     return completed(submission, contents)
-
-
-def _own(found: _Read, leaf: bytes, receipt_number: str) -> Part | None:
-    """Return a part if it is the one that was named, and of the same filing."""
-    part = found.part
-    return part if part is not None and (found.arrived.leaf, part.receipt_number) == (leaf, receipt_number) else None
 
 
 def _read(tax_item: str, record: KafkaRecord, arrived: Arrived) -> _Read | Reason:
@@ -277,11 +271,8 @@ def _read(tax_item: str, record: KafkaRecord, arrived: Arrived) -> _Read | Reaso
     said = (accepted.receipt_number, accepted.tenant, accepted.tax_item)
     if said != (header.receipt_number, header.tenant, header.tax_item) or accepted.tax_item != tax_item:
         return Reason.SECTION_MISMATCH  # sealed for this team, but not meant for it
-    submission = accepted.submission
-    if submission is not None:
-        filed = (submission.receipt_number, submission.tenant, submission.procedure)
-        if filed != (header.receipt_number, header.tenant, header.procedure):
-            return Reason.SECTION_MISMATCH
+    if accepted.submission is not None and accepted.submission.procedure != header.procedure:
+        return Reason.SECTION_MISMATCH
     return _Read(arrived, record=accepted)
 
 

@@ -1,17 +1,18 @@
 """The delivery receipt of one submission: a file that proves, without the hub, that the ward's desk has stored it.
 
-    {"format": "eltax-hub-delivery-receipt/1", "receipt_number", "tenant", "event_id", "leaf", "stored_at",
-     "desk", "record": base64 of the StoredReceipt as the desk signed it}
+    {"format": "eltax-hub-delivery-receipt/1", "receipt_number", "procedure", "accepted_at", "tenant", "event_id",
+     "leaf", "stored_at", "desk", "header": base64, "sections": [{"audience", "digest"}], "record": base64}
 
-Only `record` proves anything; the rest must agree with it. The signed receipt lists other events of the same
-batch, too, by sequence, event id and leaf: random numbers and digests, nothing of anybody.
+`record` is the StoredReceipt as the desk signed it; it lists the leaf, which is the digest of `header` and
+`sections`; the header names the filing. Everything else only repeats what these say, and the file counts only if it
+is, byte for byte, what is written from them (docs/envelope.md, "The delivery receipt"). The signed receipt lists
+other events of the same batch, too, by sequence, event id and leaf: random numbers and digests, nothing of anybody.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import json
 import time
 from collections.abc import Iterator
@@ -19,21 +20,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from hub.envelope.event_ids import is_event_id
+from hub.envelope import header as headers
 from hub.envelope.reasons import EnvelopeError, Reason
-from hub.envelope.records import StoredReceipt
+from hub.envelope.records import StoredEvent, StoredReceipt
+from hub.envelope.sealed import Sealed, build, parse
 from hub.envelope.signed import Signed
 from hub.envelope.trust import Trust
 from hub.envelope.validation import validate_receipt
 from hub.producing.errors import JournalBusy
 from hub.producing.journal import read_events, read_receipt
-from hub.producing.journal_rows import JournaledEvent
+from hub.producing.journal_rows import EventState, JournaledEvent
 from portal.producer import JOURNAL, PortalProducer, PortalRole
 from schemas.errors import HubError
+from schemas.parts import ATTACHMENT_PART
 
 FORMAT: Final = "eltax-hub-delivery-receipt/1"
 MAX_BYTES: Final = 8 * 2**20
 _LOOK_SECONDS: Final = 0.2
+_SETTLED: Final = frozenset({EventState.STORED, EventState.VOID})
+"""states after which no receipt comes any more"""
 
 
 class NotSent(HubError):
@@ -48,6 +53,13 @@ class NotStoredYet(HubError):
     code = "portal.not-stored"
     hint = "Does the desk run? `portal receipt --wait SECONDS` waits longer."
     retriable = True
+
+
+class ReceiptNotKept(HubError):
+    """The desk has confirmed this submission, but before this portal kept what proves it."""
+
+    code = "portal.receipt-not-kept"
+    hint = "The audit desk can prove that it was delivered: `audit prove`."
 
 
 class ReceiptInvalid(HubError):
@@ -78,7 +90,7 @@ async def await_receipt(role: PortalRole, event: JournaledEvent, seconds: float)
             await asyncio.sleep(_LOOK_SECONDS)
         return True
 
-    if await asyncio.to_thread(read_receipt, journal, event.event_id) is not None:
+    if event.state in _SETTLED or await asyncio.to_thread(read_receipt, journal, event.event_id) is not None:
         return
     try:
         async with PortalProducer(role):
@@ -88,52 +100,86 @@ async def await_receipt(role: PortalRole, event: JournaledEvent, seconds: float)
 
 
 def delivery_receipt(journal: Path, event: JournaledEvent) -> bytes:
-    """Return the file of one event. Raises NotStoredYet, JournalUnavailable."""
-    record = read_receipt(journal, event.event_id)
-    if record is None:
-        raise NotStoredYet(event.event_id)
+    """Return the file of one event.
+
+    Raises NotStoredYet, ReceiptNotKept, NotSent (the broker has refused it), JournalUnavailable.
+    """
+    kept = read_receipt(journal, event.event_id)
+    if kept is not None and kept.stripped is not None:
+        return _written(kept.record, parse(kept.stripped))
+    if event.state is EventState.VOID:
+        raise NotSent(event.event_id)
+    if kept is not None or event.state is EventState.STORED:
+        raise ReceiptNotKept(event.event_id)
+    raise NotStoredYet(event.event_id)
+
+
+def is_part(document: bytes) -> bool:
+    """Tell whether a file that `delivery_receipt` gave is of a part of an attachment, and not of a filing."""
+    return bool(json.loads(document)["procedure"] == ATTACHMENT_PART)
+
+
+def _written(record: bytes, event: Sealed) -> bytes:
     receipt = StoredReceipt.decode(Signed.parse(record).body)
+    header = headers.decode(event.header)
     document = {
         "format": FORMAT,
-        "receipt_number": event.receipt_number,
-        "tenant": event.tenant,
-        "event_id": event.event_id,
-        "leaf": event.leaf.hex(),
+        "receipt_number": header.receipt_number,
+        "procedure": header.procedure,
+        "accepted_at": header.accepted_at.isoformat(timespec="milliseconds"),
+        "tenant": header.tenant,
+        "event_id": header.event_id,
+        "leaf": event.leaf().hex(),
         "stored_at": receipt.stored_at.isoformat(timespec="milliseconds"),
         "desk": receipt.desk,
+        "header": base64.b64encode(event.header).decode(),
+        "sections": [{"audience": audience, "digest": digest.hex()} for audience, digest in event.digests],
         "record": base64.b64encode(record).decode(),
     }
     return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def _read(document: bytes) -> tuple[bytes, Sealed]:
+    """Return the signed record and the event without ciphertexts, of which a file must be made."""
+    try:
+        said = json.loads(document)
+        if said["format"] != FORMAT:
+            raise ReceiptInvalid("format")
+        record = base64.b64decode(said["record"], validate=True)
+        header = base64.b64decode(said["header"], validate=True)
+        digests = [(each["audience"], bytes.fromhex(each["digest"]), None) for each in said["sections"]]
+        event = parse(build(header, digests, None))
+        if _written(record, event) != document:
+            raise ReceiptInvalid("its own words are not those of its record")
+    except EnvelopeError as problem:
+        raise ReceiptInvalid(problem.reason.value) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise ReceiptInvalid("unreadable") from None
+    return record, event
 
 
 def check(document: bytes, trust: Trust, now: datetime) -> dict[str, Any]:
     """Verify a delivery receipt with a trust file alone; return what it proves. Raises ReceiptInvalid."""
     if len(document) > MAX_BYTES:
         raise ReceiptInvalid("too large")
+    record, event = _read(document)
+    header = headers.decode(event.header)
     try:
-        said = json.loads(document)
-        event_id, leaf = said["event_id"], bytes.fromhex(said["leaf"])
-        record = base64.b64decode(said["record"], validate=True)
-        known = said["format"] == FORMAT and is_event_id(event_id)
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, RecursionError):
-        raise ReceiptInvalid("unreadable") from None
-    if not known:
-        raise ReceiptInvalid("format")
-    try:
-        found = validate_receipt(Signed.parse(record), trust, now, tenant=said.get("tenant"))
+        found = validate_receipt(Signed.parse(record), trust, now, tenant=header.tenant, partition=header.partition)
     except EnvelopeError as problem:
         found = problem.reason
     if isinstance(found, Reason):
         raise ReceiptInvalid(found.value)
-    if not any((each.event_id, each.leaf) == (event_id, leaf) for each in found.entries):
+    entry = StoredEvent(header.sequence, header.event_id, event.leaf())
+    if found.session != header.session or entry not in found.entries:
         raise ReceiptInvalid("it speaks of other events")
-    stored_at = found.stored_at.isoformat(timespec="milliseconds")
-    if (said.get("stored_at"), said.get("desk")) != (stored_at, found.desk):
-        raise ReceiptInvalid("its own words do not agree with what was signed")
     return {
-        "event_id": event_id,
-        "leaf": leaf.hex(),
+        "receipt_number": header.receipt_number,
+        "procedure": header.procedure,
+        "accepted_at": header.accepted_at.isoformat(timespec="milliseconds"),
+        "event_id": header.event_id,
+        "leaf": entry.leaf.hex(),
         "tenant": found.tenant,
         "desk": found.desk,
-        "stored_at": stored_at,
+        "stored_at": found.stored_at.isoformat(timespec="milliseconds"),
     }

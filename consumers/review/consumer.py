@@ -131,4 +131,4 @@ class ReviewConsumer:
             )
 
         producer = await around.patience("outbox").until_done("outbox", opened, stop)
-        return None if producer is None else Lane(producer, journal)
+        return None if producer is None else Lane(dataset, producer, journal)

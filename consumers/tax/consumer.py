@@ -12,6 +12,7 @@ from typing import Any, Final
 from consumers.kit import Delivery, accepted_submissions
 from consumers.own_keys import OwnKeys
 from consumers.patience import Patience
+from consumers.store.errors import ContentErased
 from consumers.store.vault import Vault
 from consumers.tax.store import Handed, TaxStore
 from hub import crashpoints
@@ -100,12 +101,18 @@ def vault_of(role: StreamRole, store: TaxStore) -> Vault:
 
 
 def shown(role: StreamRole, store: TaxStore, receipt_number: str | None = None) -> Iterator[Mapping[str, Any]]:
-    """Yield hand-overs, opened; `submission` is null for a revocation, `current` says whether none is newer."""
+    """Yield hand-overs, opened; `current` says whether none is newer.
+
+    `submission` is null for a revocation, and (`erased`) where the key of its month exists no more.
+    """
     vault = vault_of(role, store)
     for row, current in store.rows(receipt_number):
-        opened = None
+        opened, erased = None, False
         if row.content is not None:
-            opened = json.loads(vault.open(row.tenant, row.event_id, row.leaf, row.content))
+            try:
+                opened = json.loads(vault.open(row.tenant, row.event_id, row.leaf, row.content))
+            except ContentErased:
+                erased = True
         yield {
             "event_id": row.event_id,
             "receipt_number": row.receipt_number,
@@ -116,5 +123,6 @@ def shown(role: StreamRole, store: TaxStore, receipt_number: str | None = None) 
             "revision": row.revision,
             "current": current,
             "decided_at": from_ms(row.decided_at_ms).isoformat(timespec="milliseconds"),
+            "erased": erased,
             "submission": opened,
         }

@@ -340,36 +340,49 @@ def read_events(path: Path) -> Iterator[JournaledEvent]:
         db.close()
 
 
-def read_receipt(path: Path, event_id: str) -> bytes | None:
-    """Return the signed receipt that confirmed an event, as it came; None if none has. Raises `JournalUnavailable`."""
+@dataclass(frozen=True, slots=True)
+class KeptReceipt:
+    """What proves that the desk has stored an event."""
+
+    record: bytes
+    """the signed receipt as it came"""
+    stripped: bytes | None
+    """the SealedEvent without ciphertexts; None if it was confirmed before these were kept"""
+
+
+def read_receipt(path: Path, event_id: str) -> KeptReceipt | None:
+    """Return the signed receipt that confirmed an event; None if none has, or was kept. Raises `JournalUnavailable`."""
     if not path.exists():
         return None
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
     try:
         db.execute("PRAGMA query_only = ON")
+        if db.execute("PRAGMA user_version").fetchone()[0] < journal_store.VERSION:
+            return None  # its owner has not run since this program is here; receipts are kept from then on
         row = db.execute(
-            "SELECT r.record FROM event e JOIN receipt r ON r.number = e.receipt WHERE e.event_id = ?", (event_id,)
+            "SELECT r.record, s.value FROM event e JOIN receipt r ON r.number = e.receipt"
+            " LEFT JOIN stripped s ON s.number = e.number WHERE e.event_id = ?",
+            (event_id,),
         ).fetchone()
     except sqlite3.Error as problem:
         raise JournalUnavailable(type(problem).__name__) from None
     finally:
         db.close()
-    return None if row is None else bytes(row[0])
+    return None if row is None else KeptReceipt(*row)
 
 
 def _check(db: sqlite3.Connection, owner: str) -> None:
-    """Make the tables if the file is new; otherwise see that they are this owner's, in this version."""
+    """Make the tables if the file is new; otherwise see that they are this owner's, and bring them to this version."""
     version = db.execute("PRAGMA user_version").fetchone()[0]
     application = db.execute("PRAGMA application_id").fetchone()[0]
     if (version, application) == (0, 0) and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         journal_store.create(db, owner)
         return
-    if application == journal_store.APPLICATION_ID:
-        version = journal_store.upgrade(db, version)
-    if (version, application) != (journal_store.VERSION, journal_store.APPLICATION_ID):
+    if application != journal_store.APPLICATION_ID or version not in (journal_store.VERSION, *journal_store.UPGRADES):
         raise JournalForeign(f"journal version {version}, this program reads {journal_store.VERSION}")
     if db.execute("SELECT name FROM owner").fetchone() != (owner,):
         raise JournalForeign("it belongs to another producer, instance or namespace")
+    journal_store.upgrade(db, version)
 
 
 def _release(db: sqlite3.Connection | None, owner_lock: int) -> None:

@@ -1,7 +1,8 @@
 """The journal's tables, and what each step does to them. Runs inside a transaction that others open.
 
-`event` is the index: it outlives the sealed bytes in `sealed`, which go when the desk has confirmed.
-Both grow at the end only; the one index on random keys is `event.index_key`.
+`event` is the index: it outlives the sealed bytes in `sealed`, which go when the desk has confirmed. What
+stays of them with the receipt is `stripped`: header and digests, of which the leaf is made that the desk
+has signed. These grow at the end only; the one index on random keys is `event.index_key`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final
 
+from hub.envelope.reasons import EnvelopeError
+from hub.envelope.sealed import outputs, parse
 from hub.producing.errors import JournalConflict
 from hub.producing.journal_rows import (
     Acknowledge,
@@ -32,7 +35,7 @@ from hub.producing.journal_rows import (
     Step,
 )
 
-VERSION: Final = 2
+VERSION: Final = 3
 APPLICATION_ID: Final = 0x656C6A31  # "elj1"
 
 SCHEMA: Final = """
@@ -61,6 +64,7 @@ CREATE TABLE position (
 CREATE TABLE refusal (
   at INTEGER NOT NULL, rules TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (at, rules)) WITHOUT ROWID;
 CREATE TABLE receipt (number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, record BLOB NOT NULL);
+CREATE TABLE stripped (number INTEGER PRIMARY KEY REFERENCES event, value BLOB NOT NULL);
 CREATE TABLE epoch (audience TEXT PRIMARY KEY, epoch INTEGER NOT NULL, key_hash BLOB NOT NULL) WITHOUT ROWID;
 """
 
@@ -69,7 +73,8 @@ UPGRADES: Final = {
     1: (
         "ALTER TABLE event ADD COLUMN receipt INTEGER",
         "CREATE TABLE receipt (number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, record BLOB NOT NULL)",
-    )
+    ),
+    2: ("CREATE TABLE stripped (number INTEGER PRIMARY KEY REFERENCES event, value BLOB NOT NULL)",),
 }
 """from a version to the next one"""
 
@@ -285,6 +290,8 @@ def _confirm(db: sqlite3.Connection, step: Confirm) -> Confirmed:
         else:
             if receipt.record is not None and receipt.record not in kept:
                 kept[receipt.record] = _keep_receipt(db, step.records[receipt.record])
+            if receipt.record is not None:
+                _keep_stripped(db, row[0])
             proof = None if receipt.record is None else kept[receipt.record]
             db.execute(
                 "UPDATE event SET state = ?, receipt = ? WHERE number = ?", (int(EventState.STORED), proof, row[0])
@@ -303,6 +310,18 @@ def _keep_receipt(db: sqlite3.Connection, record: bytes) -> int:
     db.execute("INSERT OR IGNORE INTO receipt (hash, record) VALUES (?, ?)", (digest, record))
     number: int = db.execute("SELECT number FROM receipt WHERE hash = ?", (digest,)).fetchone()[0]
     return number
+
+
+def _keep_stripped(db: sqlite3.Connection, number: int) -> None:
+    """Keep what the leaf is made of, without any ciphertext."""
+    row = db.execute("SELECT value FROM sealed WHERE number = ?", (number,)).fetchone()
+    if row is None:
+        return
+    try:
+        (stripped,) = outputs(parse(row[0]), [None])
+    except EnvelopeError:
+        return  # not an event that this program could have sealed: its receipt proves a leaf and nothing more
+    db.execute("INSERT INTO stripped VALUES (?, ?)", (number, stripped))
 
 
 def _forget_listed(db: sqlite3.Connection, step: ForgetListed) -> Confirmed:

@@ -179,6 +179,8 @@ class ReceiptReader:
                 done = await work()
             except HubError as problem:
                 if problem.code != paused:
+                    if paused:
+                        self._observer(Paused("receipts", paused, False))
                     paused = problem.code
                     self._observer(Paused("receipts", paused, True))
                 await asyncio.sleep(PAUSE_SECONDS)

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from cli.home import Home, NoHub, Running
 from cli.main import app
+from schemas.edge_cases import EDGE_CASES
 
 
 @pytest.fixture
@@ -58,6 +59,15 @@ def test_generate_writes_the_same_lines_for_the_same_seed() -> None:
     again = CliRunner().invoke(app, ["generate", "-n", "20", "--seed", "5"])
     assert first.stdout == again.stdout
     assert len([json.loads(line) for line in first.stdout.splitlines()]) == 20
+
+
+def test_generate_writes_every_edge_case_for_every_tenant_instead() -> None:
+    tenants = ["--tenant", "131041", "--tenant", "999997"]
+    written = CliRunner().invoke(app, ["generate", "--edge-cases", "--seed", "5", *tenants]).stdout
+    made = [json.loads(line) for line in written.splitlines()]
+    assert {each["tenant"] for each in made} == {"131041", "999997"}
+    assert len(made) == 2 * len(EDGE_CASES) == len({each["receipt_number"] for each in made})
+    assert "𠮷" in written
 
 
 def test_schemas_are_listed_shown_and_checked() -> None:

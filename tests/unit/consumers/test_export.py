@@ -10,14 +10,16 @@ import os
 import stat
 import struct
 import subprocess
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from consumers.review.export import placing
+from consumers.review.export import archive, placing
 from consumers.review.export.archive import verify
 from consumers.review.export.errors import (
     ArchiveDamaged,
@@ -352,6 +354,11 @@ def test_an_archive_that_is_not_its_manifest_is_refused(bench: Bench) -> None:
     for change in changes:
         with pytest.raises(ArchiveDamaged):
             verify(forged(path, change), PASSWORD)
+    # A line of names that is not this version's, though every digest is right.
+    renamed = held[SEIZURE].replace(b"hub_reason", b"hub_season")
+    digests = [hashlib.sha256(each).hexdigest().encode() for each in (held[SEIZURE], renamed)]
+    with pytest.raises(ArchiveDamaged, match="columns"):
+        verify(forged(path, {SEIZURE: renamed, "manifest.json": held["manifest.json"].replace(*digests)}), PASSWORD)
     import pyzipper
 
     with pytest.raises(ArchiveDamaged):
@@ -361,6 +368,26 @@ def test_an_archive_that_is_not_its_manifest_is_refused(bench: Bench) -> None:
             archive.writestr(name, data)
     with pytest.raises(ArchiveDamaged):
         verify(path.with_name("open.zip"), PASSWORD)
+
+
+def test_a_member_is_read_no_further_than_its_manifest_says(bench: Bench) -> None:
+    bench.accepted(document(1))
+    path = only(bench.export().written).path
+    held = members(path)
+    bomb = forged(path, {SEIZURE: held[SEIZURE] + bytes(64 * 2**20)}, compression=zipfile.ZIP_DEFLATED)
+    read = 0
+
+    class Counting(archive.ArchiveReadings):
+        def readinto(self, buffer: Any) -> int:
+            nonlocal read
+            count = super().readinto(buffer)
+            read += count
+            return count
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(ArchiveDamaged):
+        patch.setattr(archive, "ArchiveReadings", Counting)
+        verify(bomb, PASSWORD)
+    assert read <= 2**17
 
 
 def test_a_run_is_repeated_byte_for_byte_whatever_was_decided_since(bench: Bench, tmp_path: Path) -> None:
@@ -478,6 +505,21 @@ def test_a_full_disk_leaves_nothing_behind_and_the_rows_wait(bench: Bench, small
     done = only(bench.export().written)
     assert done.manifest.rows == 60
     assert verify(done.path, PASSWORD) == done.manifest
+
+
+def test_a_full_disk_in_a_repetition_or_a_resumption_leaves_nothing_behind(bench: Bench, small_disk: Path) -> None:
+    bench.accepted(*(incompressible(n) for n in range(1, 61)))
+    bench.export()
+    with pytest.raises(ExportDiskFull):
+        bench.exporter().again(1, small_disk, PASSWORD)
+    assert list(small_disk.iterdir()) == []
+    wish = bench.wish("other", directory=small_disk)
+    bench.store.exports.claim(bench.exporter()._new(wish), bench.exporter().choose(wish).decisions)
+    with pytest.raises(ExportDiskFull):
+        bench.exporter().export(wish, PASSWORD)
+    assert list(small_disk.iterdir()) == []
+    (done,) = bench.export(series="other", elsewhere=True).written
+    assert (done.resumed, done.manifest.run, done.manifest.rows) == (True, 2, 60)
 
 
 @pytest.mark.parametrize(
