@@ -38,6 +38,8 @@ bench: $(READY) ## ratios against a bare relay, on this machine, in one run
 
 docs: $(READY) ## write the generated pages again
 	$(BIN)/python -m monitoring.document
+	$(BIN)/python -m schemas.document
+	$(BIN)/python -m consumers.review.export.document
 
 lock: $(READY) ## resolve the dependencies again, with hashes and without naming a host
 	$(BIN)/python -m pip install --quiet pip-tools

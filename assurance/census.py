@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from assurance.reconcile import Report, State
 from hub.envelope import header as headers
 from hub.envelope import sealed as sealing
 from hub.envelope import signed as signing
-from hub.envelope.letters import DeadLetterNotice
+from hub.envelope.letters import DeadLetterNotice, Place
 from hub.envelope.reasons import EnvelopeError
-from hub.envelope.records import Checkpoint
+from hub.envelope.records import Checkpoint, LetterResolved
 from hub.envelope.sealed import parse
 from hub.envelope.signed import Signed
 from hub.envelope.wire import frame_id
@@ -39,7 +39,10 @@ class Census:
     leaves: Mapping[str, Mapping[bytes, int]]
     parts: int
     dead_letters: int
+    """letters that the operator neither replayed nor discarded"""
     foreign: int
+    sent_back: Mapping[str, Mapping[bytes, int]] = field(default_factory=dict)
+    """per output topic how often the operator stated that he sent a leaf back to it, where a desk had refused it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Account:
     lost: int
     """acknowledged by the portal, missing from an output: one per event and output"""
     duplicates: int
-    """copies beyond the first, over all outputs"""
+    """copies beyond the first and beyond those that the operator sent back, over all outputs"""
     extra: int
     """in an output, but never sent by the portal"""
     dead_letters: int
@@ -77,15 +80,28 @@ async def take_census(endpoint: Endpoint, topology: Topology) -> Census:
     for tenant in topology.tenants:
         outputs |= {topic(topology.namespace, tenant.code) for topic in (names.status, names.accepted)}
     letters = {principal.dead_letters for principal in topology.principals if principal.dead_letters}
-    starts = {(topic, number): None for topic in outputs | letters for number in range(partitions[topic])}
+    resolutions = names.resolutions(topology.namespace)
+    read = outputs | letters | {resolutions}
+    starts = {(topic, number): None for topic in read for number in range(partitions[topic])}
     leaves: dict[str, Counter[bytes]] = {topic: Counter() for topic in outputs}
-    found_letters = foreign = parts = 0
+    sent_back: dict[str, Counter[bytes]] = {topic: Counter() for topic in outputs}
+    open_letters: set[Place] = set()
+    ended: set[Place] = set()
+    foreign = parts = 0
     async with PartitionReader(endpoint, starts) as reader:
         ends = await reader.end_offsets()
         while any([await reader.position(place) < end for place, end in ends.items()]):
             for record in await reader.poll(_POLL_BYTES, 200):
                 if record.topic in letters:
-                    found_letters += 1
+                    open_letters.add(Place(record.topic, record.partition, record.offset))
+                    continue
+                if record.topic == resolutions:
+                    said = _resolution(record)
+                    foreign += said is None
+                    if said is not None:
+                        ended.add(said.letter)
+                        if said.replayed_to is not None and said.event is not None and said.origin.topic in outputs:
+                            sent_back[said.origin.topic][said.event.leaf] += 1
                     continue
                 leaf = _leaf(record)
                 if leaf and _is_part(record):
@@ -94,7 +110,7 @@ async def take_census(endpoint: Endpoint, topology: Topology) -> Census:
                     leaves[record.topic][leaf] += 1
                 elif leaf is None:
                     foreign += 1
-    return Census(leaves, parts, found_letters, foreign)
+    return Census(leaves, parts, len(open_letters - ended), foreign, sent_back)
 
 
 def account(census: Census, portal: Report, topology: Topology) -> Account:
@@ -111,7 +127,10 @@ def account(census: Census, portal: Report, topology: Topology) -> Account:
         held = [census.leaves.get(route.topic, {}) for route in topology.routes_of(tenant)]
         routed += sum(bool(held) and all(leaf in each for each in held) for leaf in leaves)
         lost += sum(leaf not in each for leaf in leaves for each in held) + (0 if held else len(leaves))
-        duplicates += sum(_surplus(each.values()) for each in held)
+        duplicates += sum(
+            _surplus(held_, census.sent_back.get(route.topic, {}))
+            for held_, route in zip(held, topology.routes_of(tenant), strict=True)
+        )
         extra += sum(len(each.keys() - leaves - void) for each in held)
     return Account(
         submitted=sum(map(len, sent.values())),
@@ -128,11 +147,12 @@ def account_returns(census: Census, told: Iterable[Report], topic_of: Callable[[
     count = lost = duplicates = extra = 0
     for report in told:
         assert report.tenant is not None  # a desk speaks for one
+        topic = topic_of(report.tenant)
         said = {entry.leaf for entry in report.entries if entry.state not in (State.VOID, State.PENDING)}
-        stands = census.leaves.get(topic_of(report.tenant), {})
+        stands = census.leaves.get(topic, {})
         count += len(said & stands.keys())
         lost += len(said - stands.keys())
-        duplicates += _surplus(stands.values())
+        duplicates += _surplus(stands, census.sent_back.get(topic, {}))
         extra += len(stands.keys() - said)
     return Returns(count, lost, duplicates, extra)
 
@@ -146,12 +166,19 @@ def _is_part(record: KafkaRecord) -> bool:
         return False
 
 
-def _surplus(counts: Iterable[int]) -> int:
-    return sum(count - 1 for count in counts)
+def _surplus(counts: Mapping[bytes, int], sent_back: Mapping[bytes, int]) -> int:
+    return sum(max(0, count - 1 - sent_back.get(leaf, 0)) for leaf, count in counts.items())
+
+
+def _resolution(record: KafkaRecord) -> LetterResolved | None:
+    try:
+        return LetterResolved.decode(Signed.parse(record.value or b"").body)
+    except EnvelopeError:
+        return None
 
 
 def _leaf(record: KafkaRecord) -> bytes | None:
-    """The leaf of an event; empty for a checkpoint or notice; None for what does not belong there."""
+    """The leaf of an event; empty for a checkpoint, notice or word on a letter; None for what does not belong there."""
     if record.value is None:
         return None
     try:
@@ -160,7 +187,7 @@ def _leaf(record: KafkaRecord) -> bytes | None:
             return parse(record.value).leaf()
         if schema == signing.SCHEMA_ID:
             name = Signed.parse(record.value).name
-            return b"" if name in (Checkpoint.RECORD, DeadLetterNotice.RECORD) else None
+            return b"" if name in (Checkpoint.RECORD, DeadLetterNotice.RECORD, LetterResolved.RECORD) else None
     except EnvelopeError:
         return None
     return None

@@ -6,14 +6,14 @@ import asyncio
 import getpass
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from cli.output import console, fail, json_line, reports_errors, table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from consumers.operator.book import Filter, Known
     from consumers.operator.desk import LetterDesk, Outcome
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hub.envelope.records import LetterResolved
     from hub.role import Role
 
+T = TypeVar("T")
 app = typer.Typer(help="Dead letters. / 配送不能レコード", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="one object per line")]
@@ -53,7 +54,7 @@ def list_(
     """List open dead letters, or all. / 配送不能レコードの一覧"""
     role, desk = _desk()
     wanted = _filter(role, tenant, topic, reason, older_than, receipt, everything=everything)
-    book = asyncio.run(desk.read())
+    book = asyncio.run(_now_standing(role, desk.read()))
     now = datetime.now(UTC)
     found = [known for known in book.all() if wanted.takes(known, now)]
     if as_json:
@@ -90,7 +91,7 @@ def show(
 ) -> None:
     """Show what is known of a letter, and whether its record's seal holds now. / 1件の詳細（内容は表示しない）"""
     role, desk = _desk()
-    shown = asyncio.run(_shown(role, desk, _place(role, letter)))
+    shown = asyncio.run(_now_standing(role, _shown(role, desk, _place(role, letter))))
     if as_json:
         json_line(shown)
         return
@@ -114,28 +115,30 @@ def replay(
     returned: Annotated[
         bool, typer.Option("--returned", help="with --all: also letters that came back for the same reason")
     ] = False,
-    again: Annotated[bool, typer.Option("--again", help="also what was replayed or discarded before")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="letters by name: also what was replayed or discarded before")
+    ] = False,
     by: By = None,
     as_json: Json = False,
 ) -> None:
     """Send refused records back, unchanged, to where they were refused. / 元のトピックへ再送する"""
     from consumers.operator.desk import Many
 
-    if everything == bool(letters) or everything != (reason is not None):
+    if everything == bool(letters) or everything != (reason is not None) or (everything and again):
         fail(
             "cli.usage",
-            "either letters by name, or --all with --reason",
+            "either letters by name (then perhaps --again), or --all with --reason",
             "`eltax-hub dead-letters list` shows names and reasons.",
             as_json=as_json,
             status=2,
         )
     role, desk = _desk()
     if everything:
-        chosen = _filter(role, tenant, topic, reason, older_than, None, everything=again)
-        work = desk.replay(Many(chosen, returned), actor=by or getpass.getuser(), again=again)
+        chosen = _filter(role, tenant, topic, reason, older_than, None, everything=False)
+        work = desk.replay(Many(chosen, returned), actor=by or getpass.getuser())
     else:
         work = desk.replay([_place(role, name) for name in letters or ()], actor=by or getpass.getuser(), again=again)
-    _tell(asyncio.run(work), as_json=as_json)
+    _tell(asyncio.run(_now_standing(role, work)), as_json=as_json)
 
 
 @app.command("discard")
@@ -153,7 +156,7 @@ def discard(
     said = discard_for(reason, note)
     role, desk = _desk()
     work = desk.discard([_place(role, name) for name in letters], said, actor=by or getpass.getuser())
-    _tell(asyncio.run(work), as_json=as_json)
+    _tell(asyncio.run(_now_standing(role, work)), as_json=as_json)
 
 
 @app.command("reasons")
@@ -177,6 +180,22 @@ def _desk() -> tuple[Role, LetterDesk]:
     home.running()
     role = open_role(home, "operator")
     return role, LetterDesk(role, lambda: datetime.now(UTC))
+
+
+async def _now_standing(role: Role, work: Coroutine[Any, Any, T]) -> T:
+    """Do the work by the trust list and the tenants that hold now: nobody keeps the operator's directory current."""
+    from hub.facts import ignore
+    from hub.reading.control import Control
+
+    control = Control(role, ignore)
+    try:
+        await control.refresh()
+    except BaseException:
+        work.close()
+        raise
+    finally:
+        await control.close()
+    return await work
 
 
 def _filter(

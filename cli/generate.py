@@ -21,12 +21,16 @@ def generate(
     ] = None,
     tenant: Annotated[list[str] | None, typer.Option(help="tenant code; may be repeated; default all")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="a file instead of standard output")] = None,
+    edge_cases: Annotated[
+        bool, typer.Option("--edge-cases", help="instead of COUNT: every edge case once for each tenant")
+    ] = False,
     namespace: Annotated[str, typer.Option(help="rehearsal (default) or another one")] = "rehearsal",
     as_json: Annotated[bool, typer.Option("--json", help="the output is JSON Lines either way")] = False,
 ) -> None:
     """Write artificial submissions of all procedures (JSON Lines). / 架空の申請データを作る"""
     from cli.people import the_home
     from hub.settings import HomeSettings, is_rehearsal
+    from schemas import edge_cases as edges
     from schemas.generator import generate as make
     from topics.declaration import load
 
@@ -34,9 +38,15 @@ def generate(
     if seed is None:
         errors.print(f"seed {chosen}")
     tenants = tenant or [known.code for known in load(the_home().declared_in(HomeSettings().topics_file)).tenants]
+    rehearsal = is_rehearsal(namespace)
+    documents = (
+        (made for _, made in edges.edge_cases(chosen, tenants, rehearsal=rehearsal))
+        if edge_cases
+        else make(chosen, count, tenants, rehearsal=rehearsal)
+    )
     out = output.open("w", encoding="utf-8") if output else sys.stdout
     try:
-        for document in make(chosen, count, tenants, rehearsal=is_rehearsal(namespace)):
+        for document in documents:
             out.write(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")
     finally:
         if output:

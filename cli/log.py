@@ -21,7 +21,7 @@ DIRECTORY: Final = "tlog"
 
 def log_name(role: DeskRole, settings: LogSettings) -> str:
     """The log's origin and key name: `<address>/<namespace>/<tenant>`."""
-    return f"{settings.log_address}/{role.namespace}/{role.principal.rpartition('-')[2]}"
+    return f"{settings.tlog_address}/{role.namespace}/{role.principal.rpartition('-')[2]}"
 
 
 def log_identity(role: DeskRole, settings: LogSettings) -> LogIdentity:
@@ -39,16 +39,16 @@ def log_directory(role: DeskRole, settings: LogSettings, chosen: Path | None = N
     """Where a log is published: as chosen, as set (a directory per tenant), or with the role's state."""
     if chosen is not None:
         return LogDirectory(chosen)
-    if settings.log_directory is not None:
-        return LogDirectory(settings.log_directory / role.principal.rpartition("-")[2])
+    if settings.tlog_directory is not None:
+        return LogDirectory(settings.tlog_directory / role.principal.rpartition("-")[2])
     return LogDirectory(role.state_directory / DIRECTORY)
 
 
 def log_witnesses(role: DeskRole, settings: LogSettings, observer: Observer) -> Cosigners:
-    """The witnesses of HUB_LOG_WITNESSES. Raises WitnessesMalformed."""
-    if settings.log_witnesses is None:
+    """The witnesses of HUB_TLOG_WITNESSES. Raises WitnessesMalformed."""
+    if settings.tlog_witnesses is None:
         return NOBODY
-    found = read_witnesses(settings.log_witnesses.read_text(encoding="utf-8"))
+    found = read_witnesses(settings.tlog_witnesses.read_text(encoding="utf-8"))
     return Witnesses(found, role.principal.rpartition("-")[2], observer)
 
 
@@ -67,6 +67,6 @@ def publisher_of(
 
 def publication_of(role: DeskRole, store: Store, settings: LogSettings, observer: Observer) -> Publication | None:
     """Return what a running desk publishes with; None if it is not to."""
-    if not settings.publish_seconds:
+    if not settings.tlog_seconds:
         return None
-    return Publication(publisher_of(role, store, settings, None, observer), settings.publish_seconds)
+    return Publication(publisher_of(role, store, settings, None, observer), settings.tlog_seconds)

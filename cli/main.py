@@ -6,10 +6,12 @@ import typer
 
 from cli import (
     audit,
+    audit_report,
     deadletters,
     deciding,
     demo,
     doctor,
+    export,
     generate,
     helpdesk,
     keys,
@@ -49,10 +51,12 @@ app.add_typer(roles.consume, name="consume")
 status.register(portal.app)
 app.add_typer(portal.app, name="portal")
 deciding.register(review.app)
+export.register(review.app)
 app.add_typer(review.app, name="review")
 app.add_typer(helpdesk.app, name="helpdesk")
 app.add_typer(tax.app, name="tax")
 proofs.register(audit.app)
+audit_report.register(audit.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(witness.app, name="witness")
 app.add_typer(topics.app, name="topics")

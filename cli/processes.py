@@ -78,10 +78,14 @@ def http_ok(url: str) -> bool:
         return False
 
 
+_OF_THE_LOG = ("HUB_TLOG_ADDRESS", "HUB_TLOG_DIRECTORY", "HUB_TLOG_WITNESSES", "HUB_TLOG_SECONDS")
+
+
 def role_environment(home: Home, principal: str, *, bootstrap: str, namespace: str, partitions: int) -> dict[str, str]:
     """The whole HUB_ environment of one role process."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-    passed = {name: os.environ[name] for name in ("HUB_TOPICS_FILE",) if name in os.environ}
+    names = ("HUB_TOPICS_FILE", *(_OF_THE_LOG if principal.startswith("audit-") else ()))
+    passed = {name: os.environ[name] for name in names if name in os.environ}
     return {
         **kept,
         **passed,

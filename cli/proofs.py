@@ -50,19 +50,26 @@ def publish(tenant: Tenant = None, to: Directory = None, as_json: Json = False) 
         if as_json:
             json_line(said)
         else:
-            console.print(f"{said['log']}  size {done.size}  root {done.root.hex()}", highlight=False)
-            console.print(f"  {said['directory']}  {done.tiles} tiles written, {done.cosignatures} cosignatures")
+            console.print(f"{said['log']}  size {done.size}  root {done.root.hex()}", highlight=False, soft_wrap=True)
+            console.print(
+                f"  {said['directory']}  {done.tiles} tiles written, {done.cosignatures} cosignatures",
+                highlight=False,
+                soft_wrap=True,
+            )
 
 
 @reports_errors
 def key(tenant: Tenant = None, as_json: Json = False) -> None:
     """Print each log's public keys (vkey), newest last; a file of them is --key of `audit check`. / 公開鍵を表示する"""
     from cli.log import log_identity
-    from cli.people import desks, open_role, the_home
+    from cli.people import NotEnrolled, open_role, the_home
     from hub.settings import LogSettings
 
     home, settings = the_home(), LogSettings()
-    for principal in desks(home, "audit", tenant):
+    found = [name for name in home.roles("audit-") if tenant in (None, name.rpartition("-")[2])]
+    if not found:
+        raise NotEnrolled(f"audit {tenant or ''} in {home.path}")
+    for principal in found:
         identity = log_identity(open_role(home, principal), settings)
         for each in identity.keys:
             if as_json:
@@ -77,6 +84,9 @@ def prove(
     output: Annotated[Path, typer.Option("--output", "-o", help="where the proof goes")] = Path("proof.tlog-proof"),
     entry: Annotated[Path | None, typer.Option(help="where the entry goes, for --entry of `audit check`")] = None,
     stored: Annotated[bool, typer.Option("--stored", help="prove the review desk's receipt instead")] = False,
+    opening: Annotated[
+        Path | None, typer.Option(help="where the event's opening goes: it shows the receipt number; asks the broker")
+    ] = None,
     index: Annotated[int | None, typer.Option(min=0, help="prove the entry at this index")] = None,
     tenant: Tenant = None,
     directory: Annotated[Path | None, typer.Option("--from", help="the published log, if elsewhere")] = None,
@@ -86,11 +96,15 @@ def prove(
     from cli.desks import opened
     from cli.log import log_directory, log_identity
     from cli.people import desks, open_role, the_home
-    from consumers.audit.proving import NotInLog, find_event, find_index, find_stored
+    from consumers.audit import opening as openings
+    from consumers.audit.fetching import fetched
+    from consumers.audit.proving import NotInLog, event_of, find_event, find_index, find_stored
     from consumers.audit.proving import prove as proof_of
     from hub.settings import LogSettings
 
     home, settings = the_home(), LogSettings()
+    if opening is not None and (stored or index is not None):
+        fail("cli.usage", "--opening is for an event: not with --stored or --index", as_json=as_json, status=2)
     if (wanted is None) == (index is None):
         fail("cli.usage", "give a receipt number or event id, or --index", as_json=as_json, status=2)
     found, role = None, None
@@ -108,6 +122,9 @@ def prove(
     if found is None or role is None:
         raise NotInLog
     proof = proof_of(log_directory(role, settings, directory), log_identity(role, settings).keys, found)
+    if opening is not None:
+        event = event_of(found.entry)
+        opening.write_bytes(openings.write(fetched(role.endpoint, event.place), event))
     output.write_bytes(proof.encode())
     if entry is not None:
         entry.write_bytes(found.entry)
@@ -125,6 +142,9 @@ def check(
     witness_key: Annotated[
         list[Path] | None, typer.Option(exists=True, dir_okay=False, help="demand this witness's cosignature")
     ] = None,
+    opening: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="the event's opening, for its receipt number")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Verify a proof from these files alone; 0 proved, 1 refused. / 証明を検証する"""
@@ -135,7 +155,13 @@ def check(
         with path.open("rb") as file:
             return file.read(MAX_PROOF_BYTES + 1)
 
-    found = check_files(content(key), content(proof), content(entry), [content(each) for each in witness_key or ()])
+    found = check_files(
+        content(key),
+        content(proof),
+        content(entry),
+        [content(each) for each in witness_key or ()],
+        None if opening is None else content(opening),
+    )
     if as_json:
         json_line(_fields(found))
     else:
@@ -146,6 +172,7 @@ def check(
 def _fields(found: Proved) -> dict[str, Any]:
     from cli.proof_words import meaning
 
+    header = found.header if found.receipt is None else found.receipt.header
     return {
         "proved": True,
         "log": found.origin,
@@ -155,7 +182,7 @@ def _fields(found: Proved) -> dict[str, Any]:
         "root": found.root.hex(),
         "kind": found.kind,
         "entry": meaning(found),
-        "receipt_number_claimed": None if found.receipt is None else found.receipt.receipt_number,
+        "receipt_number": None if header is None else header.receipt_number,
         "cosigned": [{"witness": each.name, "at": each.at.isoformat()} for each in found.cosigned],
     }
 

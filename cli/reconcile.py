@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -26,6 +27,8 @@ class Outcome:
     submissions: Reconciliation
     decisions: Comparison
     handovers: Comparison
+    left_out: Mapping[str, int]
+    """how many lines were about tenants that were removed: nobody answers for them any more"""
 
     @property
     def agreed(self) -> bool:
@@ -67,6 +70,8 @@ def _show(outcome: Outcome) -> None:
                 console.print(f"[yellow]{name}[/] {found.count}")
                 for each in found.listed[:10]:
                     console.print(f"  {each.tenant} {each.event_id} at {each.at}")
+    for tenant, count in outcome.left_out.items():
+        console.print(f"{tenant} is not served any more: {count} of its events are left out")
     console.print("[bold green]agreed[/]" if outcome.agreed else "[bold red]NOT agreed[/]")
 
 
@@ -99,14 +104,22 @@ def run(home: Home) -> Outcome:
         )
 
     # what is acknowledged to its sender now must be at its places; what comes meanwhile may be
-    first = take(sources)
-    reports = [*first, *take(places)]
-    later = take(sources)
+    first, left_out = _served(take(sources), codes)
+    reports, _ = _served([*first, *take(places)], codes)
+    later, _ = _served(take(sources), codes)
     return Outcome(
         compare_submissions(reports, later=later, tenants=codes),
         compare(DECISIONS, reports, later=later, tenants=codes),
         compare(HANDOVERS, reports, later=later, tenants=codes),
+        left_out,
     )
+
+
+def _served(reports: list[Report], codes: Sequence[str]) -> tuple[list[Report], dict[str, int]]:
+    """Leave out what is about tenants that are not served (any more), and count it: their desks are withdrawn."""
+    kept = [replace(each, entries=tuple(e for e in each.entries if e.tenant in codes)) for each in reports]
+    foreign = Counter(e.tenant for each in reports for e in each.entries if e.tenant not in codes)
+    return kept, dict(sorted(foreign.items()))
 
 
 def read(home: Home, files: list[Path]) -> list[Report]:
@@ -129,6 +142,7 @@ def plain(outcome: Outcome) -> dict[str, Any]:
     for name, part in (("decisions", outcome.decisions), ("handovers", outcome.handovers)):
         counts = {kind.value: count for kind, count in part.counts.items()}
         shown[name] = {"agreed": part.agreed, **counts, **_discrepancies(part)}
+    shown["left_out"] = dict(outcome.left_out)
     return shown
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hub.facts import Lifecycle, Observer
 from hub.loop import loop_run
-from hub.reading.control import kept_current
+from hub.reading.control import kept_current, reporter
 from hub.role import Role, load_role
 from hub.settings import RoleSettings
 from monitoring.adapter import combine, log_observer, metrics_observer
@@ -86,7 +86,7 @@ async def _until_stopped(role: Role, observer: Observer, health: Health, work: W
         loop.add_signal_handler(number, stop.set)
     beat = asyncio.create_task(health.beat(observer), name="heartbeat")
     try:
-        await kept_current(role, observer, stop, lambda: work(role, observer, stop))
+        await kept_current(role, observer, stop, lambda: work(role, observer, stop), report=reporter(role))
     finally:
         beat.cancel()
         with contextlib.suppress(asyncio.CancelledError):

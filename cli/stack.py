@@ -62,6 +62,7 @@ class Stack:
         self._node: EmbeddedKafka | None = None
         self._roles: Roles | None = None
         self._published = b""
+        self._starting: list[str] = []
 
     def __enter__(self) -> Self:
         """Start. Raises AlreadyUp, ForeignHome, JarsUnavailable, BrokerFailed, RoleDied, RoleNotReady and others."""
@@ -145,8 +146,13 @@ class Stack:
     def follow(self) -> None:
         """See whether a declaration was applied; start the desks that came, stop those that left.
 
-        Raises DeclarationRefused, RoleDied, RoleNotReady.
+        Nobody else waits until the new ones are ready. Raises DeclarationRefused.
         """
+        ready = [name for name in self._starting if self.roles.running[name].ready()]
+        if ready:
+            self._starting = [name for name in self._starting if name not in ready]
+            self._tell(f"ready: {', '.join(ready)}")
+            self.home.announce(self.describe())
         published = self._declaration()
         if published == self._published:
             return
@@ -160,10 +166,10 @@ class Stack:
         if gone:
             self.roles.stop(gone)
             self._tell(f"stopped: {', '.join(gone)}")
-        for name in after:
-            if name not in before:
-                self.roles.start(name, name, "consume", name.partition("-")[0])
-        self.roles.wait_ready(READY_SECONDS, lambda name, _: self._tell(f"{name} is ready"))
+        new = [name for name in after if name not in before]
+        for name in new:
+            self.roles.start(name, name, "consume", name.partition("-")[0])
+        self._starting = [name for name in self._starting if name in after] + new
         self.home.announce(self.describe())
 
     def _start_roles(self) -> None:

@@ -27,9 +27,9 @@ trap 'exit 130' INT TERM
 say() { printf '\n== %s\n' "$*"; }
 # value EXPRESSION: of `rows`, the JSON lines on standard input
 value() { python3 -c 'import json, sys; rows = [json.loads(line) for line in sys.stdin]; print(eval(sys.argv[1]))' "$1"; }
-# await COMMAND...: until it succeeds, a minute at most
+# await COMMAND...: until it succeeds, three minutes at most
 await() {
-    tries=60
+    tries=180
     until "$@"; do
         tries=$((tries - 1))
         [ "$tries" -gt 0 ] || { echo "waited in vain: $*" >&2; return 1; }
@@ -108,5 +108,18 @@ mkdir "$work/elsewhere"
 cp "$work/delivery-receipt" "$HUB_HOME/trust.bin" "$HUB_HOME/roles/admin/admin.pub" "$work/elsewhere"
 (cd "$work/elsewhere" && env -u HUB_HOME eltax-hub portal check-receipt delivery-receipt --trust trust.bin --admin admin.pub --json) \
     | value 'rows[0]["verified"]'
+
+say "the audit log proves the filing to a process that has these files and no hub"
+eltax-hub audit publish --tenant 131041 --json | value 'rows[0]["log"], rows[0]["size"] > 0'
+(
+    cd "$work/elsewhere"
+    eltax-hub audit key --tenant 131041 > log.vkey
+    eltax-hub audit prove "$correction" --tenant 131041 --output proof --entry entry --opening opening
+    alone() { env -i PATH="$PATH" eltax-hub audit check --key log.vkey --proof "$1" --entry entry --opening opening; }
+    alone proof
+    alone proof | grep -q "$correction"
+    sed '$d' proof > damaged
+    if alone damaged 2> refused; then echo "a damaged proof was believed" >&2; exit 1; fi
+)
 
 say "the story is complete"

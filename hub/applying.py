@@ -21,6 +21,7 @@ from hub.enrolment import Enrolled, administrator, enrol, listed_at, pinned_at
 from hub.envelope.declared import AppliedDeclaration
 from hub.envelope.names import ADMIN, ROUTER
 from hub.envelope.trust import Trust, TrustRefused
+from hub.hearing import Hearing
 from hub.reading.control import DECLARATION_KEY, TRUST_KEY
 from hub.standing import DECLARATION
 from hub.transport import BatchWriter, Endpoint, Outgoing, PartitionReader, TlsIdentity
@@ -57,6 +58,9 @@ class Applied:
     enrolled: tuple[str, ...]
     withdrawn: tuple[str, ...]
     trust_serial: int
+    declaration_serial: int
+    unheard: tuple[str, ...] = ()
+    """routers that run and did not say in time that they have taken it on; what they still write is refused"""
 
 
 def last_applied(home: Path, name: str = APPLIED) -> Wanted | None:
@@ -109,7 +113,7 @@ async def apply(
             await admin.current(topology, applied), topology, applied=applied, prune=prune, delete_data=delete_data
         )
         if applied is not None and not force:
-            await _nothing_is_left(admin, home, endpoint, applied, _removed(planned), now())
+            await _nothing_is_left(admin, home, endpoint, applied, _removed(planned))
         first, last = _in_order(planned, applied)
         await admin.execute(first)
         await admin.settle(replace(topology, quotas=()))  # nobody hears of topics that are not there yet
@@ -124,16 +128,27 @@ async def apply(
             withdraw=bool(_removed(planned)),
         )
         declaration = _declare(home, wanted, published, now(), cost)
-        await _publish(endpoint, topology.namespace, enrolled, declaration, published)
+        serial = AppliedDeclaration.load(declaration, pinned_at(home)).serial
+        routers = await _routers(admin, topology) if last.steps else frozenset[str]()
+        async with Hearing(endpoint, topology.namespace, routers, serial) as hearing:
+            await _publish(endpoint, topology.namespace, enrolled, declaration, published)
+            trust = Trust.load(enrolled.trust, pinned_at(home))
+            unheard = await hearing.until_all(trust)
         await admin.execute(last)
         left = await admin.settle(topology, applied=applied, prune=prune)
     write_private(home / APPLIED, declaration)
-    serial = Trust.load(enrolled.trust, pinned_at(home)).serial
-    return Applied(planned, left, enrolled.added, enrolled.withdrawn, serial)
+    return Applied(planned, left, enrolled.added, enrolled.withdrawn, trust.serial, serial, unheard)
+
+
+async def _routers(admin: Admin, topology: Topology) -> frozenset[str]:
+    """The instances of the router that run now, as members of its group."""
+    group = topology.principal(ROUTER).group
+    members = await admin.members(group) if group else frozenset()
+    return frozenset(each.removeprefix(f"{ROUTER}-") for each in members if each.startswith(f"{ROUTER}-"))
 
 
 async def _nothing_is_left(
-    admin: Admin, home: Path, endpoint: Endpoint, applied: Topology, removed: Sequence[RemoveTenant], now: datetime
+    admin: Admin, home: Path, endpoint: Endpoint, applied: Topology, removed: Sequence[RemoveTenant]
 ) -> None:
     """Raise Undelivered if a tenant that is to go has events under way."""
     trust = listed_at(home)
@@ -141,7 +156,7 @@ async def _nothing_is_left(
     if not removed or trust is None or group is None:
         return
     committed = await admin.committed(group)
-    insist(await find_undelivered(endpoint, applied, [step.code for step in removed], committed, trust, now))
+    insist(await find_undelivered(endpoint, applied, [step.code for step in removed], committed, trust))
 
 
 def _removed(planned: Plan) -> list[RemoveTenant]:

@@ -95,21 +95,22 @@ def enrol(
     changed = trust is None or not builder.says(trust) or trust.serial < least_serial
     published.mkdir(exist_ok=True)
     if not changed and not made:
-        return Enrolled(_published(home), (home / "trust.bin").read_bytes())
+        value = (home / "trust.bin").read_bytes()
+        _hand_out(home, topology, value, pinned_at(home))
+        return Enrolled(_published(home), value)
     fresh = next((each.identity for each in made if each.principal.name == ADMIN), None)
     admin = administrator(home, cost=cost) if fresh is None else fresh
     value = builder.at_least(least_serial).sign(now, admin) if changed else (home / "trust.bin").read_bytes()
     for each in made:
-        directory = home / "roles" / each.principal.name
-        (directory / "admin.pub").write_text(admin.public.hex() + "\n", encoding="ascii")
         for epoch, key in zip(epochs, each.audience_keys, strict=False):
             record = _announce(each, epoch, key)
             signed = sign(AudienceKey.RECORD, record.encode(), each.identity, admin)
             write_private(published / record.key.replace("/", "_"), signed)
-    if changed:
-        for name in (each.name for each in topology.principals):
-            write_private(home / "roles" / name / "trust.bin", value)
-        write_private(home / "trust.bin", value)  # last: what it lists is there
+    if fresh is not None:
+        _pin(home / "roles" / ADMIN, (admin.public,))
+    # home first: what a crash leaves undone here, the next run hands out, and never another list of this serial
+    write_private(home / "trust.bin", value)
+    _hand_out(home, topology, value, pinned_at(home))
     return Enrolled(
         _published(home),
         value,
@@ -138,6 +139,22 @@ def pinned_at(home: Path) -> tuple[bytes, ...]:
     """The administrator's public keys, as every role of this home pins them."""
     lines = (home / "roles" / ADMIN / "admin.pub").read_text(encoding="ascii").split()
     return tuple(bytes.fromhex(line) for line in lines)
+
+
+def _hand_out(home: Path, topology: Topology, value: bytes, pinned: Sequence[bytes]) -> None:
+    """Put the trust list, and the administrator's public keys, into the role directories that lack them."""
+    for principal in topology.principals:
+        directory = home / "roles" / principal.name
+        if not (directory / "admin.pub").exists():
+            _pin(directory, pinned)
+        path = directory / "trust.bin"
+        if not path.exists() or path.read_bytes() != value:
+            write_private(path, value)
+
+
+def _pin(directory: Path, pinned: Sequence[bytes]) -> None:
+    lines = "".join(public.hex() + "\n" for public in pinned)
+    (directory / "admin.pub").write_text(lines, encoding="ascii")
 
 
 def _published(home: Path) -> tuple[tuple[str, bytes], ...]:

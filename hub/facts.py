@@ -165,6 +165,17 @@ class HandedOver(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class RowsExported(Fact):
+    """Somebody took a file of accepted rows out of a desk; `again` if that run had been handed over before."""
+
+    desk: str
+    run: int
+    rows: int
+    withdrawn: int
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLettered(Fact):
     """A record became a dead letter, with its reason code, at a stage."""
 

@@ -132,7 +132,9 @@ def load_role(settings: RoleSettings, *, allow_weak: bool = False) -> Role:
         raise RoleForeign(f"{principal} in {settings.namespace}, trust file of {trust.namespace}")
     passphrase = (settings.key_passphrase_file or directory / "passphrase").read_bytes().strip()
     keystore = FileKeyStore(directory / "keys", passphrase, allow_weak=allow_weak)
-    declared = standing.topology.principal(principal)
+    declared = next((each for each in standing.topology.principals if each.name == principal), None)
+    if declared is None:
+        raise RoleForeign(f"{principal} is not declared")
     return Role(
         principal=principal,
         instance=settings.instance or declared.instances[0],

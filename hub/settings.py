@@ -41,12 +41,12 @@ class LogSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore", frozen=True)
 
-    log_address: Annotated[str, AfterValidator(_origin)] = Field(
+    tlog_address: Annotated[str, AfterValidator(_origin)] = Field(
         default="eltax-hub.invalid", description="where the logs are served; with namespace and tenant a log's name"
     )
-    log_directory: Path | None = Field(default=None, description="default: tlog in the role's state directory")
-    log_witnesses: Path | None = Field(default=None, description="a file: one `URL vkey` a line")
-    publish_seconds: float = Field(default=10.0, ge=0, le=86_400, description="how often the desk publishes; 0: never")
+    tlog_directory: Path | None = Field(default=None, description="default: tlog in the role's state directory")
+    tlog_witnesses: Path | None = Field(default=None, description="a file: one `URL vkey` a line")
+    tlog_seconds: float = Field(default=10.0, ge=0, le=86_400, description="how often the desk publishes; 0: never")
 
 
 class RoleSettings(BaseSettings):

@@ -158,6 +158,13 @@ def _handed_over(metrics: Metrics, fact: facts.HandedOver) -> None:
     metrics.count("hub_tax_handed_over_total", fact.count, consumer=fact.team, outcome=fact.decision)
 
 
+def _exported(metrics: Metrics, fact: facts.RowsExported) -> None:
+    name = "hub_review_exported_rows_total"
+    metrics.count(name, fact.rows, consumer=fact.desk, outcome="repeated" if fact.again else "handed-over")
+    if not fact.again:
+        metrics.count(name, fact.withdrawn, consumer=fact.desk, outcome="withdrawn")
+
+
 def _dead_lettered(metrics: Metrics, fact: facts.DeadLettered) -> None:
     metrics.count("hub_dead_letters_total", fact.count, stage=fact.stage, reason=fact.reason)
 
@@ -239,6 +246,7 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     facts.ReceiptsSent: _receipts,
     facts.DecisionsTold: _decisions_told,
     facts.HandedOver: _handed_over,
+    facts.RowsExported: _exported,
     facts.DeadLettered: _dead_lettered,
     facts.LettersOpen: _letters_open,
     facts.LetterEnded: _letter_ended,
@@ -308,6 +316,15 @@ def _tell_unconfirmed(fact: facts.Unconfirmed) -> LogLine | None:
     return "warning", {"event": "events-unconfirmed", "consumer": fact.consumer, "count": fact.count}
 
 
+def _tell_exported(fact: facts.RowsExported) -> LogLine:
+    return "info", {
+        "event": "rows-exported-again" if fact.again else "rows-exported",
+        "consumer": fact.desk,
+        "run": fact.run,
+        "count": fact.rows,
+    }
+
+
 def _tell_witness(fact: facts.WitnessAnswered) -> LogLine | None:
     if fact.code == "cosigned":
         return None
@@ -360,6 +377,7 @@ TO_LOG: Final[dict[type[Fact], ToLog]] = {
     facts.ReceiptsSent: _quiet,
     facts.DecisionsTold: _quiet,
     facts.HandedOver: _quiet,
+    facts.RowsExported: _tell_exported,
     facts.DeadLettered: _line("warning", "dead-lettered", "stage", "reason", "count"),
     facts.LettersOpen: _quiet,
     facts.LetterEnded: _tell_letter_ended,

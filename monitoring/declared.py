@@ -74,6 +74,7 @@ IDENTITY: Final = "id-password-authentication"
 SPARE: Final = "redundancy-and-backup"
 READINESS: Final = "incident-readiness"
 DEFENCE: Final = "perimeter-defence"
+REGISTER: Final = "delivery-register"
 
 DELAY_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """seconds; 30 and 60 are the limits of the service objectives and therefore edges"""
@@ -237,6 +238,11 @@ METRICS: Final[tuple[Metric, ...]] = (
         "hub_tax_handed_over_total", "submissions", "consumer outcome",
         "Accepted submissions and revocations that a tax team took over.", "税目担当が引き継いだ受理・取消の件数。",
         WATCH, FLOW,
+    ),
+    _counter(
+        "hub_review_exported_rows_total", "rows", "consumer outcome",
+        "Rows that left a review desk in files: handed over, withdrawn or repeated.",
+        "審査部門からファイルで出力した行数（引渡し・取消し・再出力）。", WATCH, FLOW, REGISTER,
     ),
     _gauge(
         "hub_audit_log_leaves", "leaves", "tenant",

@@ -53,17 +53,8 @@ def _listed(values: Collection[str]) -> str:
 
 
 OUTCOMES: Final = (
-    "accepted",
-    "duplicate",
-    "refused",
-    "committed",
-    "aborted",
-    "accept",
-    "return",
-    "hold",
-    "revoke",
-    "replayed",
-    "discarded",
+    *("accepted", "duplicate", "refused", "committed", "aborted", "accept", "return", "hold", "revoke"),
+    *("replayed", "discarded", "handed-over", "withdrawn", "repeated"),
 )
 
 _DECLARED: Final = (

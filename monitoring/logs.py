@@ -52,7 +52,7 @@ KEYS: Final = frozenset(
         *HEAD,
         *("about", "code", "command", "condition", "consumer", "count", "event_id", "exception", "fenced"),
         *("fulfilled", "leaf", "logger", "namespace", "offset", "partition", "paused", "procedure", "reason"),
-        *("receipt_number", "resumed", "rule", "seconds", "session", "size", "stage", "tenant", "topic"),
+        *("receipt_number", "resumed", "rule", "run", "seconds", "session", "size", "stage", "tenant", "topic"),
         *("version", "where", "withheld", "configuration", "trust", "declaration"),
     }
 )

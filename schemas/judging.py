@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Final
 
 from schemas import media
-from schemas.rules import Finding, findings, rules_fingerprint
+from schemas.rules import Finding, Severity, findings, rules_fingerprint, severity
 from schemas.submission_model import Submission
 
 DIFFER: Final = "findings.differ"
@@ -29,6 +29,16 @@ MESSAGES: Final = {
         "ポータル側は別の版の規則表を用い、異なる指摘をしました。",
     ),
 }
+
+
+def asks(found: Finding) -> bool:
+    """Say whether a finding asks something of the reviewer; notes do not, and what no table here knows does."""
+    return weight(found) is not Severity.NOTE
+
+
+def weight(found: Finding) -> Severity:
+    """Return a finding's severity; findings about attachments, links and differences ask for another look."""
+    return severity(found.rule) or Severity.ASK
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ _COUNTY: Final = f"(?:余市郡|高市郡|[東西北]村山郡|田村郡|{_NAME}
 _TOWN: Final = f"(?:余市町|玉村町|市貝町|上市町|下市町|市川三郷町|市川町|大町町|村田町|{_NAME}[町村])"
 _WARD: Final = re.compile(f"(?:{_PREFECTURE})?(?:{_COUNTY}{_TOWN}|{_CITY})|{_PREFECTURE}{_TOWN}")
 """A town or village only under its prefecture or county: 中村 and 木村 are families, too."""
+_SURE: Final = re.compile(f"{_PREFECTURE}|{_COUNTY}{_TOWN}")
+_HOUSE: Final = re.compile("[0-9０-９]|丁目|番地|[番号]")
 _PHONE: Final = re.compile(r"[+＋]?[0-9０-９()（）\-‐‑–—−－ーｰ. \u3000]+")
 _DIGITS: Final = re.compile(r"[0-9０-９]")
 _FIRST: Final = re.compile(r"[^\s][\uFE00-\uFE0F\U000E0100-\U000E01EF\u3099\u309A\uFF9E\uFF9F]*")
@@ -56,8 +58,7 @@ def mask(kind: Mask, text: str) -> str | None:
             first = _FIRST.search(text)
             return HIDDEN if first is None or first.group()[0].isnumeric() else first.group() + HIDDEN
         case Mask.WARD:
-            ward = _WARD.match(text)
-            return (ward.group() if ward else "") + HIDDEN
+            return _ward(text) + HIDDEN
         case Mask.LAST_FOUR:
             return HIDDEN + _last_four(text)
         case _:
@@ -71,6 +72,16 @@ def _is_harmless(text: str) -> bool:
     if sum(map(str.isnumeric, text)) <= MAX_PLAIN_DIGITS:
         return True
     return parse_date(text) is not None or is_corporate_number(text)
+
+
+def _ward(text: str) -> str:
+    """The ward or city of an address, else nothing. Without prefecture or county a house number has to follow:
+    古市 and 今市 are families, too."""
+    found = _WARD.match(text)
+    if found is None:
+        return ""
+    sure = _SURE.match(text) is not None or _HOUSE.search(text, found.end()) is not None
+    return found.group() if sure else ""
 
 
 def _last_four(text: str) -> str:

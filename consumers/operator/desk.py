@@ -94,7 +94,6 @@ class LetterDesk:
         """Nothing is connected yet. `now` gives aware times."""
         self._role = role
         self._clock = now
-        self._ways: Ways = ways_of(role.topology)
         self.quarantine = Quarantine(role.keystore)
 
     def _now(self) -> datetime:
@@ -124,7 +123,8 @@ class LetterDesk:
         writer = self._writer()
         try:
             await writer.fence()
-            chosen, skipped = self._chosen(await self.read(), wanted, again=again)
+            ways = ways_of(self._role.topology)
+            chosen, skipped = self._chosen(await self.read(), wanted, ways, again=again)
             told = await self._told(chosen)
             done: list[LetterResolved] = []
             by_place = {known.letter.place: known for known in chosen}
@@ -133,12 +133,12 @@ class LetterDesk:
             async for place, content in contents(self._role, self.quarantine.open, by_place):
                 bytes_ = len(content.key or b"") + len(content.value or b"")
                 if batch and (len(batch) == MAX_LETTERS or size + bytes_ > MAX_BYTES):
-                    done += await self._send_back(writer, batch, told, actor)
+                    done += await self._send_back(writer, batch, ways, told, actor)
                     batch, size = [], 0
                 batch.append((by_place[place], content))
                 size += bytes_
             if batch:
-                done += await self._send_back(writer, batch, told, actor)
+                done += await self._send_back(writer, batch, ways, told, actor)
         finally:
             await writer.close()
         return Outcome(tuple(done), tuple(skipped))
@@ -171,12 +171,12 @@ class LetterDesk:
         return TransactionalWriter(self._role.endpoint, f"{prefix}letters", hooks=_HOOKS, timeout_ms=_TRANSACTION_MS)
 
     def _chosen(
-        self, book: Book, wanted: Sequence[Place] | Many, *, again: bool
+        self, book: Book, wanted: Sequence[Place] | Many, ways: Ways, *, again: bool
     ) -> tuple[list[Known], list[tuple[str, str]]]:
         if not isinstance(wanted, Many):
             named = [_found(book, place) for place in dict.fromkeys(wanted)]
             for known in named:
-                check_replay(known, self._ways, again=again)
+                check_replay(known, ways, again=again)
             return named, []
         chosen, skipped, now = [], [], self._now()
         for known in book.all():
@@ -186,7 +186,7 @@ class LetterDesk:
                 skipped.append((known.letter.name, "letter.returned"))
                 continue
             try:
-                check_replay(known, self._ways, again=again)
+                check_replay(known, ways, again=again)
             except LetterError as refused:
                 skipped.append((known.letter.name, refused.code))
             else:
@@ -220,6 +220,7 @@ class LetterDesk:
         self,
         writer: TransactionalWriter,
         batch: Sequence[tuple[Known, Content]],
+        ways: Ways,
         told: Mapping[str | None, tuple[str, ...]],
         actor: str,
     ) -> list[LetterResolved]:
@@ -228,7 +229,7 @@ class LetterDesk:
         order: defaultdict[tuple[str, int], list[Known]] = defaultdict(list)
         for known, content in batch:
             origin = known.letter.origin
-            stamp = timestamp_for(known.letter.appended_at, now, self._ways.retention.get(origin.topic))
+            stamp = timestamp_for(known.letter.appended_at, now, ways.retention.get(origin.topic))
             outputs[origin.topic, origin.partition].append(Outgoing(content.key, content.value, to_ms(stamp)))
             order[origin.topic, origin.partition].append(known)
         said: list[LetterResolved] = []

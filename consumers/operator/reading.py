@@ -50,19 +50,26 @@ class LetterReader:
         self._role = role
         self._open = open_
         self._now = now
-        self._declared: Declared = declared_in(role.topology)
+        self._topology = role.topology  # the one that holds now: a reader is for one
+        self._declared: Declared = declared_in(self._topology)
         self._resolutions = names.resolutions(role.namespace)
         self._reader: PartitionReader | None = None
+        self._whole = False
+
+    @property
+    def current(self) -> bool:
+        """Whether it reads every topic that is declared now: tenants come and go."""
+        return self._whole and self._role.topology is self._topology
 
     async def __aenter__(self) -> LetterReader:
         """Connect. Raises BrokerUnavailable, NotAuthorized."""
-        topology = self._role.topology
-        partitions = {topic.name: topic.partitions for topic in topology.topics}
+        partitions = {topic.name: topic.partitions for topic in self._topology.topics}
         surveyor = Surveyor(self._role.endpoint)
         try:
             there = await surveyor.survey([*self._declared.stages, self._resolutions])
         finally:
             await surveyor.close()
+        self._whole = there.keys() >= self._declared.stages.keys()
         starts: dict[tuple[str, int], int | None] = {
             (topic, number): None for topic in sorted(there) for number in range(partitions[topic])
         }
@@ -122,6 +129,8 @@ async def contents(
         lane = (place.topic, place.partition)
         starts[lane] = min(place.offset, starts.get(lane, place.offset))
     left = set(wanted)
+    if not left:
+        return
     async with PartitionReader(role.endpoint, starts) as reader:
         ends = await reader.end_offsets()
         while left:

@@ -22,6 +22,8 @@ from hub.facts import Alarm, LetterEnded, LettersOpen, Observer, Ready
 EVERYBODY: Final = "shared"
 """the tenant label of a letter that nothing attributes to a tenant"""
 INTERVAL_SECONDS: Final = 5.0
+REOPEN_AFTER: Final = timedelta(seconds=30)
+"""how long a reader is kept that does not read all of what is declared now"""
 WARNING: Final = timedelta(days=7)
 """before retention deletes an open letter"""
 Group = tuple[str, str]
@@ -63,6 +65,7 @@ class LetterWatch:
         self._patience = Patience("monitor-letters", observer)
         self._groups: set[Group] = set()
         self._warned = False
+        self._counted: set[tuple[str, str, datetime]] | None = None
         letters = next(topic for topic in role.topology.topics if topic.key == "dead-letters")
         self._retention = timedelta(milliseconds=int(letters.configs["retention.ms"]))
 
@@ -73,18 +76,25 @@ class LetterWatch:
 
     async def _watch(self, stop: asyncio.Event) -> bool:
         book = Book()
+        opened = self._now()
         async with LetterReader(self._role, open_nothing, self._now) as reader:
-            await reader.catch_up(book)  # what ended before we came was counted by who watched then
-            while True:
+            while not stop.is_set():
+                self._count(await reader.catch_up(book))
+                book.forget(self._now() - self._retention)
                 self._tell(book)
                 self._observe(Ready("letters", True))
+                if not reader.current and self._now() - opened > REOPEN_AFTER:
+                    break
                 await sleep(stop, self._interval)
-                if stop.is_set():
-                    return True
-                said = await reader.catch_up(book)
-                for (tenant, reason, kind), count in sorted(ended(said).items()):
-                    self._observe(LetterEnded(tenant, reason, kind, count))
-                book.forget(self._now() - self._retention)
+        return True
+
+    def _count(self, said: Iterable[LetterResolved]) -> None:
+        """Count what is new. What ended before we came was counted by who watched then."""
+        counted, first = self._counted or set(), self._counted is None
+        new = [each for each in said if (each.key, each.kind.value, each.resolved_at) not in counted]
+        self._counted = counted | {(each.key, each.kind.value, each.resolved_at) for each in new}
+        for (tenant, reason, kind), count in sorted(ended(new).items()) if not first else ():
+            self._observe(LetterEnded(tenant, reason, kind, count))
 
     def _tell(self, book: Book) -> None:
         now = self._now()

@@ -21,6 +21,7 @@ from hub.crypto.labels import label
 from hub.envelope.names import Kind
 from schemas.codec import CodecError
 from schemas.decisions import DecisionRecord
+from schemas.media import SNIFFED_BYTES
 from schemas.parts import (
     ATTACHMENT_PART,
     AttachmentDamaged,
@@ -102,6 +103,15 @@ class Dossiers:
         if not belongs(reviewed.submission, large, number, part):
             raise AttachmentDamaged
         return part
+
+    def beginning(self, reviewed: Reviewed, large: LargeAttachment) -> bytes:
+        """Open as many parts as it takes to tell what an attachment is. Raises as `part`."""
+        found = b""
+        for number in range(len(large.parts)):
+            found += self.part(reviewed, large, number).content
+            if len(found) >= SNIFFED_BYTES:
+                break
+        return found
 
     def _part_row(self, name: PartName) -> StoredEvent | None:
         for row in self._store.events(event_id=name.event_id):

@@ -11,6 +11,7 @@ from consumers.desk import DeskJudge
 from consumers.review.cases import Dossiers
 from consumers.review.deadlines import SERVICE_DAYS, due_on
 from consumers.review.desk import ReviewDesk
+from consumers.review.export.watch import ExportWatch
 from consumers.review.outbox import DecisionOutbox, Lane, utc
 from hub.producing.delivery import Writer
 from hub.producing.journal import Journal
@@ -38,6 +39,7 @@ class ReviewConsumer:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._receive(stop), name="receive")
             tasks.create_task(self._tell(stop), name="tell")
+            tasks.create_task(self._watch_exports(stop), name="exports")
 
     async def _receive(self, stop: asyncio.Event) -> None:
         around = self._around
@@ -61,6 +63,11 @@ class ReviewConsumer:
             sessions_at_hand.prepare,
         )
         await around.run(judge, [topic], stop, keys)
+
+    async def _watch_exports(self, stop: asyncio.Event) -> None:
+        around = self._around
+        watch = ExportWatch(around.role.principal, around.store, around.observer, around.clocks.now_ms)
+        await watch.run(around.patience("exports"), stop)
 
     async def _tell(self, stop: asyncio.Event) -> None:
         around = self._around
@@ -124,4 +131,4 @@ class ReviewConsumer:
             )
 
         producer = await around.patience("outbox").until_done("outbox", opened, stop)
-        return None if producer is None else Lane(producer, journal)
+        return None if producer is None else Lane(dataset, producer, journal)

@@ -12,6 +12,7 @@ from datetime import date
 
 from consumers.review.cases import Dossiers, is_submission, live_successors
 from consumers.review.deadlines import day_in_japan
+from consumers.review.desk import Kept
 from consumers.store.casework import NewDecision
 from consumers.store.errors import ContentErased, DecisionConflict, EventErased, NotFound
 from consumers.store.model import Status, StoredEvent
@@ -19,8 +20,8 @@ from consumers.store.port import Store
 from hub.envelope.event_ids import is_event_id
 from hub.envelope.times import from_ms
 from schemas.decisions import STATUS_AFTER, Decision, DecisionRefused, Order, check
-from schemas.judging import judge_late
-from schemas.parts import AttachmentIncomplete, Reviewed
+from schemas.judging import asks, judge_late
+from schemas.parts import Reviewed
 from schemas.rules import Finding
 
 
@@ -94,8 +95,13 @@ class Reviewer:
             raise EventErased
         check(order, status, self._today())
         order = self._with_teams(row, status, order)
-        if order.decision is Decision.ACCEPT:
-            self._acceptable(row, order)
+        try:
+            # Whatever is decided: of what cannot be opened any more, nobody could be told.
+            kept = self._dossiers.kept(row)
+            if order.decision is Decision.ACCEPT:
+                self._acceptable(row, kept, order)
+        except ContentErased:
+            raise EventErased from None
         following = case.revision + 1
         message = None
         if order.message is not None:
@@ -148,22 +154,11 @@ class Reviewer:
 
     def _late(self, reviewed: Reviewed) -> Sequence[Finding]:
         """Put attachments in parts together, as no tax team shall be the first to see that they are damaged."""
-        try:
-            contents = self._dossiers.contents(reviewed)
-        except ContentErased:
-            raise EventErased from None
-        return judge_late(reviewed.submission, contents, reviewed.portal)
+        return judge_late(reviewed.submission, self._dossiers.contents(reviewed), reviewed.portal)
 
-    def _acceptable(self, row: StoredEvent, order: Order) -> None:
-        try:
-            kept = self._dossiers.kept(row)
-        except ContentErased:
-            raise EventErased from None
+    def _acceptable(self, row: StoredEvent, kept: Kept, order: Order) -> None:
         reviewed = kept.reviewed()
-        missing = self._dossiers.missing(reviewed)
-        if missing:
-            raise AttachmentIncomplete(f"{len(missing)} attachments")
-        found = (*kept.findings, *self._late(reviewed))
+        found = [each for each in (*kept.findings, *self._late(reviewed)) if asks(each)]
         if found and order.reason == "complete":
             raise FindingsOverlooked(f"{len(found)} findings")
         if live_successors(self._store, row):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from typing import Final, TypeVar
 from consumers.patience import Patience, sleep
 from consumers.review.cases import Dossiers, Opened
 from consumers.store.casework import Handover, KeptDecision, Told
-from consumers.store.errors import ContentErased
+from consumers.store.errors import ContentDamaged, ContentErased
 from consumers.store.port import Store
 from hub import crashpoints
 from hub.crypto.labels import label
@@ -35,13 +35,33 @@ from hub.producing.errors import EventTooLarge, EventVoid
 from hub.producing.journal import Journal
 from hub.producing.journal_rows import Confirmed, EventState, ForgetListed
 from hub.producing.producer import SessionProducer
+from schemas.codec import CodecError
 from schemas.decisions import Decision, encode_accepted
-from schemas.parts import ATTACHMENT_PART, PART_VERSION, LargeAttachment, Part, PartName
+from schemas.parts import (
+    ATTACHMENT_PART,
+    PART_VERSION,
+    AttachmentDamaged,
+    AttachmentIncomplete,
+    LargeAttachment,
+    Part,
+    PartName,
+)
 
 T = TypeVar("T")
 _LOOK_SECONDS: Final = 0.25
 _FORGET_SECONDS: Final = 60.0
 _MAX_ROWS: Final = 256
+_AT_ONCE: Final = 32
+_FINAL: Final = (
+    EventVoid,
+    EventTooLarge,
+    ContentErased,
+    ContentDamaged,
+    AttachmentDamaged,
+    AttachmentIncomplete,
+    CodecError,
+)
+"""what no second try heals: a person has to see to this one, and the others go on"""
 _KEY: Final = label("decision")
 
 
@@ -49,6 +69,7 @@ _KEY: Final = label("decision")
 class Lane:
     """One topic's producer with its journal."""
 
+    name: str
     producer: SessionProducer
     journal: Journal
 
@@ -62,12 +83,13 @@ class Lane:
             return Published(known.event_id, known.leaf)
         return await self.producer.publish(make())
 
-    async def forget(self) -> None:
+    async def forget(self) -> bool:
         """Drop sealed bytes that nobody needs any more."""
         (done,) = await self.journal.apply(ForgetListed())
         assert isinstance(done, Confirmed)
         if done.trimmed:
             self.producer.confirmed(done.trimmed)
+        return True
 
 
 class DecisionOutbox:
@@ -94,108 +116,119 @@ class DecisionOutbox:
         self._status = status
         self._accepted = accepted
         self._now_ms = now_ms
-        self._patience = Patience(f"{principal}-outbox", observer)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"{principal}-outbox")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Tell until `stop`. Raises what cannot heal."""
-        forgotten = asyncio.get_running_loop().time()
+        """Tell until `stop`. Raises what cannot heal.
+
+        Filers do not wait for a tax team whose key is not published: each topic has a loop of its own.
+        """
         try:
-            while not stop.is_set():
-                told = await self._patience.until_done("outbox", self._round, stop)
-                if not told:
-                    await sleep(stop, _LOOK_SECONDS)
-                now = asyncio.get_running_loop().time()
-                if now - forgotten > _FORGET_SECONDS:
-                    forgotten = now
-                    await self._patience.until_done("outbox", self._forget, stop)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._loop(self._status, self._tell_all, stop), name="tell-status")
+                tasks.create_task(self._loop(self._accepted, self._hand_over_all, stop), name="tell-accepted")
         finally:
             self._thread.shutdown(wait=True)
 
-    async def _forget(self) -> bool:
-        await self._status.forget()
-        await self._accepted.forget()
-        return True
+    async def _loop(self, lane: Lane, work: Callable[[], Awaitable[int]], stop: asyncio.Event) -> None:
+        patience = Patience(f"{self._principal}-outbox-{lane.name}", self._observe)
+        forgotten = asyncio.get_running_loop().time()
+        while not stop.is_set():
+            told = await patience.until_done("outbox", work, stop)
+            if not told:
+                await sleep(stop, _LOOK_SECONDS)
+            now = asyncio.get_running_loop().time()
+            if now - forgotten > _FORGET_SECONDS:
+                forgotten = now
+                await patience.until_done("outbox", lane.forget, stop)
 
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
-    async def _round(self) -> int:
-        """Tell what waits, 256 decisions at most; return how many there were."""
+    async def _tell_all(self) -> int:
+        """Tell filer and helpdesk what waits, 256 decisions at most; return how many there were."""
         waiting: Sequence[KeptDecision] = await self._in_thread(self._store.cases.untold, _MAX_ROWS)
-        if not waiting:
-            return 0
-        by_event: dict[int, list[KeptDecision]] = defaultdict(list)
-        for each in waiting:
-            by_event[each.number].append(each)
+
+        async def tell(decision: KeptDecision) -> None:
+            try:
+                await self._tell(await self._in_thread(self._dossiers.opened, decision))
+            except _FINAL as final:
+                await self._failed(final.code, decision=decision.decision)
+
+        await self._by_event(waiting, tell)
+        return len(waiting)
+
+    async def _hand_over_all(self) -> int:
+        """Hand over what waits, 256 decisions at most; return how many there were."""
+        waiting: Sequence[KeptDecision] = await self._in_thread(self._store.cases.unhanded, _MAX_ROWS)
         handovers: Sequence[Handover] = await self._in_thread(
             self._store.cases.handovers, [each.decision for each in waiting]
         )
         due: dict[int, list[Handover]] = defaultdict(list)
-        for handover in handovers:
-            if handover.told_at_ms is None and handover.failed is None:
-                due[handover.decision].append(handover)
-        results = await asyncio.gather(
-            *(self._event(decisions, due) for decisions in by_event.values()), return_exceptions=True
-        )
+        for each in handovers:
+            if each.told_at_ms is None and each.failed is None:
+                due[each.decision].append(each)
+
+        async def hand_over(decision: KeptDecision) -> None:
+            try:
+                opened = await self._in_thread(self._dossiers.opened, decision)
+            except _FINAL as final:
+                for handover in due[decision.decision]:
+                    await self._failed(final.code, handover=handover.handover)
+                return
+            for handover in due[decision.decision]:
+                try:
+                    await self._hand_over(opened, handover)
+                except _FINAL as final:
+                    await self._failed(final.code, handover=handover.handover)
+
+        await self._by_event(waiting, hand_over)
+        return len(waiting)
+
+    async def _by_event(self, waiting: Sequence[KeptDecision], work: Callable[[KeptDecision], Awaitable[None]]) -> None:
+        """Do the decisions of one submission in their order, different submissions side by side."""
+        by_event: dict[int, list[KeptDecision]] = defaultdict(list)
+        for each in waiting:
+            by_event[each.number].append(each)
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def in_order(decisions: Sequence[KeptDecision]) -> None:
+            async with room:  # each is opened, and may be large
+                for decision in decisions:
+                    await work(decision)
+
+        results = await asyncio.gather(*map(in_order, by_event.values()), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-        return len(waiting)
 
-    async def _event(self, decisions: Sequence[KeptDecision], due: dict[int, list[Handover]]) -> None:
-        """Tell one submission's decisions, oldest first."""
-        for decision in decisions:
-            try:
-                opened: Opened = await self._in_thread(self._dossiers.opened, decision)
-            except ContentErased as gone:
-                await self._cannot(gone.code, decision, due[decision.decision])
-                continue
-            told: list[Told] = []
-            if decision.told_at_ms is None and decision.failed is None:
-                told += await self._tell(opened)
-            for handover in due[decision.decision]:
-                await self._hand_over(opened, handover)
-            if told:
-                self._observe(DecisionsTold(self._principal, decision.what, len(told)))
-
-    async def _tell(self, opened: Opened) -> list[Told]:
+    async def _tell(self, opened: Opened) -> None:
         decision = opened.decision
         record = opened.record(self._tenant)
         sections = {
             "portal": record.encode(with_message=True),
             f"helpdesk-{self._tenant}": record.encode(with_message=False),
         }
-        try:
-            published = await self._status.publish(
-                self._index(opened, "status"), lambda: self._draft(opened, self._index(opened, "status"), sections)
-            )
-        except (EventVoid, EventTooLarge) as final:
-            await self._failed(final.code, decision=decision.decision)
-            return []
+        key = self._index(opened, "status")
+        published = await self._status.publish(key, lambda: self._draft(opened, key, sections))
         crashpoints.reached("review.after-telling")
         told = Told(decision.decision, published.event_id, published.leaf, self._now_ms())
         await self._in_thread(self._store.cases.told, [told], [])
-        return [told]
+        self._observe(DecisionsTold(self._principal, decision.what, 1))
 
     async def _hand_over(self, opened: Opened, handover: Handover) -> None:
         item = handover.tax_item
         audience = f"tax-{item}-{self._tenant}"
         key = self._index(opened, item)
-        record = opened.record(self._tenant)
-        try:
-            large: list[LargeAttachment] = []
-            section = None
-            if opened.decision.what == Decision.ACCEPT:
-                section = opened.reviewed.section
-                large = [await self._parts(opened, each, item) for each in opened.reviewed.large]
-            framed = encode_accepted(record, item, section, large)
-            published = await self._accepted.publish(
-                key, lambda: self._draft(opened, key, {audience: framed}, tax_item=item)
-            )
-        except (EventVoid, EventTooLarge) as final:
-            await self._failed(final.code, handover=handover.handover)
-            return
+        large: list[LargeAttachment] = []
+        section = None
+        if opened.decision.what == Decision.ACCEPT:
+            section = opened.reviewed.section
+            large = [await self._parts(opened, each, item) for each in opened.reviewed.large]
+        framed = encode_accepted(opened.record(self._tenant), item, section, large)
+        published = await self._accepted.publish(
+            key, lambda: self._draft(opened, key, {audience: framed}, tax_item=item)
+        )
         crashpoints.reached("review.after-telling")
         told = Told(handover.handover, published.event_id, published.leaf, self._now_ms())
         await self._in_thread(self._store.cases.told, [], [told])
@@ -218,12 +251,6 @@ class DecisionOutbox:
             )
             names.append(PartName(published.event_id, published.leaf))
         return LargeAttachment(large.position, large.size, large.sha256, tuple(names))
-
-    async def _cannot(self, code: str, decision: KeptDecision, handovers: Sequence[Handover]) -> None:
-        if decision.told_at_ms is None and decision.failed is None:
-            await self._failed(code, decision=decision.decision)
-        for handover in handovers:
-            await self._failed(code, handover=handover.handover)
 
     async def _failed(self, code: str, *, decision: int | None = None, handover: int | None = None) -> None:
         """A person has to see to it: nothing that is tried again would go otherwise."""

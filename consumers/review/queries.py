@@ -23,7 +23,7 @@ from consumers.store.vault import Vault
 from hub.envelope.event_ids import is_event_id
 from hub.envelope.times import from_ms
 from schemas.decisions import REASONS
-from schemas.judging import judge_late
+from schemas.judging import judge_late, weight
 from schemas.media import sniff
 from schemas.parts import AttachmentDamaged, Reviewed
 from schemas.rules import Finding
@@ -154,7 +154,7 @@ class ReviewQueries:
             "erased": False,
             "submission": sent,
             "items": sent.get("items"),
-            "findings": [asdict(each) for each in found],
+            "findings": [asdict(each) | {"severity": weight(each).value} for each in found],
             "attachments": [
                 self._attachment(each, position, reviewed, missing)
                 for position, each in enumerate(submission.attachments)
@@ -171,7 +171,7 @@ class ReviewQueries:
                 yield Finding(path, "attachment.incomplete", *_INCOMPLETE)
                 continue
             try:
-                beginnings[large.position] = self._dossiers.part(reviewed, large, 0).content
+                beginnings[large.position] = self._dossiers.beginning(reviewed, large)
             except ContentErased:
                 yield Finding(path, "attachment.incomplete", *_INCOMPLETE)
             except AttachmentDamaged:

@@ -13,12 +13,16 @@ from sqlalchemy import Connection, Row, exists, func, insert, select, union, upd
 from consumers.store import tables as t
 from consumers.store.casework import Case, Handover, KeptDecision, NewDecision, Told
 from consumers.store.chunking import chunks
-from consumers.store.errors import DecisionConflict, EventErased
+from consumers.store.errors import DecisionConflict, EventErased, NotFound
 from consumers.store.model import Content, Status
 from consumers.store.writing import add_store_keys
 from hub import crashpoints
 
 Opened = Callable[[], AbstractContextManager[Connection]]
+
+
+_SILENT = (t.decision.c.told_at_ms.is_(None), t.decision.c.failed.is_(None))
+_DUE = (t.handover.c.told_at_ms.is_(None), t.handover.c.failed.is_(None))
 
 
 class SqlCases:
@@ -49,9 +53,14 @@ class SqlCases:
             _step(db, number, expected_revision, assignee=assignee, assigned_at_ms=at_ms)
 
     def decide(self, new: NewDecision) -> int:
-        """Keep a decision with its hand-overs, all or nothing; return its row. Raises DecisionConflict, EventErased."""
+        """Keep a decision with its hand-overs, all or nothing; return its row.
+
+        Raises DecisionConflict, EventErased, NotFound.
+        """
         with self._writing() as db:
-            status = db.execute(select(t.event.c.status).where(t.event.c.number == new.number)).scalar_one()
+            status = db.execute(select(t.event.c.status).where(t.event.c.number == new.number)).scalar()
+            if status is None:
+                raise NotFound
             if status == Status.ERASED.value:
                 raise EventErased
             _step(db, new.number, new.expected_revision)
@@ -113,15 +122,21 @@ class SqlCases:
         return found
 
     def untold(self, limit: int) -> Sequence[KeptDecision]:
-        """Return the oldest decisions with something left to tell: to filer and helpdesk, or to a tax team."""
+        """Return the oldest decisions that filer and helpdesk are not told of."""
         with self._reading() as db:
-            waiting = sorted(db.execute(_waiting()).scalars())[:limit]
-            return [each for some in chunks(waiting) for each in kept_decisions(db, t.decision.c.number.in_(some))]
+            return kept_decisions(db, *_SILENT, limit=limit)
+
+    def unhanded(self, limit: int) -> Sequence[KeptDecision]:
+        """Return the oldest decisions of which some tax team is not told."""
+        due = select(t.handover.c.decision).where(*_DUE)
+        with self._reading() as db:
+            return kept_decisions(db, t.decision.c.number.in_(due), limit=limit)
 
     def untold_count(self) -> int:
-        """Count them."""
+        """Count decisions with something left to tell, to whomever."""
+        waiting = union(select(t.decision.c.number).where(*_SILENT), select(t.handover.c.decision).where(*_DUE))
         with self._reading() as db:
-            return int(db.execute(select(func.count()).select_from(_waiting().subquery())).scalar_one())
+            return int(db.execute(select(func.count()).select_from(waiting.subquery())).scalar_one())
 
     def told(self, decisions: Sequence[Told], handovers: Sequence[Told]) -> None:
         """Take note of what was told; the same again changes nothing."""
@@ -135,10 +150,10 @@ class SqlCases:
                     )
 
     def cannot_tell(self, code: str, *, decision: int | None = None, handover: int | None = None) -> None:
-        """Take note that a decision or hand-over can never be sent; it is tried no more."""
+        """Take note that a decision or hand-over can never be sent; it is tried no more. What was told stays told."""
         table, row = (t.decision, decision) if decision is not None else (t.handover, handover)
         with self._writing() as db:
-            db.execute(update(table).where(table.c.number == row).values(failed=code))
+            db.execute(update(table).where(table.c.number == row, table.c.told_at_ms.is_(None)).values(failed=code))
 
     def referring(self, receipt_number: str) -> Sequence[tuple[int, str]]:
         """Return (event row, `replaces` or `withdraws`) of submissions that refer to a receipt, oldest first."""
@@ -162,12 +177,6 @@ def _step(db: Connection, number: int, expected: int, **values: object) -> None:
     )
     if moved.rowcount != 1:
         raise DecisionConflict
-
-
-def _waiting() -> Any:
-    silent = select(t.decision.c.number).where(t.decision.c.told_at_ms.is_(None), t.decision.c.failed.is_(None))
-    due = select(t.handover.c.decision).where(t.handover.c.told_at_ms.is_(None), t.handover.c.failed.is_(None))
-    return union(silent, due)
 
 
 def kept_decisions(db: Connection, *where: Any, limit: int | None = None) -> list[KeptDecision]:

@@ -100,7 +100,10 @@ class Cases(Protocol):
         """Give a case to somebody, or to nobody. Raises DecisionConflict."""
 
     def decide(self, new: NewDecision) -> int:
-        """Keep a decision with its hand-overs, all or nothing; return its row. Raises DecisionConflict, EventErased."""
+        """Keep a decision with its hand-overs, all or nothing; return its row.
+
+        Raises DecisionConflict, EventErased, NotFound.
+        """
 
     def decisions(self, number: int) -> Sequence[KeptDecision]:
         """Return the decisions on an event, oldest first."""
@@ -115,16 +118,19 @@ class Cases(Protocol):
         """Return the hand-overs of decisions, oldest first."""
 
     def untold(self, limit: int) -> Sequence[KeptDecision]:
-        """Return the oldest decisions with something left to tell: to filer and helpdesk, or to a tax team."""
+        """Return the oldest decisions that filer and helpdesk are not told of."""
+
+    def unhanded(self, limit: int) -> Sequence[KeptDecision]:
+        """Return the oldest decisions of which some tax team is not told."""
 
     def untold_count(self) -> int:
-        """Count them."""
+        """Count decisions with something left to tell, to whomever."""
 
     def told(self, decisions: Sequence[Told], handovers: Sequence[Told]) -> None:
         """Take note of what was told; the same again changes nothing."""
 
     def cannot_tell(self, code: str, *, decision: int | None = None, handover: int | None = None) -> None:
-        """Take note that a decision or hand-over can never be sent; it is tried no more."""
+        """Take note that a decision or hand-over can never be sent; it is tried no more. What was told stays told."""
 
     def referring(self, receipt_number: str) -> Sequence[tuple[int, str]]:
         """Return (event row, `replaces` or `withdraws`) of submissions that refer to a receipt, oldest first."""

@@ -152,8 +152,8 @@ class Exports(Protocol):
     ) -> Sequence[Entry]:
         """Return the rows of a run in order, from position `after` (exclusive) on."""
 
-    def moved(self, run: int, directory: str) -> None:
-        """Take note that an unfinished run is finished in another directory."""
+    def moved(self, run: int, directory: str, columns_version: int) -> None:
+        """Take note that an unfinished run is finished in another directory, or with other columns."""
 
     def finish(self, copy: NewCopy, files: Sequence[ExportFile]) -> None:
         """Mark a claimed run as done; the same again changes nothing."""

@@ -160,10 +160,12 @@ class SqlExports:
             for row in rows
         ]
 
-    def moved(self, run: int, directory: str) -> None:
-        """Take note that an unfinished run is finished in another directory."""
+    def moved(self, run: int, directory: str, columns_version: int) -> None:
+        """Take note that an unfinished run is finished in another directory, or with other columns."""
         with self._writing() as db:
-            db.execute(update(t.export_run).where(*_claimed(run)).values(directory=directory))
+            db.execute(
+                update(t.export_run).where(*_claimed(run)).values(directory=directory, columns_version=columns_version)
+            )
 
     def finish(self, copy: NewCopy, files: Sequence[ExportFile]) -> None:
         """Mark a claimed run as done; the same again changes nothing."""

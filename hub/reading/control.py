@@ -11,18 +11,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
+from hub.crypto.identity import IdentityKey
+from hub.envelope.declared import StandingReport
 from hub.facts import Alarm, Observer, StandingTaken
 from hub.reading.errors import ControlUnavailable
 from hub.reading.following import Follower, OpenReader, reader_of
 from hub.standing import Standing
-from hub.transport import Endpoint, KafkaRecord
+from hub.transport import BatchWriter, Endpoint, KafkaRecord, Outgoing
 from schemas.errors import HubError
 from topics import names
 
 TRUST_KEY: Final = b"trust"
 DECLARATION_KEY: Final = b"declaration"
+REPORTS: Final = 0
+"""the partition of `<ns>.operations` that reports of standing lie on"""
+Report = Callable[[], Awaitable[None]]
 _LOOK_SECONDS: Final = 1.0
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -37,6 +43,10 @@ class ControlledRole(Protocol):
     @property
     def endpoint(self) -> Endpoint: ...
     @property
+    def instance(self) -> str: ...
+    @property
+    def identity(self) -> IdentityKey: ...
+    @property
     def standing(self) -> Standing: ...
 
     def take_trust(self, value: bytes) -> bool: ...
@@ -46,8 +56,19 @@ class ControlledRole(Protocol):
 class Control:
     """Keeps one role's standing up to date. `first` before work, `follow` beside it, `close` after it."""
 
-    def __init__(self, role: ControlledRole, observer: Observer, *, open_reader: OpenReader | None = None) -> None:
-        """Nothing is connected before `first` or `refresh`; `role.catch_up` asks us from then on."""
+    def __init__(
+        self,
+        role: ControlledRole,
+        observer: Observer,
+        *,
+        report: Report | None = None,
+        open_reader: OpenReader | None = None,
+    ) -> None:
+        """Nothing is connected before `first` or `refresh`; `role.catch_up` asks us from then on.
+
+        `report` tells the administrator what was taken.
+        """
+        self._report = report
         self._role = role
         self._observer = observer
         self._newest: dict[bytes, bytes] = {}
@@ -73,7 +94,7 @@ class Control:
             for key, take in ((TRUST_KEY, self._role.take_trust), (DECLARATION_KEY, self._role.take_declaration)):
                 taken |= await self._judge(key, take)
             if taken:
-                self._tell()
+                await self._tell()
 
     async def _judge(self, key: bytes, take: Callable[[bytes], bool]) -> bool:
         value = self._newest.get(key)
@@ -89,10 +110,15 @@ class Control:
         self._judged[key] = value
         return news
 
-    def _tell(self) -> None:
+    async def _tell(self) -> None:
         standing = self._role.standing
         tenants = tuple(tenant.code for tenant in standing.topology.tenants)
         self._observer(StandingTaken(standing.trust.serial, standing.declaration_serial, tenants))
+        if self._report is not None:
+            try:
+                await self._report()
+            except HubError as problem:  # whoever waits for it goes on without
+                self._observer(Alarm(problem.code, f"{self._role.principal} report"))
 
     async def first(self, stop: asyncio.Event) -> bool:
         """Catch up before anything is judged; waits for the brokers. False if stopped before.
@@ -111,7 +137,7 @@ class Control:
                     await asyncio.wait_for(stop.wait(), _PAUSES[min(attempt, len(_PAUSES) - 1)])
                 attempt += 1
             else:
-                self._tell()
+                await self._tell()
                 return True
         return False
 
@@ -136,11 +162,36 @@ class Control:
         await self._follower.close()
 
 
+def reporter(role: ControlledRole) -> Report:
+    """Return what writes a signed `StandingReport` to `<ns>.operations`."""
+
+    async def report() -> None:
+        standing = role.standing
+        said = StandingReport(
+            role.principal,
+            role.instance,
+            role.namespace,
+            standing.trust.serial,
+            standing.declaration_serial,
+            datetime.now(UTC),
+        )
+        async with BatchWriter(role.endpoint) as writer:
+            record = Outgoing(said.key.encode(), said.sign(role.identity))
+            await writer.write(names.operations(role.namespace), REPORTS, [record])
+
+    return report
+
+
 async def kept_current(
-    role: ControlledRole, observer: Observer, stop: asyncio.Event, work: Callable[[], Awaitable[None]]
+    role: ControlledRole,
+    observer: Observer,
+    stop: asyncio.Event,
+    work: Callable[[], Awaitable[None]],
+    *,
+    report: Report | None = None,
 ) -> None:
     """Catch up, then work with `follow` beside it; a role that is withdrawn stops its work in order, then raises."""
-    control = Control(role, observer)
+    control = Control(role, observer, report=report)
     withdrawn: list[HubError] = []
 
     async def follow() -> None:

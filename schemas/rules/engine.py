@@ -2,105 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable
+from functools import cache
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
-from schemas.catalogue import Item, ItemType, Procedure, procedures
-from schemas.numbers import is_corporate_number, is_my_number
+from schemas.catalogue import procedures
+from schemas.rules import (
+    amounts,
+    composites,
+    contact,
+    dates,
+    expected,
+    filing,
+    groups,
+    heirs,
+    numbers,
+    text,
+    years,
+)
+from schemas.rules.facts import Facts
+from schemas.rules.model import Check, Finding, Rule, Severity
 from schemas.submission_model import Submission
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a rule found: where (JSON pointer), which rule, in two languages; never the value."""
-
-    path: str
-    rule: str
-    message: str
-    message_ja: str
+_FILES: Final = (filing, expected, numbers, contact, dates, years, amounts, text, composites, groups, heirs)
+RULES: Final[tuple[Rule, ...]] = tuple(rule for each in _FILES for rule in each.RULES)
 
 
-Paths = Iterator[str]
+class Table:
+    """A table of rules, bound to each procedure when its first submission comes."""
+
+    __slots__ = ("_bound", "_rules")
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        """Nothing is bound yet."""
+        self._rules = tuple(rules)
+        self._bound: dict[str, tuple[tuple[Rule, Check], ...]] = {}
+
+    def bound(self, slug: str) -> tuple[tuple[Rule, Check], ...]:
+        """Return the rules that have something to say of a procedure, with their checks."""
+        known = self._bound.get(slug)
+        if known is None:
+            procedure = procedures()[slug]
+            checks = [(rule, rule.check(procedure)) for rule in self._rules]
+            known = self._bound[slug] = tuple((rule, check) for rule, check in checks if check is not None)
+        return known
+
+    def findings(self, submission: Submission) -> tuple[Finding, ...]:
+        """Apply all rules; the same submission gives the same findings, in order of the rules."""
+        facts = Facts(submission)
+        return tuple(
+            Finding(path, rule.id, rule.message, rule.message_ja)
+            for rule, check in self.bound(submission.procedure)
+            for path in check(facts)
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule: `paths(procedure, items)` yields where it is broken."""
-
-    id: str
-    source: str
-    message: str
-    message_ja: str
-    paths: Callable[[Procedure, Mapping[str, Any]], Paths]
-
-
-def _values(procedure: Procedure, items: Mapping[str, Any], kind: ItemType) -> Iterator[tuple[str, Item, str]]:
-    for item in procedure.items:
-        if item.type is not kind:
-            continue
-        if item.group is None:
-            if item.name in items:
-                yield f"/items/{item.name}", item, items[item.name]
-        else:
-            for number, row in enumerate(items.get(item.group, ())):
-                if item.name in row:
-                    yield f"/items/{item.group}/{number}/{item.name}", item, row[item.name]
-
-
-def _my_number(procedure: Procedure, items: Mapping[str, Any]) -> Paths:
-    return (path for path, _, value in _values(procedure, items, ItemType.MY_NUMBER) if not is_my_number(value))
-
-
-def _corporate_number(procedure: Procedure, items: Mapping[str, Any]) -> Paths:
-    found = _values(procedure, items, ItemType.CORPORATE_NUMBER)
-    return (path for path, _, value in found if not is_corporate_number(value))
-
-
-def _one_number(procedure: Procedure, items: Mapping[str, Any]) -> Paths:
-    numbers = [item.name for item in procedure.items if item.type in (ItemType.MY_NUMBER, ItemType.CORPORATE_NUMBER)]
-    if len(numbers) == 2 and sum(bool(items.get(name)) for name in numbers) != 1:
-        yield "/items"
-
-
-RULES: Final = (
-    Rule(
-        "number.individual",
-        "平成26年総務省令第85号第5条",
-        "The individual number is not 12 digits with its check digit.",
-        "個人番号が検査用数字を含む12桁として正しくありません。",
-        _my_number,
-    ),
-    Rule(
-        "number.corporate",
-        "平成26年財務省令第70号第2条",
-        "The corporate number is not 13 digits with its check digit.",
-        "法人番号が検査用数字を含む13桁として正しくありません。",
-        _corporate_number,
-    ),
-    Rule(
-        "number.exactly-one",
-        "地方税法施行規則の様式（個人番号又は法人番号）",
-        "Exactly one of individual number and corporate number belongs here.",
-        "個人番号と法人番号はいずれか一方だけを記載します。",
-        _one_number,
-    ),
-)
+_TABLE: Final = Table(RULES)
 
 
 def findings(submission: Submission) -> tuple[Finding, ...]:
     """Apply all rules to a submission; the same submission gives the same findings, in order of the rules."""
-    if submission.items is None:
-        return ()
-    procedure = procedures()[submission.procedure]
-    return tuple(
-        Finding(path, rule.id, rule.message, rule.message_ja)
-        for rule in RULES
-        for path in rule.paths(procedure, submission.items)
+    return _TABLE.findings(submission)
+
+
+@cache
+def _severities() -> dict[str, Severity]:
+    return {rule.id: rule.severity for rule in RULES}
+
+
+def severity(rule_id: str) -> Severity | None:
+    """Return what a finding of a rule asks for; None for ids of other tables (attachments, links)."""
+    return _severities().get(rule_id)
+
+
+def fingerprint(rules: Iterable[Rule]) -> str:
+    """Return 16 hex digits that change with ids, sources, severities, parameters and revisions of rules."""
+    said = sorted(
+        (rule.id, rule.source, rule.severity.value, rule.revision, sorted(rule.parameters.items())) for rule in rules
     )
+    return sha256(json.dumps(said, ensure_ascii=True).encode()).hexdigest()[:16]
 
 
+@cache
 def rules_fingerprint() -> str:
     """Return 16 hex digits that change with the table of rules."""
-    return sha256("\n".join(sorted(rule.id for rule in RULES)).encode()).hexdigest()[:16]
+    return fingerprint(RULES)

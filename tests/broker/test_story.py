@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-STEPS = 10
+STEPS = 11
 
 
 @pytest.mark.broker

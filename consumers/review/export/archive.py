@@ -134,18 +134,21 @@ def _verified(archive: Any, secret: bytes) -> Manifest:
     return manifest
 
 
-class _Checked(io.RawIOBase):
+class ArchiveReadings(io.RawIOBase):
     """Hands bytes on, at most as many as declared, and digests them."""
 
     def __init__(self, source: Any, declared: ExportFile) -> None:
+        """`source` is an open member, `declared` what the manifest says of it."""
         self._source = source
         self._left = declared.size
         self.digest = sha256()
 
     def readable(self) -> bool:
+        """It is."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Fill a buffer. Raises ArchiveDamaged beyond the declared size."""
         data: bytes = self._source.read(min(len(buffer), _CHUNK))
         self._left -= len(data)
         if self._left < 0:
@@ -156,12 +159,13 @@ class _Checked(io.RawIOBase):
 
     @property
     def whole(self) -> bool:
+        """Whether all that was declared has come."""
         return self._left == 0
 
 
 def _member(source: Any, declared: ExportFile, encoding: Encoding) -> list[str] | None:
     """Read a member to its end; return its header line. Raises ArchiveDamaged."""
-    checked = _Checked(source, declared)
+    checked = ArchiveReadings(source, declared)
     name = "utf-8-sig" if encoding is Encoding.UTF_8 else encoding.value
     with io.BufferedReader(checked) as buffered:
         if buffered.peek(3)[:3].startswith(b"\xef\xbb\xbf") != bool(encoding.mark):

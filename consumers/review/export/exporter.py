@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +35,7 @@ from consumers.review.export.errors import (
 )
 from consumers.review.export.manifest import Manifest
 from consumers.review.export.placing import alone, new_part, part_of, place, remove
-from consumers.review.export.rows import Acceptance, Place, judged
+from consumers.review.export.rows import Acceptance, Place, judged, moment
 from consumers.store.casework import KeptDecision
 from consumers.store.errors import ContentDamaged, ContentErased, StoreError
 from consumers.store.exporting import ExportRun, NewCopy, NewRun, RunState
@@ -238,20 +238,31 @@ class Exporter:
 
     def _resume(self, run: ExportRun, wish: Wish, password: str) -> Written:
         """Finish a run that a killed export left; it stays claimed if that fails."""
-        if run.columns_version != VERSION:
-            raise ColumnsChanged(f"run {run.run}")
-        directory = Path(run.directory)
-        if wish.elsewhere and wish.directory.resolve() != directory:
-            remove(part_of(directory / self.file_name(run)))
-            directory = wish.directory.resolve()
-            self._store.exports.moved(run.run, str(directory))
+        directory = wish.directory.resolve() if wish.elsewhere else Path(run.directory)
         if not directory.is_dir():
             raise DirectoryGone(f"run {run.run}")
         final = directory / self.file_name(run)
+        if final.exists():
+            # Renamed, not marked. The file counts as it is: rows may have been erased since, or columns changed.
+            there = _there(final, password)
+            if there is None or not self._is_of(there, run):
+                raise FileInTheWay(final.name)
+            return self._done(run, final, Built(there, (), ()), resumed=True)
+        if (str(directory), VERSION) != (run.directory, run.columns_version):
+            remove(part_of(Path(run.directory) / self.file_name(run)))
+            self._store.exports.moved(run.run, str(directory), VERSION)
+            run = replace(run, directory=str(directory), columns_version=VERSION)
         built = self._build(run, final, password)
         crashpoints.reached("review.export-before-rename")
-        _settle(final, built.manifest, password)
+        place(final)
         return self._done(run, final, built, resumed=True)
+
+    def _is_of(self, manifest: Manifest, run: ExportRun) -> bool:
+        desk, said = self._desk, manifest
+        return (said.namespace, said.tenant, said.series, said.run, said.claimed_at) == (
+            *(desk.namespace, desk.tenant, run.series, run.run),
+            moment(run.claimed_at_ms),
+        ) and (said.rows + said.erased, said.withdrawn) == (run.rows, run.withdrawn)
 
     def _done(self, run: ExportRun, final: Path, built: Built, *, resumed: bool = False) -> Written:
         crashpoints.reached("review.export-after-rename")
@@ -284,17 +295,21 @@ def _directory(directory: Path) -> None:
 
 
 def _settle(final: Path, manifest: Manifest, password: str) -> None:
-    """Give the part its name; a file that is there already must be this run under this password."""
+    """Give the part its name; a file that is there already must be the same under this password."""
     if not final.exists():
         place(final)
         return
-    try:
-        there = archive.verify(final, password)
-    except ExportError:
-        there = None
     remove(part_of(final))
-    if there != manifest:
+    if _there(final, password) != manifest:
         raise FileInTheWay(final.name)
+
+
+def _there(final: Path, password: str) -> Manifest | None:
+    """Return what a file holds, or None if it is no whole export under this password."""
+    try:
+        return archive.verify(final, password)
+    except ExportError:
+        return None
 
 
 def _written(final: Path, built: Built, *, resumed: bool = False, same: bool = True) -> Written:

@@ -127,6 +127,14 @@ class Admin:
             raise translate(error, group) from error
         return {(place.topic, place.partition): each.offset for place, each in found.items() if each.offset >= 0}
 
+    async def members(self, group: str) -> frozenset[str]:
+        """The client ids of a group's members now."""
+        try:
+            answers = await self._client().describe_consumer_groups([group])
+        except (KafkaError, OSError) as error:
+            raise translate(error, group) from error
+        return frozenset(member[1] for answer in answers for found in answer.groups for member in found[5])
+
     async def execute(self, plan: Plan) -> None:
         """Carry out the steps: rights are taken away first, topics come before rights, deletions last.
 

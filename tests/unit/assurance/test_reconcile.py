@@ -10,13 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assurance.reconcile import (
+    DECISIONS,
     DESTINATIONS,
+    HANDOVERS,
+    LOGS,
     MAX_LISTED,
     Entry,
+    Flow,
     Kind,
     Reconciliation,
     Report,
     State,
+    compare,
     reconcile,
 )
 
@@ -49,7 +54,7 @@ def reports(portal: list[Entry], **at: list[Entry]) -> list[Report]:
 
 
 def told(outcome: Reconciliation) -> dict[str, int]:
-    sorts = ("lost", "extra", "duplicates", "conflicts", "unconfirmed", "dead_letters")
+    sorts = ("lost", "extra", "duplicates", "conflicts", "unconfirmed", "dead_letters", "discarded")
     return {name: getattr(outcome, name).count for name in sorts if getattr(outcome, name)}
 
 
@@ -173,6 +178,56 @@ def test_a_dead_letter_that_was_replayed_is_delivered() -> None:
     outcome = reconcile(reports([event(1)], review=replayed))
     assert outcome.agreed
     assert told(outcome) == {"dead_letters": 1}
+
+
+@pytest.mark.parametrize(
+    ("state", "excused"),
+    [
+        (State.DISCARDED, {Kind.AUDIT, Kind.REVIEW, Kind.HELPDESK}),
+        (State.DISCARDED_AUDIT, {Kind.AUDIT}),
+        (State.DISCARDED_REVIEW, {Kind.REVIEW}),
+        (State.DISCARDED_HELPDESK, {Kind.HELPDESK}),
+    ],
+)
+def test_an_audited_discard_excuses_the_desk_that_it_is_about_and_is_listed(state: State, excused: set[Kind]) -> None:
+    for missing in ([Kind.AUDIT], [Kind.REVIEW], [Kind.HELPDESK], list(DESTINATIONS)):
+        at = {kind.value: [] if kind in missing else [event(1)] for kind in DESTINATIONS}
+        at["audit"] = [*at["audit"], event(1, state)]
+        outcome = reconcile(reports([event(1)], **at))
+        assert outcome.agreed is (set(missing) <= excused)
+        assert {each.at for each in outcome.discarded.listed} == set(missing) & excused
+        assert {each.at for each in outcome.lost.listed} == set(missing) - excused
+
+
+@pytest.mark.parametrize(
+    ("flow", "state", "excused"),
+    [
+        (DECISIONS, State.DISCARDED_HELPDESK, Kind.TOLD),
+        (DECISIONS, State.DISCARDED_PORTAL, Kind.ANSWERED),
+        (DECISIONS, State.DISCARDED_AUDIT, Kind.DECISION_LOG),
+        (HANDOVERS, State.DISCARDED_TAX, Kind.TAKEN),
+        (HANDOVERS, State.DISCARDED_AUDIT, Kind.HANDOVER_LOG),
+    ],
+)
+def test_a_discard_on_the_way_back_excuses_its_reader_and_no_other(flow: Flow, state: State, excused: Kind) -> None:
+    log = next(kind for kind in flow.destinations if kind in LOGS)
+    for missing in flow.destinations:
+        lines: dict[Kind, list[Entry]] = {kind: [] if kind is missing else [event(1)] for kind in flow.destinations}
+        lines[log] = [*lines[log], event(1, state)]
+        made = [report(kind, each, "131041") for kind, each in lines.items()]
+        found = compare(flow, [report(flow.source, [event(1)], "131041"), *made])
+        assert (found.lost.count, found.discarded.count) == ((0, 1) if missing is excused else (1, 0)), missing
+
+
+def test_a_discard_is_about_one_leaf_and_only_audit_says_it() -> None:
+    other = replace(event(1, State.DISCARDED), leaf=b"\x09" * 32)
+    assert not reconcile(reports([event(1)], review=[], audit=[event(1), other])).agreed
+    assert not reconcile(reports([event(1)], review=[event(1, State.DISCARDED)])).agreed
+
+
+def test_a_discarded_event_that_came_after_all_is_no_discrepancy() -> None:
+    outcome = reconcile(reports([event(1)], audit=[event(1), event(1, State.DISCARDED)]))
+    assert outcome.agreed and told(outcome) == {}
 
 
 def test_garbage_put_aside_by_the_router_does_not_disturb_the_books() -> None:

@@ -84,6 +84,7 @@ def raw(key: IdentityKey = KEYS["review-131041"], **changes: object) -> bytes:
         report("router", Kind.ROUTER, event(1), Entry("", "", bytes(32), State.DEAD_LETTER)),
         report("audit-131041", Kind.AUDIT, event(1)),
         report("audit-131041", Kind.ROUTER, event(1)),
+        report("audit-131041", Kind.AUDIT, event(1, State.DISCARDED), event(2, State.DISCARDED_HELPDESK)),
         report("review-131041", Kind.REVIEW, event(1), event(2, State.ERASED)),
         report("helpdesk-131041", Kind.HELPDESK, event(1, State.UNCONFIRMED)),
         report("review-131041", Kind.REVIEW),
@@ -182,6 +183,8 @@ def test_lines_about_another_municipality_are_seen_by_the_reconciliation() -> No
         raw(kind="mihon"),
         raw(entries=(ReportEntry("131041", event(1).event_id, bytes(32), "mihon"),)),
         raw(entries=(ReportEntry("131041", event(1).event_id, bytes(32), "pending"),)),
+        raw(entries=(ReportEntry("131041", event(1).event_id, bytes(32), "discarded"),)),
+        raw(entries=(ReportEntry("131041", event(1).event_id, bytes(32), "discarded-review"),)),
     ],
 )
 def test_what_is_not_a_report_is_refused_by_name(data: bytes) -> None:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from cli.home import Home, NoHub, Running
 from cli.main import app
+from schemas.edge_cases import EDGE_CASES
 
 
 @pytest.fixture
@@ -60,6 +61,15 @@ def test_generate_writes_the_same_lines_for_the_same_seed() -> None:
     assert len([json.loads(line) for line in first.stdout.splitlines()]) == 20
 
 
+def test_generate_writes_every_edge_case_for_every_tenant_instead() -> None:
+    tenants = ["--tenant", "131041", "--tenant", "999997"]
+    written = CliRunner().invoke(app, ["generate", "--edge-cases", "--seed", "5", *tenants]).stdout
+    made = [json.loads(line) for line in written.splitlines()]
+    assert {each["tenant"] for each in made} == {"131041", "999997"}
+    assert len(made) == 2 * len(EDGE_CASES) == len({each["receipt_number"] for each in made})
+    assert "𠮷" in written
+
+
 def test_schemas_are_listed_shown_and_checked() -> None:
     runner = CliRunner()
     listed = [json.loads(line) for line in runner.invoke(app, ["schemas", "list", "--json"]).stdout.splitlines()]
@@ -89,3 +99,38 @@ def test_a_directory_of_somebody_else_is_left_alone(tmp_path: Path, monkeypatch:
     assert done.exit_code == 1
     assert json.loads(done.stdout)["error"]["code"] == "cli.foreign-home"
     assert [path.name for path in foreign.iterdir()] == ["one.jpg"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["replay"],
+        ["replay", "--all"],
+        ["replay", "router/0/1", "--reason", "unknown-session"],
+        ["replay", "router/0/1", "--all", "--reason", "unknown-session"],
+        ["replay", "--all", "--reason", "unknown-session", "--again"],
+        ["discard", "router/0/1", "--reason", "not-ours"],
+        ["discard", "router/0/1", "--note", "a probe"],
+        ["discard", "--reason", "not-ours", "--note", "a probe"],
+    ],
+)
+def test_a_letter_is_replayed_by_name_or_by_reason_and_discarded_with_reason_and_note(wrong: list[str]) -> None:
+    assert CliRunner().invoke(app, ["dead-letters", *wrong]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("reason", "note", "code"),
+    [("because", "a probe", "letter.discard-reason"), ("not-ours", "tel 03-1234-5678", "letter.note")],
+)
+def test_a_discard_is_refused_before_anything_is_opened(reason: str, note: str, code: str) -> None:
+    answer = CliRunner().invoke(
+        app, ["dead-letters", "discard", "router/0/1", "--reason", reason, "--note", note, "--json"]
+    )
+    assert answer.exit_code == 1
+    assert json.loads(answer.stdout)["error"]["code"] == code
+
+
+def test_reasons_of_a_discard_are_listed() -> None:
+    answer = CliRunner().invoke(app, ["dead-letters", "reasons", "--json"])
+    codes = [json.loads(line)["code"] for line in answer.stdout.splitlines()]
+    assert {"sent-again", "not-ours", "damaged", "forged"} <= set(codes)

@@ -6,7 +6,16 @@ import hashlib
 from dataclasses import replace
 from uuid import UUID
 
-from consumers.store.model import Advance, Batch, CheckpointSeen, Content, NewEvent, NoticeSeen, StoreKey
+from consumers.store.model import (
+    Advance,
+    Batch,
+    CheckpointSeen,
+    Content,
+    NewEvent,
+    NoticeSeen,
+    ResolutionSeen,
+    StoreKey,
+)
 
 TENANT = "999997"
 TOPIC = "rehearsal.999997.review"
@@ -57,6 +66,30 @@ def checkpoint(first: int, *entries: tuple[bytes, bool], partition: int = 0) -> 
 
 def notice(number: int) -> NoticeSeen:
     return NoticeSeen(SESSION, 0, number, TENANT, event_id(number), leaf(number), f"R7-99999-{number:09d}", "mac", NOW)
+
+
+def resolution(
+    number: int,
+    kind: str = "discarded",
+    *,
+    origin: str = "rehearsal.submissions",
+    hop: str = "router",
+    at_ms: int = NOW,
+) -> ResolutionSeen:
+    return ResolutionSeen(
+        letter=f"rehearsal.dead-letters.{hop}/0/{number}",
+        kind=kind,
+        tenant=TENANT,
+        event_id=event_id(number),
+        leaf=leaf(number),
+        receipt=leaf(number)[:16],
+        origin=origin,
+        refused="unknown-session",
+        refused_at_ms=NOW,
+        discard="damaged" if kind == "discarded" else None,
+        generation=0,
+        resolved_at_ms=at_ms,
+    )
 
 
 def step(expected: int | None, next_offset: int, partition: int = 0) -> Advance:

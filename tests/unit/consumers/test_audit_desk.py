@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from consumers.audit.codec import Statement
-from consumers.audit.entries import Place, SessionEntry
+from consumers.audit.codec import Statement, decode
+from consumers.audit.entries import Place as Entered
+from consumers.audit.entries import SessionEntry
 from consumers.audit.judge import Announcements, AuditJudge, resume
 from consumers.audit.signatures import SignatureRules
 from consumers.audit.tree import Tree
@@ -18,8 +19,11 @@ from consumers.audit.verify import Verification, verify
 from consumers.store.sql import SqlStore
 from hub.crypto.identity import IdentityKey
 from hub.envelope.inspection import PRODUCED, STRIPPED
+from hub.envelope.letters import Place
 from hub.envelope.names import Kind
-from hub.envelope.records import StoredEvent, StoredReceipt
+from hub.envelope.reasons import Reason
+from hub.envelope.records import Discard, LetterResolved, RefusedEvent, StoredEvent, StoredReceipt
+from hub.envelope.resolutions import receipt_fingerprint
 from hub.envelope.signed import Signed, sign
 from hub.envelope.trust import Trust
 from hub.envelope.trust_builder import TrustBuilder
@@ -81,7 +85,9 @@ def receipt(world: World, *events: Event, desk: str = REVIEW) -> None:
 
 
 def judge(world: World, store: SqlStore) -> AuditJudge:
-    routed = Expectation(TENANT, Kind.SUBMISSION, names.submissions(NAMESPACE), STRIPPED, notices=True)
+    routed = Expectation(
+        TENANT, Kind.SUBMISSION, names.submissions(NAMESPACE), STRIPPED, notices=True, resolutions=True
+    )
     status = Expectation(TENANT, Kind.STATUS, STATUS, PRODUCED, receipts=True)
     sessions = SessionsAtHand(world.sessions)
     intake = Intake(
@@ -334,7 +340,7 @@ def test_signature_rules_want_the_right_signer(world: World) -> None:
     portal = Portal(world)
     signed = Signed.parse(portal.secrets.signed)
     known: Mapping[bytes, SessionEntry] = {}
-    place = Place(SESSIONS, 0, 0, 0)
+    place = Entered(SESSIONS, 0, 0, 0)
     assert rules.statement_holds(Statement(place, "Session", signed), known)
     key, value = portal.close()
     close_ = Statement(place, "SessionClose", Signed.parse(value))
@@ -345,7 +351,7 @@ def test_signature_rules_want_the_right_signer(world: World) -> None:
 def test_year_old_and_later_revoked_keys_still_verify_what_they_signed(world: World) -> None:
     portal = Portal(world)
     signed = Signed.parse(portal.secrets.signed)
-    statement = Statement(Place(SESSIONS, 0, 0, 0), "Session", signed)
+    statement = Statement(Entered(SESSIONS, 0, 0, 0), "Session", signed)
     admin = IdentityKey.generate()
     key = world.identities["portal"]
 
@@ -357,3 +363,89 @@ def test_year_old_and_later_revoked_keys_still_verify_what_they_signed(world: Wo
 
     assert holds(NOW + timedelta(days=1))
     assert not holds(NOW - timedelta(days=1))
+
+
+def word(world: World, event: Event, *, signer: str = "operator", origin: str = "", discard: bool = True) -> None:
+    """The operator's word on a letter about an event, on the audit topic."""
+    header = event.header
+    origin = origin or names.submissions(NAMESPACE)
+    said = LetterResolved(
+        letter=Place(names.dead_letters(NAMESPACE, "router"), header.partition, header.sequence),
+        origin=Place(origin, header.partition, header.sequence),
+        refused=Reason.UNKNOWN_SESSION,
+        refused_at=NOW,
+        digest=bytes(32),
+        tenant=TENANT,
+        event=RefusedEvent(header.event_id, event.out.leaf, receipt_fingerprint(header.receipt_number)),
+        discard=Discard("damaged", "a line fault") if discard else None,
+        replayed_to=None if discard else 70,
+        generation=0,
+        former=None,
+        actor="operator-1",
+        resolved_at=NOW,
+    )
+    value = sign(said.RECORD, said.encode(), world.identities[signer])
+    world.topics.append(TOPIC, header.partition, said.key.encode(), value)
+
+
+async def test_a_discard_is_kept_as_it_was_signed_and_explains_the_missing_event(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    came, never, replayed = (portal.seal(n) for n in range(3))
+    world.route(TOPIC, None, came)
+    word(world, never)
+    word(world, replayed, discard=False)
+    checkpoints(world, portal)
+    close(world, portal)
+    await run(world, store)
+    found = checked(world, store)
+    assert not found.verified and found.troubles == {"missing-event": 1}, "a replay explains nothing: it must arrive"
+    world.route(TOPIC, None, replayed)
+    await run(world, store)
+    found = checked(world, store)
+    assert found.verified and found.damage == ()
+    assert (found.discarded, found.replayed, found.gaps) == (1, 1, 0)
+    assert Alarm("letter-discarded", "damaged") in world.facts
+    words = [each for _, kind, each in store.log_entries() if kind == "statement" and b"operator-1" in each]
+    assert len(words) == 2, "the log holds the statements with their signatures"
+    resumed = resume(store)
+    assert resumed.checkpoints == PARTITIONS
+
+
+async def test_a_discard_at_another_desk_explains_nothing_here(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    never = portal.seal(1)
+    word(world, never, origin=names.review(NAMESPACE, TENANT))
+    checkpoints(world, portal)
+    await run(world, store)
+    assert checked(world, store).troubles["missing-event"] == 1
+
+
+async def test_a_discard_that_another_signed_is_refused(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    never = portal.seal(1)
+    word(world, never, signer="router")
+    checkpoints(world, portal)
+    await run(world, store)
+    found = checked(world, store)
+    assert (found.discarded, found.troubles["refused-record"], found.troubles["missing-event"]) == (0, 1, 1)
+    assert store.resolutions() == []
+
+
+async def test_a_word_in_the_log_whose_signature_was_replaced_is_found(world: World, store: SqlStore) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    word(world, portal.seal(1))
+    await run(world, store)
+    rules = SignatureRules(world.trust, AUDIT)
+    (statement,) = [
+        each
+        for _, kind, framed in store.log_entries()
+        if kind == "statement" and (each := decode(kind, framed)[1]) is not None and each.name == "LetterResolved"
+    ]
+    assert rules.statement_holds(statement, {})
+    body = statement.signed.body
+    forged = Signed.parse(sign("LetterResolved", body, world.identities["router"]))
+    assert not rules.statement_holds(Statement(statement.place, statement.name, forged), {})

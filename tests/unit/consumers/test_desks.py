@@ -254,6 +254,8 @@ async def test_nothing_personal_is_in_the_files(world: World, stores: Mapping[st
     for value in sought:
         if value in {document["accepted_at"][:10] for document in DOCUMENTS}:
             continue
+        if value in {document["receipt_number"] for document in DOCUMENTS}:  # in clear in the header, too
+            continue
         spelled = (
             value.encode(),
             value.encode("utf-16-le"),

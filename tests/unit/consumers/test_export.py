@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import hmac
+import json
 import os
 import stat
+import struct
 import subprocess
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from consumers.review.export import placing
+from consumers.review.export import archive, placing
 from consumers.review.export.archive import verify
 from consumers.review.export.errors import (
     ArchiveDamaged,
@@ -29,7 +37,9 @@ from consumers.review.export.errors import (
     SeriesInvalid,
 )
 from consumers.review.export.exporter import Exporter, Written
+from consumers.review.export.watch import ExportWatch
 from consumers.store.exporting import RunState, What
+from hub.facts import Fact, RowsExported
 from tests.unit.consumers.exporting import PASSWORD, Bench, document, generated, members, receipts, table
 
 SEIZURE = "seizure-release-under-grace.csv"
@@ -227,6 +237,43 @@ def test_the_archive_is_aes_256_says_nothing_without_the_password_and_is_its_own
             archive.read(SEIZURE, pwd=b"another password")
 
 
+def opened_by_the_book(data: bytes, password: bytes) -> dict[str, bytes]:
+    """Open WinZip AES by its specification (AE-2, AES-256), with another cryptographic library and no ZIP library."""
+    found, at = {}, 0
+    end = data.rindex(b"PK\x05\x06")
+    count, directory = struct.unpack_from("<H", data, end + 10)[0], struct.unpack_from("<I", data, end + 16)[0]
+    at = directory
+    for _ in range(count):
+        fields = struct.unpack_from("<4s4B4HL2L5H2L", data, at)
+        method, compressed, name_length, extra_length, comment_length, offset = (
+            *(fields[6], fields[10], fields[12], fields[13], fields[14]),
+            fields[18],
+        )
+        name = data[at + 46 : at + 46 + name_length].decode()
+        at += 46 + name_length + extra_length + comment_length
+        assert method == 99
+        start = offset + 30 + sum(struct.unpack_from("<HH", data, offset + 26))
+        salt, check = data[start : start + 16], data[start + 16 : start + 18]
+        secret, mac = data[start + 18 : start + compressed - 10], data[start + compressed - 10 : start + compressed]
+        keys = hashlib.pbkdf2_hmac("sha1", password, salt, 1_000, 66)
+        assert keys[64:] == check
+        assert hmac.digest(keys[32:64], secret, "sha1")[:10] == mac
+        block = Cipher(algorithms.AES(keys[:32]), modes.ECB()).encryptor()
+        stream = b"".join(block.update((n + 1).to_bytes(16, "little")) for n in range(-(-len(secret) // 16)))
+        found[name] = zlib.decompress(bytes(a ^ b for a, b in zip(secret, stream, strict=False)), -15)
+    return found
+
+
+def test_another_implementation_opens_the_archive(bench: Bench) -> None:
+    bench.accepted(*generated_documents(30))
+    path = only(bench.export().written).path
+    held = opened_by_the_book(path.read_bytes(), PASSWORD.encode())
+    assert held == members(path)
+    assert list(held)[-1] == "manifest.json"
+    for declared in json.loads(held["manifest.json"])["files"]:
+        assert hashlib.sha256(held[declared["name"]]).hexdigest() == declared["sha256"]
+
+
 def test_an_archive_verifies_against_its_manifest(bench: Bench) -> None:
     bench.accepted(*generated_documents(30))
     done = only(bench.export().written)
@@ -307,6 +354,11 @@ def test_an_archive_that_is_not_its_manifest_is_refused(bench: Bench) -> None:
     for change in changes:
         with pytest.raises(ArchiveDamaged):
             verify(forged(path, change), PASSWORD)
+    # A line of names that is not this version's, though every digest is right.
+    renamed = held[SEIZURE].replace(b"hub_reason", b"hub_season")
+    digests = [hashlib.sha256(each).hexdigest().encode() for each in (held[SEIZURE], renamed)]
+    with pytest.raises(ArchiveDamaged, match="columns"):
+        verify(forged(path, {SEIZURE: renamed, "manifest.json": held["manifest.json"].replace(*digests)}), PASSWORD)
     import pyzipper
 
     with pytest.raises(ArchiveDamaged):
@@ -316,6 +368,26 @@ def test_an_archive_that_is_not_its_manifest_is_refused(bench: Bench) -> None:
             archive.writestr(name, data)
     with pytest.raises(ArchiveDamaged):
         verify(path.with_name("open.zip"), PASSWORD)
+
+
+def test_a_member_is_read_no_further_than_its_manifest_says(bench: Bench) -> None:
+    bench.accepted(document(1))
+    path = only(bench.export().written).path
+    held = members(path)
+    bomb = forged(path, {SEIZURE: held[SEIZURE] + bytes(64 * 2**20)}, compression=zipfile.ZIP_DEFLATED)
+    read = 0
+
+    class Counting(archive.ArchiveReadings):
+        def readinto(self, buffer: Any) -> int:
+            nonlocal read
+            count = super().readinto(buffer)
+            read += count
+            return count
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(ArchiveDamaged):
+        patch.setattr(archive, "ArchiveReadings", Counting)
+        verify(bomb, PASSWORD)
+    assert read <= 2**17
 
 
 def test_a_run_is_repeated_byte_for_byte_whatever_was_decided_since(bench: Bench, tmp_path: Path) -> None:
@@ -433,6 +505,21 @@ def test_a_full_disk_leaves_nothing_behind_and_the_rows_wait(bench: Bench, small
     done = only(bench.export().written)
     assert done.manifest.rows == 60
     assert verify(done.path, PASSWORD) == done.manifest
+
+
+def test_a_full_disk_in_a_repetition_or_a_resumption_leaves_nothing_behind(bench: Bench, small_disk: Path) -> None:
+    bench.accepted(*(incompressible(n) for n in range(1, 61)))
+    bench.export()
+    with pytest.raises(ExportDiskFull):
+        bench.exporter().again(1, small_disk, PASSWORD)
+    assert list(small_disk.iterdir()) == []
+    wish = bench.wish("other", directory=small_disk)
+    bench.store.exports.claim(bench.exporter()._new(wish), bench.exporter().choose(wish).decisions)
+    with pytest.raises(ExportDiskFull):
+        bench.exporter().export(wish, PASSWORD)
+    assert list(small_disk.iterdir()) == []
+    (done,) = bench.export(series="other", elsewhere=True).written
+    assert (done.resumed, done.manifest.run, done.manifest.rows) == (True, 2, 60)
 
 
 @pytest.mark.parametrize(
@@ -582,6 +669,7 @@ def peak_kib() -> int:
     return int(line.split()[1])
 
 
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="peaks of memory are read from /proc")
 def test_five_thousand_rows_pass_in_bounded_memory(bench: Bench) -> None:
     for start in range(1, 5_001, 250):
         text = "架空の経過です。" * 500
@@ -597,3 +685,19 @@ def test_five_thousand_rows_pass_in_bounded_memory(bench: Bench) -> None:
     assert grown * 1_024 < declared.size / 3
     assert verify(done.path, PASSWORD) == done.manifest
     assert bench.export().written == ()
+
+
+def test_the_desk_speaks_once_of_each_file_that_was_taken_out(bench: Bench) -> None:
+    (row,) = bench.accepted(document(1))
+    bench.export()
+    bench.decide(row, "revoke", "resident-tax")
+    bench.export()
+    bench.exporter().again(1, bench.out, PASSWORD)
+    told: list[Fact] = []
+    watch = ExportWatch("review-999997", bench.store, told.append, bench.clock)
+    assert (watch.look(), watch.look()) == (3, 0)
+    assert told == [
+        RowsExported("review-999997", 1, 1, 0),
+        RowsExported("review-999997", 2, 0, 1),
+        RowsExported("review-999997", 1, 1, 0, again=True),
+    ]

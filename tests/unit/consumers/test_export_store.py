@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from consumers.store import tables
 from consumers.store.errors import StoreTooNew
@@ -48,6 +49,24 @@ def test_a_claim_takes_candidates_once_and_others_not_at_all(bench: Bench) -> No
     assert waiting not in rows
 
 
+def test_of_a_submission_accepted_twice_only_the_acceptance_that_stands_is_a_candidate(bench: Bench) -> None:
+    (row,) = bench.accepted(document(1))
+    bench.decide(row, "revoke", "resident-tax")
+    assert numbers(bench) == []
+    standing = bench.decide(row, "accept", "tobacco-tax")
+    assert numbers(bench) == [standing]
+    run = bench.store.exports.claim(new(), [standing - 2, standing])
+    assert run is not None
+    assert run.rows == 1
+
+
+def test_an_erased_submission_is_no_candidate(bench: Bench) -> None:
+    bench.accepted(document(1), document(2))
+    with bench.store._writing() as db:
+        db.execute(update(tables.event).where(tables.event.c.number == 1).values(status="erased"))
+    assert [each.number for each in bench.store.exports.candidates("tax")] == [2]
+
+
 def test_a_released_run_gives_its_rows_back_and_its_number_is_not_used_again(bench: Bench) -> None:
     rows = bench.accepted(document(1), document(2))
     exports = bench.store.exports
@@ -72,10 +91,11 @@ def test_a_run_is_finished_once_and_never_released_then(bench: Bench) -> None:
     exports.finish(NewCopy(1, "exporter", 7, 1, 0, 0), files)
     exports.finish(NewCopy(1, "another", 8, 1, 0, 0), files)
     exports.release(1, 9)
-    exports.moved(1, "/elsewhere")
+    exports.moved(1, "/elsewhere", 9)
     run = exports.run(1)
     assert run is not None
-    assert (run.state, run.ended_at_ms, run.directory) == (RunState.DONE, 7, "/somewhere")
+    assert (run.state, run.ended_at_ms) == (RunState.DONE, 7)
+    assert (run.directory, run.columns_version) == ("/somewhere", 1)
     assert [each.name for each in run.files] == ["a.csv", "b.csv"]
     assert [(copy.by, copy.again) for copy in exports.copies(1)] == [("exporter", False)]
     assert exports.unfinished("tax") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from consumers.review.export.columns import (
     digest,
     forms_of,
 )
+from consumers.review.export.document import main, page
 from consumers.review.export.errors import EncodingUnknown, ExportError, ReplacementInvalid
 from consumers.review.export.text import TRIGGERS, Cell, guarded, record, restored
 from schemas.catalogue import ItemType, procedures
@@ -179,6 +181,23 @@ def test_receipt_decision_tax_items_and_dates_come_first() -> None:
     first = ("hub_receipt_number", "hub_decision", "hub_tax_items", "hub_accepted_at", "hub_decided_at")
     for procedure in procedures():
         assert forms_of(procedure)[0].header[:5] == first
+
+
+def test_the_committed_page_is_what_the_columns_say(tmp_path: Path) -> None:
+    committed = (Path(__file__).parents[3] / "docs" / "export.md").read_text(encoding="utf-8")
+    assert committed == page(), "run `make docs`"
+    assert main([str(tmp_path / "docs" / "export.md")]) == 0
+    assert (tmp_path / "docs" / "export.md").read_text(encoding="utf-8") == committed
+
+
+def test_the_page_names_every_column_of_every_file() -> None:
+    text = page()
+    for form in all_forms():
+        assert f"`{form.name}`" in text
+        for column in form.columns:
+            assert f"`{column.name}` | {column.form.value} |" in text
+            assert column.meaning
+            assert column.meaning_ja
 
 
 def test_a_procedure_without_columns_is_named() -> None:

@@ -26,6 +26,7 @@ from hub.crypto.tiles import TiledTree, tiles_of
 from tests.unit.consumers.published import (
     IDENTITY,
     ORIGIN,
+    SIGNER,
     event_entry,
     files,
     grow,
@@ -33,6 +34,7 @@ from tests.unit.consumers.published import (
     open_store,
     publisher,
 )
+from tests.vectors import tlog_reference
 
 
 @contextmanager
@@ -127,6 +129,14 @@ def test_entries_too_long_for_a_bundle_are_published_with_wide_lengths(store: Sq
     kept.publish()
     assert {name for name in files(out) if "entries/000" in name} == {"tile/long-entries/000"}
     publisher(store, out).publish()
+
+
+def test_a_reader_that_shares_no_code_with_the_hub_reads_the_log(store: SqlStore, tmp_path: Path) -> None:
+    entries = [*(event_entry(n) for n in range(290)), long_entry(290), *(event_entry(n) for n in range(3_000, 3_300))]
+    grow(store, entries)
+    publisher(store, tmp_path / "tlog").publish()
+    read = tlog_reference.load_log(tmp_path / "tlog", SIGNER.verifier().encode())
+    assert read == [entry for _, entry in entries]
 
 
 CRASHES = [

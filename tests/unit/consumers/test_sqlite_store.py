@@ -14,7 +14,7 @@ import pytest
 from consumers.store.errors import StoreDamaged, StoreTooNew, StoreUnavailable
 from consumers.store.model import LogAppend
 from consumers.store.sql import SqlStore, open_sqlite
-from tests.unit.consumers.making import KEY, TOPIC, batch, new_event, with_content
+from tests.unit.consumers.making import KEY, TOPIC, batch, new_event, resolution, with_content
 
 OWNER = "rehearsal/review-999997"
 
@@ -161,6 +161,23 @@ def test_store_of_a_newer_hub_is_refused_untouched(store: SqlStore, path: Path) 
     other.close()
     with pytest.raises(StoreTooNew):
         open_sqlite(path, OWNER)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_store_of_an_earlier_version_gets_the_tables_that_it_lacks(path: Path, version: int) -> None:
+    opened = open_sqlite(path, OWNER)
+    opened.commit(batch(None, 1, new_event(0)))
+    opened.close()
+    other = sqlite3.connect(path)
+    with other:
+        other.execute("DROP TABLE resolution")
+        other.execute("UPDATE owner SET schema_version = ?", (version,))
+    other.close()
+    migrated = open_sqlite(path, OWNER)
+    migrated.commit(batch(1, 2, resolutions=(resolution(0),)))
+    assert migrated.resolutions() == [resolution(0)]
+    assert migrated.counts()["events"] == 1
+    migrated.close()
 
 
 def test_errors_never_quote_values(store: SqlStore, path: Path) -> None:

@@ -23,6 +23,7 @@ from tests.unit.consumers.making import (
     leaf,
     new_event,
     notice,
+    resolution,
     with_content,
 )
 
@@ -176,6 +177,30 @@ def test_a_notice_explains_a_missing_leaf(store: Store) -> None:
     assert store.notices(receipt_number=notice(0).receipt_number) == [notice(0)]
     store.commit(batch(2, 3, new_event(0)))  # the operator replayed the letter
     assert store.overdue(NOW * 2).explained == 0
+
+
+def test_words_on_letters_are_kept_once_and_found_by_receipt(store: Store) -> None:
+    one, other = resolution(0), resolution(1, "replayed")
+    store.commit(batch(None, 1, resolutions=(one, other)))
+    store.commit(batch(1, 2, resolutions=(one,)))
+    assert store.resolutions() == [one, other]
+    assert store.resolutions(receipt=leaf(1)[:16]) == [other]
+    assert store.resolutions(discarded=True) == [one]
+    store.commit(batch(2, 3, resolutions=(resolution(0, "replayed", at_ms=NOW + 1),)))
+    assert store.resolutions(discarded=True) == [], "it was sent back after all"
+    nobodys = replace(one, letter="x/0/0", tenant=None, event_id=None, leaf=None, receipt=None)
+    store.commit(batch(3, 4, resolutions=(nobodys,)))
+    assert nobodys in store.resolutions(discarded=True)
+
+
+def test_a_discard_explains_a_missing_leaf_where_it_was_refused(store: Store) -> None:
+    entries = tuple((leaf(n), False) for n in range(4))
+    store.commit(batch(None, 1, checkpoints=(checkpoint(0, *entries),)))
+    here = resolution(1, origin=TOPIC, hop="review-999997")
+    elsewhere = resolution(2, origin=TOPIC, hop="helpdesk-999997")
+    store.commit(batch(1, 2, resolutions=(resolution(0), here, elsewhere, resolution(3, "replayed"))))
+    waiting = store.overdue(NOW * 2)
+    assert (waiting.missing, waiting.explained) == (2, 2)
 
 
 def test_only_what_has_waited_long_enough_is_overdue(store: Store) -> None:

@@ -9,18 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from hub.envelope.inspection import routed_to
+from hub.envelope.letters import Place
+from hub.envelope.names import Kind
 from hub.envelope.reasons import Reason
-from hub.envelope.records import Checkpoint, CheckpointEntry
+from hub.envelope.records import Checkpoint, CheckpointEntry, Discard, LetterResolved
 from hub.envelope.sealed import build, parse
 from hub.envelope.signed import sign
 from hub.reading.errors import KeyNotLoaded
-from hub.reading.intake import Arrived, Listed, Noticed, Refused, Skipped, session_named
+from hub.reading.intake import Arrived, Expectation, Intake, Listed, Noticed, Refused, Resolved, Skipped, session_named
 from hub.transport import KafkaRecord
 from tests.unit.consumers.world import (
     EPOCH,
     HELPDESK,
     NAMESPACE,
     NOW,
+    NOW_MS,
     PARTITIONS,
     REVIEW,
     TENANT,
@@ -260,6 +264,32 @@ def test_notice_of_anybody_else_is_refused(world: World, portal: Portal) -> None
     world.identities["router"] = world.identities["portal"]
     refused = reason(judged(world, world.notice(TOPIC, portal.seal(1))))
     assert refused in (Reason.BAD_SIGNATURE, Reason.UNTRUSTED)
+
+
+def word(world: World, tenant: str | None, signer: str = "operator", key: bytes | None = None) -> KafkaRecord:
+    letter = Place(names.dead_letters(NAMESPACE, "router"), 1, 7)
+    said = LetterResolved(
+        letter, letter, Reason.BAD_MAC, NOW, bytes(32), tenant, None,
+        Discard("forged", "an incident is open"), None, 0, None, "operator-1", NOW,
+    )  # fmt: skip
+    value = sign(said.RECORD, said.encode(), world.identities[signer])
+    return KafkaRecord(TOPIC, 1, 0, NOW_MS, said.key.encode() if key is None else key, value)
+
+
+def with_words(world: World, given: KafkaRecord, **change: bool) -> object:
+    expected = Expectation(TENANT, Kind.SUBMISSION, names.submissions(NAMESPACE), routed_to(REVIEW), **change)
+    intake = Intake(REVIEW, lambda _: expected, PARTITIONS, world.sessions, world.secrets(REVIEW), lambda: world.trust)
+    return intake.take(given, NOW)
+
+
+def test_the_operators_word_is_taken_where_it_belongs_and_from_nobody_else(world: World) -> None:
+    for tenant in (TENANT, None):
+        outcome = with_words(world, word(world, tenant), resolutions=True)
+        assert isinstance(outcome, Resolved) and outcome.said.tenant == tenant
+    assert reason(with_words(world, word(world, "131041"), resolutions=True)) is Reason.WRONG_TENANT
+    assert reason(with_words(world, word(world, TENANT, "router"), resolutions=True)) is Reason.UNTRUSTED
+    assert reason(with_words(world, word(world, TENANT, key=b"resolved/x"), resolutions=True)) is Reason.WRONG_KEY
+    assert reason(with_words(world, word(world, TENANT), notices=True)) is Reason.FOREIGN_SCHEMA
 
 
 def test_session_record_on_an_event_topic_is_refused(world: World, portal: Portal) -> None:

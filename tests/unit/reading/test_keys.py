@@ -15,6 +15,8 @@ from hub.envelope.reasons import Reason
 from hub.envelope.records import AudienceKey, KeyDestroyed
 from hub.envelope.signed import sign
 from hub.envelope.times import epoch_bounds
+from hub.envelope.trust import Trust
+from hub.envelope.trust_builder import TrustBuilder
 from hub.reading.audiences import AudienceDirectory
 from hub.reading.deadletters import write_letter
 from hub.reading.errors import AudiencesUnavailable, KeyNotLoaded, QuarantineKeyMissing
@@ -257,3 +259,19 @@ def test_without_the_operators_key_there_is_no_letter_in_the_clear() -> None:
             now=NOW,
         )
     assert raised.value.retriable
+
+
+async def test_a_key_that_was_published_before_its_audience_was_listed_is_found(given: Given) -> None:
+    key, listed = audience_key("quarantine"), [trust()]
+    none = Trust.load(TrustBuilder("rehearsal").sign(NOW, identity("admin")), identity("admin").public)
+    nowhere: Endpoint = None  # type: ignore[assignment]
+    directory = AudienceDirectory(nowhere, TOPIC, lambda: listed[0], lambda: given.now, open_reader=given.lists.open)
+    listed[0] = none
+    given.publish(key)
+    await directory.refresh()
+    assert directory.current() is None
+    listed[0] = trust()
+    await directory.refresh()
+    assert directory.current() == key
+    await directory.refresh()
+    assert len(given.lists.opened) == 2, "it is read anew only then"

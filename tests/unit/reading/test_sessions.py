@@ -13,6 +13,7 @@ from hub.envelope.records import AudienceKey, Session, SessionClose
 from hub.envelope.session import SessionSecrets
 from hub.envelope.signed import Signed, sign
 from hub.envelope.trust import Trust
+from hub.envelope.trust_builder import TrustBuilder
 from hub.facts import Alarm, Fact
 from hub.reading.errors import SessionsUnavailable
 from hub.reading.sessions import SessionRegistry
@@ -32,7 +33,7 @@ class Given:
     trust: Trust = field(default_factory=trust)
     facts: list[Fact] = field(default_factory=list)
 
-    def registry(self, **bounds: int) -> SessionRegistry:
+    def registry(self, **bounds: object) -> SessionRegistry:
         return SessionRegistry(
             NOWHERE,
             [SESSIONS],
@@ -237,3 +238,24 @@ async def test_closes_and_other_records_are_passed_over(given: Given) -> None:
     assert registry.sizes["index"] == 1
     await registry.close()
     assert given.lists.open_now == 0
+
+
+async def test_a_sender_that_was_listed_meanwhile_is_known_before_it_is_refused(given: Given) -> None:
+    """Whoever sends for a new tenant has heard of it; so shall we, before we call it untrusted."""
+    session, newer = new_session(), trust()
+    given.trust = Trust.load(TrustBuilder(newer.namespace).sign(NOW, identity("admin")), identity("admin").public)
+    given.announce(session)
+    asked: list[int] = []
+
+    async def catch_up() -> None:
+        asked.append(len(asked))
+        if len(asked) == 2:
+            given.trust = newer
+
+    registry = given.registry(catch_up=catch_up)
+    await registry.ensure([session.session.id])
+    assert isinstance(registry.find(session.session.id), Reason)
+    await registry.ensure([session.session.id])
+    assert registry.find(session.session.id) == session.session
+    await registry.ensure([session.session.id])
+    assert len(asked) == 2, "who is known needs no asking"

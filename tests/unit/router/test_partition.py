@@ -8,19 +8,23 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from hub.crypto.secret import Secret
 from hub.envelope.letters import DeadLetter
 from hub.envelope.reasons import Reason
-from hub.envelope.records import AudienceKey
+from hub.envelope.records import AudienceKey, Session
+from hub.envelope.session import open_session
+from hub.envelope.trust import Trust
 from hub.facts import Alarm, BatchRouted, Fact, Paused, TransactionAborted
 from hub.reading.errors import KeyNotLoaded, SessionsUnavailable
 from hub.router.batch import Clerk, collect
+from hub.router.lanes import Lanes as RealLanes
 from hub.router.partition import MAX_EVENTS, Caution, PartitionRouter, Surroundings
 from hub.router.readiness import Outputs
 from hub.router.rules import Known, Unknown
 from hub.transport import ForeignProducer, KafkaRecord, Outgoing, TransactionFailed, TransactionRefused
 from hub.transport.survey import SurveyedTopic
 from schemas.errors import HubError
-from tests.unit.envelope.support import audience_key, identity, new_session
+from tests.unit.envelope.support import audience_key, identity, new_session, private_key, trust_builder
 from tests.unit.router.world import (
     NOW,
     PARTITION,
@@ -36,6 +40,8 @@ from tests.unit.router.world import (
     session,
     trust,
 )
+from tests.unit.standing.world import PARTITIONS as PARTITIONS_OF_WORLD
+from tests.unit.standing.world import TEXT, WITH_NEW, WITHOUT_SECOND, laid_out
 from topics.declaration import load
 from topics.layout import Route, expand
 
@@ -300,3 +306,67 @@ async def test_tenant_is_ready_only_with_every_output_whole_and_open(found: Surv
     assert "999997" in outputs.ready
     assert outputs.waiting == (() if ready else ("131041",))
     assert len(outputs.open("131041")) == (3 if ready else 2)
+
+
+async def test_an_event_for_a_tenant_that_was_declared_meanwhile_is_delivered(given: Given) -> None:
+    given.routes, given.news = {}, {T: ROUTES}
+    await given.work(record_of(seal(1), 0), until=1)
+    assert len(given.writer.written(ROUTES[0].topic)) == 1
+    assert given.writer.written(LETTERS) == []
+
+
+async def test_an_event_for_a_tenant_that_nobody_declares_is_a_letter_and_said_once_per_batch(given: Given) -> None:
+    given.routes = {}
+    await given.work(record_of(seal(1), 0), record_of(seal(2), 1), until=2)
+    assert [DeadLetter.decode(each.value).reason for each in given.writer.written(LETTERS)] == [
+        Reason.TENANT_NOT_READY,
+        Reason.TENANT_NOT_READY,
+    ]
+    assert len(given.told(Alarm)) == 1
+
+
+async def test_a_tenant_that_is_declared_no_more_gets_nothing_from_then_on_and_a_new_one_waits_for_the_broker() -> None:
+    now = [laid_out(TEXT)]
+    everything = {route.topic: SurveyedTopic(PARTITIONS_OF_WORLD, True) for route in laid_out(WITH_NEW).routes}
+    outputs = Outputs(lambda: now[0], Survey(everything))  # type: ignore[arg-type]
+    assert outputs.outdated
+    await outputs.refresh()
+    assert not outputs.outdated
+    assert set(outputs.ready) == {"131041", "999997"}
+
+    now[0] = laid_out(WITHOUT_SECOND)
+    assert outputs.outdated
+    assert set(outputs.ready) == set(outputs.declared) == {"131041"}, "before anybody asked the broker"
+    assert outputs.open("999997") == ()
+
+    now[0] = laid_out(WITH_NEW)
+    assert set(outputs.ready) == {"131041"}
+    assert set(outputs.waiting) == {"999997", "999989"}
+    await outputs.refresh()
+    assert set(outputs.ready) == {"131041", "999997", "999989"}
+    assert not outputs.waiting
+
+
+async def test_under_a_new_trust_list_every_session_is_judged_again() -> None:
+    listed = [trust()]
+    portal = listed[0].principals["portal"].identities[0].key_id
+
+    class Registry:
+        async def ensure(self, wanted: Collection[bytes]) -> None:
+            return None
+
+        def find(self, name: bytes) -> Session | Reason:
+            return Reason.REVOKED if listed[0].revoked(portal) else session().session
+
+    class Secrets:
+        def unlock(self, found: Session) -> Secret | Reason:
+            return open_session(found, "router", private_key("router"))
+
+    at_hand = RealLanes(PARTITION, SUBMISSIONS, Registry(), Secrets(), lambda: listed[0])  # type: ignore[arg-type]
+    name = session().session.id
+    assert await at_hand.admit({name}) == {}
+    assert name in at_hand.known().lanes
+    revoked = trust_builder().revoke(portal, NOW).sign(NOW, identity("admin"))
+    listed[0] = Trust.load(revoked, identity("admin").public)
+    assert at_hand.known().lanes == {}
+    assert await at_hand.admit({name}) == {name: Reason.REVOKED}
