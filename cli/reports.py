@@ -22,7 +22,9 @@ from consumers.store.port import Store
 from consumers.tax.store import TaxStore
 from hub.crypto.certificates import write_private
 from hub.envelope.records import ReportEntry
+from hub.facts import ignore
 from hub.loop import loop_run
+from hub.reading.control import caught_up
 from hub.role import Role, load_role
 from hub.settings import RoleSettings
 from portal.producer import JOURNAL
@@ -115,7 +117,7 @@ class _Line(Protocol):
 @contextmanager
 def _entries(role: Role, kind: Kind) -> Iterator[Iterable[_Line]]:
     if kind is Kind.ANSWERED:
-        yield loop_run(answered_entries(role))
+        yield loop_run(_answered(role))
     elif kind is Kind.PORTAL:
         path = role.state_directory / JOURNAL
         yield report_entries(path) if path.exists() else ()  # else it has never sent anything
@@ -132,6 +134,11 @@ def _entries(role: Role, kind: Kind) -> Iterator[Iterable[_Line]]:
     else:
         with opened(role) as (around, _, _):
             yield _OF_STORE[kind](around.store)
+
+
+async def _answered(role: Role) -> Iterable[_Line]:
+    async with caught_up(role, ignore):
+        return await answered_entries(role)
 
 
 def portal_report(output: Path) -> None:

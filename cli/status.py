@@ -34,7 +34,11 @@ def status(
 
 
 async def _status(receipt: str | None, *, follow: bool, resume: bool, as_json: bool) -> None:
+    from contextlib import AsyncExitStack
+
     from cli.portal_run import portal_role
+    from hub.facts import ignore
+    from hub.reading.control import caught_up
     from portal.delivery import sent
     from portal.producer import JOURNAL
     from portal.status import status_stream
@@ -50,8 +54,10 @@ async def _status(receipt: str | None, *, follow: bool, resume: bool, as_json: b
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    stream = status_stream(role, starts, letters=resume)
-    async with stream:
+    async with AsyncExitStack() as stack:
+        # a newer trust list first: what a new desk has signed is no dead letter
+        await stack.enter_async_context(caught_up(role, ignore))
+        stream = await stack.enter_async_context(status_stream(role, starts, letters=resume))
         async for _, message in stream.events(follow=follow, stop=stop):
             if resume:
                 _write(cursor, stream.places)  # what was printed before; this one may be printed again

@@ -381,7 +381,7 @@ def test_reconciliation_follows_decisions_and_hand_overs_and_names_what_is_gone(
     assert said["decisions"]["agreed"] and said["handovers"]["agreed"]
     assert said["decisions"]["decided"] == said["decisions"]["answered"] == said["decisions"]["told"] == decided
     handed = sum(len(rows(hub, team)) for team in (RESIDENT, VEHICLE, TOBACCO))
-    assert said["handovers"]["handed"] == said["handovers"]["taken"] == handed
+    assert said["handovers"]["handed-over"] == said["handovers"]["taken-over"] == handed
 
     with sqlite3.connect(hub.home.role(RESIDENT) / STORE) as database:
         ((gone,),) = database.execute("SELECT event_id FROM handed WHERE receipt_number = ?", (BOTH,)).fetchall()
@@ -391,7 +391,7 @@ def test_reconciliation_follows_decisions_and_hand_overs_and_names_what_is_gone(
     assert not said["agreed"]
     assert said["decisions"]["agreed"]
     assert said["handovers"]["lost"] == 1
-    assert said["handovers"]["listed"]["lost"] == [{"tenant": TENANT, "event_id": gone, "at": "taken"}]
+    assert said["handovers"]["listed"]["lost"] == [{"tenant": TENANT, "event_id": gone, "at": "taken-over"}]
 
 
 def _agreed(hub: Hub) -> dict[str, Any] | None:
