@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from consumers.review.cases import Dossiers
 from consumers.review.deciding import Reviewer
@@ -70,6 +70,23 @@ HOLD = Order(Decision.HOLD, "inquiry")
 REVOKE = Order(Decision.REVOKE, "decided-in-error")
 
 
+SOUND: Final[Mapping[str, Any]] = {
+    "submitted_on": "令和9年1月15日",
+    "applicant_address": "テスト区見本町1-2-3",
+    "applicant_name": "見本　太郎",
+    "grace_granted_on": "2026-12-01",
+    "seized_properties": [
+        {
+            "seized_property_name": "土地（見本）",
+            "seized_property_quantity": "1筆",
+            "seized_property_location": "テスト区見本町4",
+            "seized_on": "2026-06-01",
+        }
+    ],
+}
+"""items in which no rule finds anything"""
+
+
 def receipt(number: int) -> str:
     return f"R7-99999-{number:09d}"
 
@@ -83,7 +100,7 @@ def submission(number: int, *attachments: Attachment, **changes: Any) -> Submiss
         "accepted_at": "2027-01-15T17:00:00+09:00",
         "checks": {"calculation": "passed", "signature": "not_performed"},
         "rehearsal": True,
-        "items": {"applicant_name": "見本　太郎"},
+        "items": SOUND,
     }
     made = parse(json.dumps(document | changes, ensure_ascii=False).encode(), rehearsal=True)
     assert not isinstance(made, Refused), made
