@@ -256,6 +256,14 @@ def test_a_file_that_the_rows_do_not_give_is_found(store: SqlStore, out: Path, n
     refused(store, out)
 
 
+@pytest.mark.parametrize("name", ["tile/0/009", "tile/1/001", "tile/entries/009", "tile/entries/002.p/200"])
+def test_a_well_formed_file_beyond_the_rows_is_found(store: SqlStore, out: Path, name: str) -> None:
+    source = "tile/entries/000" if "entries" in name else "tile/0/000"
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(out / source, out / name)
+    refused(store, out)
+
+
 def test_a_lost_tile_is_derived_again(store: SqlStore, out: Path) -> None:
     before = files(out)
     shutil.rmtree(out / "tile")
