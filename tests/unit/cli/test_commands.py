@@ -108,6 +108,7 @@ def test_a_directory_of_somebody_else_is_left_alone(tmp_path: Path, monkeypatch:
         ["replay", "--all"],
         ["replay", "router/0/1", "--reason", "unknown-session"],
         ["replay", "router/0/1", "--all", "--reason", "unknown-session"],
+        ["replay", "--all", "--reason", "unknown-session", "--again"],
         ["discard", "router/0/1", "--reason", "not-ours"],
         ["discard", "router/0/1", "--note", "a probe"],
         ["discard", "--reason", "not-ours", "--note", "a probe"],
