@@ -32,6 +32,8 @@ class HelpdeskDesk:
         said = (record.procedure, record.receipt_number, record.tenant)
         if said != (header.procedure, header.receipt_number, header.tenant):
             return Reason.SECTION_MISMATCH
+        if isinstance(record, DecisionRecord) and record.message is not None:
+            return Reason.PLAINTEXT_INVALID  # what the filer is told is not ours to keep, whoever sealed it for us
         return Reading(plaintext)
 
     def answer(self, stored: Sequence[tuple[Arrived, KafkaRecord]], at_ms: int) -> tuple[Outgoing, ...]:

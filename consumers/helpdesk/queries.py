@@ -10,7 +10,7 @@ from consumers.helpdesk.tickets import Ticket, status_of, tickets
 from consumers.review.cases import is_submission
 from consumers.review.queries import summary, text_time
 from consumers.store.errors import ContentErased, NotFound
-from consumers.store.model import StoredEvent
+from consumers.store.model import Status, StoredEvent
 from consumers.store.port import Store
 from consumers.store.vault import Vault
 from hub.envelope.names import Kind
@@ -35,8 +35,6 @@ class HelpdeskQueries:
         rows = self._store.events(receipt_number=receipt_number)
         notices = self._store.notices(receipt_number=receipt_number)
         resolutions = self._store.resolutions(receipt=receipt_fingerprint(receipt_number))
-        if not rows and not notices and not resolutions:
-            raise NotFound
         known = tickets(notices, resolutions)
         submissions = [row for row in rows if is_submission(row)]
         stored = {row.event.leaf for row in rows}
@@ -61,6 +59,8 @@ class HelpdeskQueries:
                         "tickets": [ticket.shown() for ticket in known[leaf]],
                     }
                 )
+        if not found:  # of a filing whose parts alone have come, nothing can be said yet
+            raise NotFound
         return found
 
     def _shown(self, row: StoredEvent, rows: Sequence[StoredEvent], known: Sequence[Ticket]) -> dict[str, Any]:
@@ -73,7 +73,10 @@ class HelpdeskQueries:
             if later.event.kind == Kind.STATUS.value and later.event.cause_leaf == row.event.leaf
         ]
         opened = [(later, self._decision(later)) for later in told]
-        decisions = sorted((each for _, each in opened if each is not None), key=lambda each: each.revision)
+        # A desk that was restored from a backup counts some revisions again: the later word counts.
+        decisions = sorted(
+            (each for _, each in opened if each is not None), key=lambda each: (each.revision, each.decided_at)
+        )
         timeline += [(each.decided_at, each.decision, each.reason) for each in decisions]
         timeline += [(later.event.produced_at_ms, "status", "erased") for later, each in opened if each is None]
         shown = summary(row) | {
@@ -93,6 +96,9 @@ class HelpdeskQueries:
         }
         if decisions:
             shown["status"] = STATUS_AFTER[Decision(decisions[-1].decision)]
+        latest = max(opened, key=lambda each: each[0].event.produced_at_ms, default=None)
+        if latest is not None and latest[1] is None:
+            shown["status"] = Status.ERASED.value  # it was decided upon, and nobody here can say how
         del shown["findings"]  # the helpdesk does not judge
         try:
             return shown | {"erased": False} | self._masked(row)

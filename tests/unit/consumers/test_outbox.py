@@ -355,6 +355,16 @@ async def test_what_is_over_the_limit_is_noted_and_the_others_go_on(
     assert_told_once(office)
 
 
+async def test_a_team_that_can_never_be_told_is_not_told_when_the_other_is(office: Office) -> None:
+    office.stored(submission(1))
+    office.reviewer().decide(receipt(1), ACCEPT_BOTH)
+    first, second = office.store.cases.handovers([1])
+    office.store.cases.cannot_tell("event.void", handover=first.handover)
+    await office.tell()
+    assert [each.header.tax_item for each in office.raw(ACCEPTED)] == [second.tax_item]
+    assert_told_once(office)
+
+
 @pytest.mark.parametrize("how", ["erased", "damaged", "message damaged"])
 async def test_what_cannot_be_opened_is_noted_and_the_others_go_on(office: Office, how: str) -> None:
     office.stored(*(submission(n) for n in range(1, 4)))
