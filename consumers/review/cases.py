@@ -18,6 +18,7 @@ from consumers.store.model import Content, Status, StoredEvent
 from consumers.store.port import Store
 from consumers.store.vault import Vault
 from hub.crypto.labels import label
+from hub.envelope.event_ids import is_event_id
 from hub.envelope.names import Kind
 from schemas.codec import CodecError
 from schemas.decisions import DecisionRecord
@@ -165,6 +166,15 @@ def message_place(leaf: bytes, revision: int) -> bytes:
 def is_submission(row: StoredEvent) -> bool:
     """Say whether a row is a filing, and not a part of one or an event of a desk."""
     return row.event.kind == Kind.SUBMISSION.value and row.event.procedure != ATTACHMENT_PART
+
+
+def filings(store: Store, receipt_or_event: str) -> list[StoredEvent]:
+    """Return the filings under a receipt number or event id, oldest first; none for a text that can be neither."""
+    if is_event_id(receipt_or_event):
+        rows = store.events(event_id=receipt_or_event)
+    else:
+        rows = store.events(receipt_number=receipt_or_event) if receipt_or_event.isascii() else []
+    return [row for row in rows if is_submission(row)]
 
 
 def successors(store: Store, row: StoredEvent) -> Sequence[tuple[StoredEvent, str]]:
