@@ -75,6 +75,10 @@ class Dossiers:
         self._store = store
         self._vault = vault
 
+    def forget(self) -> None:
+        """Drop opened keys from memory: a key that was destroyed meanwhile opens nothing any more."""
+        self._vault.forget()
+
     def kept(self, row: StoredEvent) -> Kept:
         """Open one row. Raises ContentErased, ContentDamaged."""
         content = self._store.content(row.number)
