@@ -18,7 +18,7 @@ shows as one loss and one addition, and as a conflict besides.
 | dead-letter | router, desks, audit | put aside, not stored | counts as not had, and is listed |
 | erased | all | had it and lawfully erased it | counts as had |
 | discarded | audit | the operator signed that nobody will get it, and why | need not be anywhere, and is listed |
-| discarded-audit, -review, -helpdesk | audit | the same, for this desk alone | need not be there, and is listed |
+| discarded-audit, -review, -helpdesk, -portal, -tax | audit | the same, for this reader alone | need not be there |
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ class State(StrEnum):
     DISCARDED_AUDIT = "discarded-audit"
     DISCARDED_REVIEW = "discarded-review"
     DISCARDED_HELPDESK = "discarded-helpdesk"
+    DISCARDED_PORTAL = "discarded-portal"
+    DISCARDED_TAX = "discarded-tax"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,11 @@ DECISIONS: Final = Flow(Kind.DECIDED, (Kind.ANSWERED, Kind.TOLD, Kind.DECISION_L
 HANDOVERS: Final = Flow(Kind.HANDED, (Kind.TAKEN, Kind.HANDOVER_LOG), frozenset({Kind.TAKEN}))
 
 _EXCUSED: Final = {
-    State.DISCARDED_AUDIT: (Kind.AUDIT,),
+    State.DISCARDED_AUDIT: (Kind.AUDIT, Kind.DECISION_LOG, Kind.HANDOVER_LOG),
     State.DISCARDED_REVIEW: (Kind.REVIEW,),
-    State.DISCARDED_HELPDESK: (Kind.HELPDESK,),
+    State.DISCARDED_HELPDESK: (Kind.HELPDESK, Kind.TOLD),
+    State.DISCARDED_PORTAL: (Kind.ANSWERED,),
+    State.DISCARDED_TAX: (Kind.TAKEN,),
 }
 """where an event that the operator discarded need not be; State.DISCARDED: nowhere"""
 LOGS: Final = frozenset({Kind.AUDIT, Kind.DECISION_LOG, Kind.HANDOVER_LOG})

@@ -93,9 +93,7 @@ class ReportSpeakerError(ReportError):
     hint = "Each role reports on what it holds itself."
 
 
-_ONLY_LOGS: Final = frozenset(
-    {State.DISCARDED, State.DISCARDED_AUDIT, State.DISCARDED_REVIEW, State.DISCARDED_HELPDESK}
-)
+_ONLY_LOGS: Final = frozenset(state for state in State if state.value.startswith(State.DISCARDED.value))
 
 _NAMED: Final[Mapping[Reason, type[ReportError]]] = {
     Reason.WRONG_TOPIC: ReportNamespaceError,

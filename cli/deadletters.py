@@ -115,25 +115,27 @@ def replay(
     returned: Annotated[
         bool, typer.Option("--returned", help="with --all: also letters that came back for the same reason")
     ] = False,
-    again: Annotated[bool, typer.Option("--again", help="also what was replayed or discarded before")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="letters by name: also what was replayed or discarded before")
+    ] = False,
     by: By = None,
     as_json: Json = False,
 ) -> None:
     """Send refused records back, unchanged, to where they were refused. / 元のトピックへ再送する"""
     from consumers.operator.desk import Many
 
-    if everything == bool(letters) or everything != (reason is not None):
+    if everything == bool(letters) or everything != (reason is not None) or (everything and again):
         fail(
             "cli.usage",
-            "either letters by name, or --all with --reason",
+            "either letters by name (then perhaps --again), or --all with --reason",
             "`eltax-hub dead-letters list` shows names and reasons.",
             as_json=as_json,
             status=2,
         )
     role, desk = _desk()
     if everything:
-        chosen = _filter(role, tenant, topic, reason, older_than, None, everything=again)
-        work = desk.replay(Many(chosen, returned), actor=by or getpass.getuser(), again=again)
+        chosen = _filter(role, tenant, topic, reason, older_than, None, everything=False)
+        work = desk.replay(Many(chosen, returned), actor=by or getpass.getuser())
     else:
         work = desk.replay([_place(role, name) for name in letters or ()], actor=by or getpass.getuser(), again=again)
     _tell(asyncio.run(_now_standing(role, work)), as_json=as_json)

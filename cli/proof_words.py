@@ -82,11 +82,13 @@ def words(found: Proved) -> list[str]:
             f" {_moment(header.accepted_at_ms)}."
         ]
     if found.receipt is not None:
-        receipt = found.receipt
+        receipt, header = found.receipt, found.receipt.header
         lines += [
-            f"The delivery receipt is the one in the log: {receipt.desk} stored the event {receipt.event_id}",
-            f"  (leaf {receipt.leaf.hex()}) and signed that at {receipt.stored_at}.",
-            f"Not proved: the receipt number {receipt.receipt_number}. The log holds none; the event id stands for it.",
+            f"The delivery receipt's record is the one in the log: {receipt.receipt.desk} stored the event",
+            f"  {header.event_id} and signed that at"
+            f" {receipt.receipt.stored_at.astimezone(JST).isoformat(timespec='milliseconds')}.",
+            f"The event's header in the receipt: receipt number {header.receipt_number}, procedure {header.procedure},",
+            f"  accepted by the portal at {_moment(header.accepted_at_ms)}.",
         ]
     if not found.cosigned:
         lines.append("Not shown: that others saw the same log. --witness-key demands a witness's cosignature.")

@@ -172,6 +172,7 @@ def check(
 def _fields(found: Proved) -> dict[str, Any]:
     from cli.proof_words import meaning
 
+    header = found.header if found.receipt is None else found.receipt.header
     return {
         "proved": True,
         "log": found.origin,
@@ -181,8 +182,7 @@ def _fields(found: Proved) -> dict[str, Any]:
         "root": found.root.hex(),
         "kind": found.kind,
         "entry": meaning(found),
-        "receipt_number": None if found.header is None else found.header.receipt_number,
-        "receipt_number_claimed": None if found.receipt is None else found.receipt.receipt_number,
+        "receipt_number": None if header is None else header.receipt_number,
         "cosigned": [{"witness": each.name, "at": each.at.isoformat()} for each in found.cosigned],
     }
 

@@ -50,6 +50,22 @@ def _show(steps: tuple[Step, ...], title: str, *, as_json: bool) -> None:
         table(title, ("step", "what"), rows)
 
 
+def _emptied(steps: tuple[Step, ...]) -> set[str]:
+    """The tenants whose topics were deleted."""
+    from hub.envelope.names import parse_topic
+    from topics.plan import DeleteTopic
+
+    names = [parse_topic(step.name) for step in steps if isinstance(step, DeleteTopic)]
+    return {name.tenant for name in names if name is not None and name.tenant is not None}
+
+
+def _say(as_json: bool, what: str, about: object) -> None:
+    if as_json:
+        json_line({"kind": what, "about": str(about)})
+    else:
+        console.print(f"{what} {about}")
+
+
 @app.command("init")
 @reports_errors
 def init() -> None:
@@ -85,6 +101,8 @@ def plan_(prune: Prune = False, delete_data: DeleteData = False, as_json: Json =
 @reports_errors
 def apply(prune: Prune = False, delete_data: DeleteData = False, force: Force = False, as_json: Json = False) -> None:
     """Make the declaration hold, for roles that run too; delete no data unasked. / 宣言どおりに適用する"""
+    from cli.home import Home
+    from cli.setting_aside import set_aside
     from hub.applying import apply as carry_out
     from hub.crypto.certificates import CertificateAuthority
 
@@ -104,6 +122,12 @@ def apply(prune: Prune = False, delete_data: DeleteData = False, force: Force = 
     )
     _show(done.plan.steps, "done", as_json=as_json)
     _show(done.plan.drift, "drift", as_json=as_json)
+    emptied = _emptied(done.plan.steps) - {tenant.code for tenant in wanted.topology.tenants}
+    moved, running = set_aside(Home(home), emptied, f"declaration-{done.declaration_serial}") if emptied else ([], [])
+    for path in moved:
+        _say(as_json, "set-aside", path.relative_to(home))
+    for name in running:
+        _say(as_json, "still-running", name)
     if not as_json:
         console.print(f"{len(done.plan.steps)} steps done; trust list {done.trust_serial}")
         for router in done.unheard:

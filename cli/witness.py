@@ -25,14 +25,16 @@ Passphrase = Annotated[
 def init(
     key: Key,
     name: Annotated[str, typer.Option(help="the witness's name: an address without scheme, witness.example/w1")],
+    algorithm: Annotated[str, typer.Option(help="ml-dsa-44, or ed25519 for readers that know no other")] = "ml-dsa-44",
     passphrase_file: Passphrase = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Make a witness's key; print its vkey for --witness-key and HUB_TLOG_WITNESSES. / 証人の鍵を作る"""
-    from assurance.witness.key import create
-    from hub.crypto.notes import SignatureType
+    from assurance.witness.key import Algorithm, create
 
-    vkey = create(key, name, passphrase_file).verifier(SignatureType.COSIGNATURE).encode()
+    if algorithm not in tuple(Algorithm):
+        fail("witness.algorithm", "ml-dsa-44 or ed25519", as_json=as_json, status=2)
+    vkey = create(key, name, passphrase_file, Algorithm(algorithm)).cosigner().encode()
     if as_json:
         json_line({"name": name, "vkey": vkey})
     else:

@@ -37,14 +37,14 @@ def entries(store: Store, *, discards: bool = False) -> Iterator[ReportEntry]:
         if notice.leaf not in held:
             yield ReportEntry(notice.tenant, notice.event_id, notice.leaf, DEAD_LETTER)
     if discards:
-        yield from _discarded(store, _STATES)
+        yield from _discarded(store, _OF_SUBMISSIONS)
 
 
 def decisions_seen(store: Store, *, discards: bool = False) -> Iterator[ReportEntry]:
     """Yield the same of decisions that a helpdesk or audit desk has read."""
     yield from map(_entry, _rows(store, Kind.STATUS))
     if discards:
-        yield from _discarded(store, {"status": DISCARDED})
+        yield from _discarded(store, _OF_DECISIONS)
 
 
 def handovers_seen(store: Store, *, discards: bool = False) -> Iterator[ReportEntry]:
@@ -53,7 +53,7 @@ def handovers_seen(store: Store, *, discards: bool = False) -> Iterator[ReportEn
         if row.event.procedure != ATTACHMENT_PART:
             yield _entry(row)
     if discards:
-        yield from _discarded(store, {"accepted": DISCARDED})
+        yield from _discarded(store, _OF_HANDOVERS)
 
 
 def decided(store: Store) -> Iterator[ReportEntry]:
@@ -79,14 +79,20 @@ def taken_over(store: TaxStore) -> Iterator[ReportEntry]:
         yield ReportEntry(tenant, event_id, leaf, HELD)
 
 
-def _discarded(store: Store, states: Mapping[str, str]) -> Iterator[ReportEntry]:
+def _discarded(store: Store, states: Mapping[tuple[str, str], str]) -> Iterator[ReportEntry]:
+    """Yield what was discarded, by (kind of topic, hop that refused it): another hop's refusal excuses nobody."""
     for said in store.resolutions(discarded=True):
-        state = states.get(said.origin.rpartition(".")[2])
+        hop = said.letter.partition("/")[0].rpartition(".")[2].partition("-")[0]
+        state = states.get((said.origin.rpartition(".")[2], hop))
         if state is not None and said.tenant and said.event_id and said.leaf:
             yield ReportEntry(said.tenant, said.event_id, said.leaf, state)
 
 
-_STATES: Final = {"submissions": DISCARDED} | {desk: f"{DISCARDED}-{desk}" for desk in ("audit", "review", "helpdesk")}
+_OF_SUBMISSIONS: Final = {("submissions", "router"): DISCARDED} | {
+    (desk, desk): f"{DISCARDED}-{desk}" for desk in ("audit", "review", "helpdesk")
+}
+_OF_DECISIONS: Final = {("status", hop): f"{DISCARDED}-{hop}" for hop in ("audit", "helpdesk", "portal")}
+_OF_HANDOVERS: Final = {("accepted", hop): f"{DISCARDED}-{hop}" for hop in ("audit", "tax")}
 
 
 def _rows(store: Store, kind: Kind) -> Iterator[StoredEvent]:

@@ -58,6 +58,7 @@ class Applied:
     enrolled: tuple[str, ...]
     withdrawn: tuple[str, ...]
     trust_serial: int
+    declaration_serial: int
     unheard: tuple[str, ...] = ()
     """routers that run and did not say in time that they have taken it on; what they still write is refused"""
 
@@ -112,7 +113,7 @@ async def apply(
             await admin.current(topology, applied), topology, applied=applied, prune=prune, delete_data=delete_data
         )
         if applied is not None and not force:
-            await _nothing_is_left(admin, home, endpoint, applied, _removed(planned), now())
+            await _nothing_is_left(admin, home, endpoint, applied, _removed(planned))
         first, last = _in_order(planned, applied)
         await admin.execute(first)
         await admin.settle(replace(topology, quotas=()))  # nobody hears of topics that are not there yet
@@ -136,7 +137,7 @@ async def apply(
         await admin.execute(last)
         left = await admin.settle(topology, applied=applied, prune=prune)
     write_private(home / APPLIED, declaration)
-    return Applied(planned, left, enrolled.added, enrolled.withdrawn, trust.serial, unheard)
+    return Applied(planned, left, enrolled.added, enrolled.withdrawn, trust.serial, serial, unheard)
 
 
 async def _routers(admin: Admin, topology: Topology) -> frozenset[str]:
@@ -147,7 +148,7 @@ async def _routers(admin: Admin, topology: Topology) -> frozenset[str]:
 
 
 async def _nothing_is_left(
-    admin: Admin, home: Path, endpoint: Endpoint, applied: Topology, removed: Sequence[RemoveTenant], now: datetime
+    admin: Admin, home: Path, endpoint: Endpoint, applied: Topology, removed: Sequence[RemoveTenant]
 ) -> None:
     """Raise Undelivered if a tenant that is to go has events under way."""
     trust = listed_at(home)
@@ -155,7 +156,7 @@ async def _nothing_is_left(
     if not removed or trust is None or group is None:
         return
     committed = await admin.committed(group)
-    insist(await find_undelivered(endpoint, applied, [step.code for step in removed], committed, trust, now))
+    insist(await find_undelivered(endpoint, applied, [step.code for step in removed], committed, trust))
 
 
 def _removed(planned: Plan) -> list[RemoveTenant]:

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar, Final
 
 from hub.envelope import header as headers
 from hub.envelope import sealed as sealing
 from hub.envelope.letters import DeadLetter
-from hub.envelope.reasons import EnvelopeError, Reason
+from hub.envelope.reasons import EnvelopeError
 from hub.envelope.records import StoredReceipt
 from hub.envelope.signed import Signed
 from hub.envelope.trust import Trust
-from hub.envelope.validation import validate_receipt
 from hub.envelope.wire import frame_id
 from hub.transport import Endpoint, KafkaRecord, OffsetGone, PartitionReader
 from schemas.errors import HubError
@@ -61,13 +59,12 @@ async def find_undelivered(
     tenants: Collection[str],
     committed: Mapping[Place, int],
     trust: Trust,
-    now: datetime,
 ) -> tuple[Left, ...]:
     """Look for each of `tenants`; `committed` are the router's offsets on the submissions. Raises TransportError."""
     unrouted = await _unrouted(endpoint, topology, committed)
     return tuple(
         [
-            Left(tenant, unrouted.get(tenant, 0), await _unstored(endpoint, topology, tenant, trust, now))
+            Left(tenant, unrouted.get(tenant, 0), await _unstored(endpoint, topology, tenant, trust))
             for tenant in sorted(tenants)
         ]
     )
@@ -96,7 +93,7 @@ async def _unrouted(endpoint: Endpoint, topology: Topology, committed: Mapping[P
     return found
 
 
-async def _unstored(endpoint: Endpoint, topology: Topology, tenant: str, trust: Trust, now: datetime) -> int:
+async def _unstored(endpoint: Endpoint, topology: Topology, tenant: str, trust: Trust) -> int:
     namespace = topology.namespace
     review, status = names.review(namespace, tenant), names.status(namespace, tenant)
     letters = names.dead_letters(namespace, f"review-{tenant}")
@@ -109,7 +106,7 @@ async def _unstored(endpoint: Endpoint, topology: Topology, tenant: str, trust: 
         if leaf is not None:
             routed[record.topic, record.partition, record.offset] = leaf
     async for record in _all(endpoint, _whole(status, topology.partitions)):
-        settled |= _confirmed(record, tenant, trust, now)
+        settled |= _confirmed(record, tenant, trust)
     async for record in _all(endpoint, _whole(letters, topology.partitions)):
         put_aside |= _refused(record)
     return sum(leaf not in settled and place not in put_aside for place, leaf in routed.items())
@@ -146,17 +143,20 @@ def _leaf(record: KafkaRecord) -> bytes | None:
         return None
 
 
-def _confirmed(record: KafkaRecord, tenant: str, trust: Trust, now: datetime) -> set[bytes]:
+def _confirmed(record: KafkaRecord, tenant: str, trust: Trust) -> set[bytes]:
+    """The leaves of a receipt; one that was signed before its key was revoked counts, for it was believed then."""
     try:
         if record.value is None or frame_id(record.value) == sealing.SCHEMA_ID:
             return set()
         signed = Signed.parse(record.value)
         if signed.name != StoredReceipt.RECORD:
             return set()
+        receipt = StoredReceipt.decode(signed.body)
     except EnvelopeError:
         return set()
-    receipt = validate_receipt(signed, trust, now, tenant=tenant, partition=record.partition)
-    return set() if isinstance(receipt, Reason) else {each.leaf for each in receipt.entries}
+    desk = f"review-{tenant}"
+    placed = (receipt.desk, receipt.tenant, receipt.partition) == (desk, tenant, record.partition)
+    return {each.leaf for each in receipt.entries} if placed and trust.spoke(signed, desk, receipt.stored_at) else set()
 
 
 def _refused(record: KafkaRecord) -> set[tuple[str, int, int]]:

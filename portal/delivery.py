@@ -1,18 +1,12 @@
 """The delivery receipt of one submission: a file that proves, without the hub, that the ward's desk has stored it.
 
-    {"format": "eltax-hub-delivery-receipt/1", "receipt_number", "procedure", "accepted_at", "tenant", "event_id",
-     "leaf", "stored_at", "desk", "header": base64, "sections": [{"audience", "digest"}], "record": base64}
-
-`record` is the StoredReceipt as the desk signed it; it lists the leaf, which is the digest of `header` and
-`sections`; the header names the filing. Everything else only repeats what these say, and the file counts only if it
-is, byte for byte, what is written from them (docs/envelope.md, "The delivery receipt"). The signed receipt lists
-other events of the same batch, too, by sequence, event id and leaf: random numbers and digests, nothing of anybody.
+`hub.envelope.delivery` says what is in it. The signed receipt lists other events of the same batch, too, by
+sequence, event id and leaf: random numbers and digests, nothing of anybody.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import time
 from collections.abc import Iterator
@@ -20,10 +14,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from hub.envelope import header as headers
+from hub.envelope.delivery import MAX_BYTES as MAX_BYTES
+from hub.envelope.delivery import NoDeliveryReceipt, read, write
 from hub.envelope.reasons import EnvelopeError, Reason
-from hub.envelope.records import StoredEvent, StoredReceipt
-from hub.envelope.sealed import Sealed, build, parse
+from hub.envelope.sealed import parse
 from hub.envelope.signed import Signed
 from hub.envelope.trust import Trust
 from hub.envelope.validation import validate_receipt
@@ -34,8 +28,6 @@ from portal.producer import JOURNAL, PortalProducer, PortalRole
 from schemas.errors import HubError
 from schemas.parts import ATTACHMENT_PART
 
-FORMAT: Final = "eltax-hub-delivery-receipt/1"
-MAX_BYTES: Final = 8 * 2**20
 _LOOK_SECONDS: Final = 0.2
 _SETTLED: Final = frozenset({EventState.STORED, EventState.VOID})
 """states after which no receipt comes any more"""
@@ -106,7 +98,7 @@ def delivery_receipt(journal: Path, event: JournaledEvent) -> bytes:
     """
     kept = read_receipt(journal, event.event_id)
     if kept is not None and kept.stripped is not None:
-        return _written(kept.record, parse(kept.stripped))
+        return write(kept.record, parse(kept.stripped))
     if event.state is EventState.VOID:
         raise NotSent(event.event_id)
     if kept is not None or event.state is EventState.STORED:
@@ -119,66 +111,28 @@ def is_part(document: bytes) -> bool:
     return bool(json.loads(document)["procedure"] == ATTACHMENT_PART)
 
 
-def _written(record: bytes, event: Sealed) -> bytes:
-    receipt = StoredReceipt.decode(Signed.parse(record).body)
-    header = headers.decode(event.header)
-    document = {
-        "format": FORMAT,
-        "receipt_number": header.receipt_number,
-        "procedure": header.procedure,
-        "accepted_at": header.accepted_at.isoformat(timespec="milliseconds"),
-        "tenant": header.tenant,
-        "event_id": header.event_id,
-        "leaf": event.leaf().hex(),
-        "stored_at": receipt.stored_at.isoformat(timespec="milliseconds"),
-        "desk": receipt.desk,
-        "header": base64.b64encode(event.header).decode(),
-        "sections": [{"audience": audience, "digest": digest.hex()} for audience, digest in event.digests],
-        "record": base64.b64encode(record).decode(),
-    }
-    return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
-
-
-def _read(document: bytes) -> tuple[bytes, Sealed]:
-    """Return the signed record and the event without ciphertexts, of which a file must be made."""
-    try:
-        said = json.loads(document)
-        if said["format"] != FORMAT:
-            raise ReceiptInvalid("format")
-        record = base64.b64decode(said["record"], validate=True)
-        header = base64.b64decode(said["header"], validate=True)
-        digests = [(each["audience"], bytes.fromhex(each["digest"]), None) for each in said["sections"]]
-        event = parse(build(header, digests, None))
-        if _written(record, event) != document:
-            raise ReceiptInvalid("its own words are not those of its record")
-    except EnvelopeError as problem:
-        raise ReceiptInvalid(problem.reason.value) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise ReceiptInvalid("unreadable") from None
-    return record, event
-
-
 def check(document: bytes, trust: Trust, now: datetime) -> dict[str, Any]:
     """Verify a delivery receipt with a trust file alone; return what it proves. Raises ReceiptInvalid."""
-    if len(document) > MAX_BYTES:
-        raise ReceiptInvalid("too large")
-    record, event = _read(document)
-    header = headers.decode(event.header)
     try:
-        found = validate_receipt(Signed.parse(record), trust, now, tenant=header.tenant, partition=header.partition)
+        said = read(document)
+        found = validate_receipt(
+            Signed.parse(said.record), trust, now, tenant=said.header.tenant, partition=said.header.partition
+        )
+    except NoDeliveryReceipt as problem:
+        raise ReceiptInvalid(problem.detail) from None
     except EnvelopeError as problem:
         found = problem.reason
     if isinstance(found, Reason):
         raise ReceiptInvalid(found.value)
-    entry = StoredEvent(header.sequence, header.event_id, event.leaf())
-    if found.session != header.session or entry not in found.entries:
+    if not said.agrees:
         raise ReceiptInvalid("it speaks of other events")
+    header = said.header
     return {
         "receipt_number": header.receipt_number,
         "procedure": header.procedure,
         "accepted_at": header.accepted_at.isoformat(timespec="milliseconds"),
         "event_id": header.event_id,
-        "leaf": entry.leaf.hex(),
+        "leaf": said.entry.leaf.hex(),
         "tenant": found.tenant,
         "desk": found.desk,
         "stored_at": found.stored_at.isoformat(timespec="milliseconds"),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
+from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
 
+from hub.crypto import keyfile
 from hub.crypto.errors import KeyExists, KeyFileDamaged, KeyFileExposed, KeyMissing
 from hub.crypto.identity import IdentityKey
 from hub.crypto.keyfile import (
     ED25519,
     MAX_FILE_BYTES,
+    ML_DSA_44,
     NONCE_BYTES,
     SALT_BYTES,
     STANDARD,
@@ -21,7 +24,8 @@ from hub.crypto.keyfile import (
     open_file,
     seal_file,
 )
-from hub.crypto.notes import NoteSigner
+from hub.crypto.lattice import LatticeKey
+from hub.crypto.notes import NoteSigner, name_allowed
 from hub.crypto.random import system_random
 from schemas.errors import HubError
 
@@ -37,11 +41,26 @@ def passphrase_path(path: Path) -> Path:
     return path.with_name(path.name + ".passphrase")
 
 
-def create(path: Path, name: str, passphrase: Path | None = None, cost: ScryptCost = STANDARD) -> NoteSigner:
+class Algorithm(StrEnum):
+    """What a witness signs with; the specification prefers the first."""
+
+    ML_DSA_44 = "ml-dsa-44"
+    ED25519 = "ed25519"
+
+
+def create(
+    path: Path,
+    name: str,
+    passphrase: Path | None = None,
+    algorithm: Algorithm = Algorithm.ML_DSA_44,
+    cost: ScryptCost = STANDARD,
+) -> NoteSigner:
     """Make a key file, and its passphrase if none is given. Raises KeyExists, WitnessNameRefused."""
-    if not name.isascii() or not name.isprintable() or len(name) > 200:
+    if not name.isascii() or not name.isprintable() or len(name) > 200 or not name_allowed(name):
         raise WitnessNameRefused
-    key = IdentityKey.generate()
+    key, suite = (
+        (IdentityKey.generate(), ED25519) if algorithm is Algorithm.ED25519 else (LatticeKey.generate(), ML_DSA_44)
+    )
     signer = NoteSigner(name, key)
     if path.exists():
         raise KeyExists(path.name)
@@ -50,7 +69,7 @@ def create(path: Path, name: str, passphrase: Path | None = None, cost: ScryptCo
         passphrase = passphrase_path(path)
         _write(passphrase, secrets.token_hex(32).encode() + b"\n")
     keys = PassphraseKeys(passphrase.read_bytes().strip(), allow_weak=cost != STANDARD)
-    clear = Clear(ED25519, name, cost, system_random(SALT_BYTES), system_random(NONCE_BYTES))
+    clear = Clear(suite, name, cost, system_random(SALT_BYTES), system_random(NONCE_BYTES))
     _write(path, seal_file(clear, key.seed(), keys))
     return signer
 
@@ -66,9 +85,13 @@ def load(path: Path, passphrase: Path | None = None, *, allow_weak: bool = False
     except FileNotFoundError as problem:
         raise KeyMissing(path.name) from problem
     clear, seed = open_file(data, PassphraseKeys(words, allow_weak=allow_weak))
-    if clear.suite != ED25519:
-        raise KeyFileDamaged(path.name)
-    return NoteSigner(clear.name, IdentityKey.from_seed(seed))
+    match clear.suite:
+        case keyfile.ED25519:
+            return NoteSigner(clear.name, IdentityKey.from_seed(seed))
+        case keyfile.ML_DSA_44:
+            return NoteSigner(clear.name, LatticeKey(seed))
+        case _:
+            raise KeyFileDamaged(path.name)
 
 
 def _write(path: Path, data: bytes) -> None:

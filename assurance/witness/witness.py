@@ -11,7 +11,7 @@ from assurance.witness.memory import Memory, WitnessMemoryUnavailable, origin_ha
 from assurance.witness.rules import BadRequest, Rejected, judge, read_request
 from hub import crashpoints
 from hub.crypto.checkpoints import TreeCheckpoint
-from hub.crypto.notes import Note, NoteSigner, SignatureType, VerifierKey
+from hub.crypto.notes import Note, NoteSigner, VerifierKey
 
 _PLAIN: Final = "text/plain; charset=utf-8"
 
@@ -31,7 +31,7 @@ class Witness:
     def __init__(self, signer: NoteSigner, logs: Iterable[VerifierKey], memory: Memory, now: Callable[[], int]) -> None:
         """`now` gives seconds since 1970. Raises WitnessMemoryDamaged if the memory is not its own."""
         self._signer = signer
-        self._own = signer.verifier(SignatureType.COSIGNATURE)
+        self._own = signer.cosigner()
         self._logs: dict[str, list[VerifierKey]] = {}
         for key in logs:
             self._logs.setdefault(key.name, []).append(key)

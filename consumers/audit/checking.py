@@ -6,13 +6,10 @@ every file has a limit and one form, and a file that says anything else than wha
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final, NoReturn
+from typing import ClassVar, Final, NoReturn
 
 from consumers.audit import codec
 from consumers.audit.codec import STATEMENT, kind_of
@@ -21,16 +18,16 @@ from consumers.audit.opening import NotOpened
 from consumers.audit.opening import read as read_opening
 from hub.crypto.checkpoints import CheckpointMalformed, LogProof, ProofMalformed, open_checkpoint
 from hub.crypto.notes import NoteMalformed, NoteNotSigned, SignatureType, VerifierKey, cosigned_at, read_keys
+from hub.envelope import delivery
+from hub.envelope.delivery import DeliveryReceipt, NoDeliveryReceipt
 from hub.envelope.header import EventHeader
 from hub.envelope.reasons import EnvelopeError
 from hub.envelope.records import StoredReceipt
-from hub.envelope.signed import Signed
 from schemas.codec import CodecError
 from schemas.errors import HubError
 
 MAX_ENTRY_BYTES: Final = 8 * 1024 * 1024
 MAX_KEY_BYTES: Final = 64 * 1024
-RECEIPT_FORMAT: Final = "eltax-hub-delivery-receipt/1"
 
 
 class NotProved(HubError):
@@ -49,18 +46,6 @@ class Cosigned:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """A delivery receipt that agrees with the record in the log; its receipt number is not in the log."""
-
-    receipt_number: str
-    event_id: str
-    leaf: bytes
-    tenant: str
-    desk: str
-    stored_at: str
-
-
-@dataclass(frozen=True, slots=True)
 class Proved:
     """What the three files prove."""
 
@@ -73,7 +58,7 @@ class Proved:
     kind: str
     meaning: Entry | None
     cosigned: tuple[Cosigned, ...]
-    receipt: Receipt | None = None
+    receipt: DeliveryReceipt | None = None
     header: EventHeader | None = None
     """the event's header, if its opening was given: it names the receipt number"""
 
@@ -99,7 +84,7 @@ def check(
         said = LogProof.parse(proof)
         asked = [read_keys(each) for each in witnesses]
         known = [key for each in asked for key in each]
-        if any(key.kind is not SignatureType.COSIGNATURE for key in known):
+        if not all(key.kind.cosigns for key in known):
             _refuse("a witness key is no witness's")
         checkpoint = open_checkpoint(said.checkpoint, [*log, *known])
         signed = said.checkpoint.signed_by([*log, *known])
@@ -157,7 +142,7 @@ def _meaning(framed: bytes) -> tuple[str, Entry | None]:
         raise NotProved("(the entry is of no known kind)") from problem
 
 
-def _entry_of(entry: bytes, said: LogProof) -> tuple[bytes, Receipt | None]:
+def _entry_of(entry: bytes, said: LogProof) -> tuple[bytes, DeliveryReceipt | None]:
     """Return the entry's bytes: as given, or out of the proof if a delivery receipt was given."""
     if not entry.startswith(b"{"):
         if said.extra is not None and said.extra != entry:
@@ -168,41 +153,19 @@ def _entry_of(entry: bytes, said: LogProof) -> tuple[bytes, Receipt | None]:
     return said.extra, _receipt(entry, said.extra)
 
 
-def _receipt(document: bytes, framed: bytes) -> Receipt:
-    """Compare a delivery receipt, word for word, with the signed record that the log holds."""
+def _receipt(document: bytes, framed: bytes) -> DeliveryReceipt:
+    """Compare a delivery receipt with the signed record that the log holds."""
     try:
-        value = json.loads(document)
-        if document != json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n":
-            _refuse("the receipt is not in its one form")
-        record = base64.b64decode(value["record"], validate=True)
+        receipt = delivery.read(document)
         statement = codec.decode(STATEMENT, framed)[1] if kind_of(framed) == STATEMENT else None
-        if statement is None or statement.name != StoredReceipt.RECORD:
-            _refuse("the proof is not of a desk's receipt; ask for one made with --stored")
-        signed = statement.signed
-        if signed.encode() != record or Signed.parse(record) != signed:
-            _refuse("the receipt's record is not the one in the log")
-        found = StoredReceipt.decode(signed.body)
-        if not isinstance(value["receipt_number"], str):
-            _refuse("the receipt cannot be read")
-        words: dict[str, Any] = {
-            "format": RECEIPT_FORMAT,
-            "receipt_number": value["receipt_number"],
-            "tenant": found.tenant,
-            "event_id": value["event_id"],
-            "leaf": value["leaf"],
-            "stored_at": found.stored_at.isoformat(timespec="milliseconds"),
-            "desk": found.desk,
-            "record": base64.b64encode(record).decode(),
-        }
-        if list(value.items()) != list(words.items()):
-            _refuse("the receipt's words are not those of its record")
-        leaf = bytes.fromhex(value["leaf"])
-        if leaf.hex() != value["leaf"] or not any(
-            (each.event_id, each.leaf) == (value["event_id"], leaf) for each in found.entries
-        ):
-            _refuse("the receipt speaks of another event")
-        return Receipt(value["receipt_number"], value["event_id"], leaf, found.tenant, found.desk, words["stored_at"])
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, RecursionError) as problem:
-        raise NotProved("(the receipt cannot be read)") from problem
+    except NoDeliveryReceipt as problem:
+        raise NotProved(f"(the receipt: {problem.detail})") from problem
     except (CodecError, EnvelopeError) as problem:
         raise NotProved("(the entry in the proof cannot be read)") from problem
+    if statement is None or statement.name != StoredReceipt.RECORD:
+        _refuse("the proof is not of a desk's receipt; ask for one made with --stored")
+    if statement.signed.encode() != receipt.record:
+        _refuse("the receipt's record is not the one in the log")
+    if not receipt.agrees:
+        _refuse("the receipt speaks of another event")
+    return receipt

@@ -220,13 +220,13 @@ class Ledger:
         return Counter(entry.kind for entry in self._resolved.values())
 
     def _discarded(self) -> set[bytes]:
-        """Leaves that were discarded before this desk could have had them: on submissions, or on its own topic."""
+        """Leaves that were discarded before this desk could have had them: by the router, or from its own letters."""
         return {
             entry.leaf
             for entry in self._resolved.values()
             if entry.leaf is not None
             and entry.kind == Resolution.DISCARDED
-            and entry.origin.endswith((".submissions", ".audit"))
+            and (entry.origin.endswith(".submissions") or ".dead-letters.audit-" in entry.letter)
         }
 
     def unconfirmed(self) -> list[EventEntry]:

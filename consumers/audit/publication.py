@@ -11,7 +11,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from consumers.audit.log_directory import LogContradicted
+from consumers.audit.log_directory import LogContradicted, PublishingBusy
 from consumers.audit.publishing import Published, Publisher
 from consumers.patience import sleep
 from hub.facts import Alarm, LogPublished, Observer, Paused
@@ -45,6 +45,8 @@ async def publish_while_running(
             observer(Alarm(error.code, principal))
             observer(Paused(_STAGE, error.code, True))
             return
+        except PublishingBusy:
+            continue  # somebody publishes by hand
         except HubError as error:
             if not error.retriable:
                 raise

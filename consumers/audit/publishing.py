@@ -142,8 +142,6 @@ class Publisher:
             checkpoint = open_checkpoint(note, self._identity.keys)
         except (NoteMalformed, NoteNotSigned, CheckpointMalformed) as problem:
             raise LogContradicted(f"(checkpoint: {problem.code})") from problem
-        if checkpoint.origin != self._identity.origin:
-            raise LogContradicted("(checkpoint of another log)")
         return checkpoint, note
 
     def _head(self) -> LogHead | None:

@@ -21,7 +21,6 @@ from hub.crypto.notes import (
     Note,
     NoteMalformed,
     NoteSignature,
-    SignatureType,
     VerifierKey,
     read_lines,
     to_base64,
@@ -71,7 +70,7 @@ def read_witnesses(text: str) -> tuple[WitnessAddress, ...]:
             good = len(parts) == 2 and url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
         except (ValueError, IndexError, NoteMalformed):
             good = False
-        if not good or key.kind is not SignatureType.COSIGNATURE or url.query or url.fragment or url.username:
+        if not good or not key.kind.cosigns or url.query or url.fragment or url.username:
             raise WitnessesMalformed(f"(line {number})")
         found.append(WitnessAddress(parts[0].rstrip("/"), key))
     if len(found) > MAX_WITNESSES or len({each.key for each in found}) != len(found):

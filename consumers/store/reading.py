@@ -50,7 +50,8 @@ def store_key(db: Connection, epoch: int) -> StoreKey | None:
 def overdue(db: Connection, before_ms: int) -> Overdue:
     """Count what waits for its other half since before a time."""
     unconfirmed = select(func.count()).where(t.event.c.confirmed_at_ms.is_(None), t.event.c.stored_at_ms < before_ms)
-    here = t.resolution.c.origin.in_(select(t.position.c.topic)) | t.resolution.c.origin.endswith(".submissions")
+    own_letters = select(func.replace(t.owner.c.name, "/", ".dead-letters.") + "/").scalar_subquery()
+    here = t.resolution.c.letter.startswith(own_letters) | t.resolution.c.origin.endswith(".submissions")
     discarded = exists().where(
         t.resolution.c.leaf == t.promise.c.leaf, t.resolution.c.kind == Resolution.DISCARDED.value, here
     )

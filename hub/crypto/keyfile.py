@@ -3,7 +3,7 @@
     file   = clear ‖ AES-256-GCM(file key, nonce, seeds, aad = clear)
     clear  = ASCII `ELTAXKEY` ‖ u8 version 1 ‖ u8 suite ‖ u8 log2 N ‖ u8 r ‖ u8 p ‖ salt(16) ‖ nonce(12)
              ‖ u16 len(name) ‖ UTF-8 name
-    suite  = 1 Ed25519 (32-byte seed) | 2 MLKEM768_X25519 (64 + 32) | 3 X25519 (32)
+    suite  = 1 Ed25519 (32-byte seed) | 2 MLKEM768_X25519 (64 + 32) | 3 X25519 (32) | 4 ML-DSA-44 (32)
     file key = scrypt(passphrase, salt, N, r, p), 32 bytes
 
 Everything in the clear is authenticated, so a file cannot be passed off as another audience's, and costs
@@ -32,7 +32,8 @@ _FIXED_BYTES: Final = len(_MAGIC) + 5 + SALT_BYTES + NONCE_BYTES + 2
 ED25519: Final = 1
 MLKEM768_X25519: Final = 2
 X25519: Final = 3
-_SEED_BYTES: Final = {ED25519: 32, MLKEM768_X25519: 96, X25519: 32}
+ML_DSA_44: Final = 4
+_SEED_BYTES: Final = {ED25519: 32, MLKEM768_X25519: 96, X25519: 32, ML_DSA_44: 32}
 MAX_FILE_BYTES: Final = 1_024
 
 

@@ -1,14 +1,18 @@
-"""Signed notes: text under one or more Ed25519 signatures (C2SP signed-note, tlog-cosignature).
+"""Signed notes: text under one or more signatures (C2SP signed-note, tlog-cosignature).
 
     note  = text ‖ U+000A ‖ signature lines                 (text ends in U+000A; signed-note, "Format")
     line  = `— ` ‖ key name ‖ ` ` ‖ base64(key id(4) ‖ signature) ‖ U+000A
-    vkey  = key name ‖ `+` ‖ hex(key id) ‖ `+` ‖ base64(type(1) ‖ public key(32))     ("Verifier keys")
+    vkey  = key name ‖ `+` ‖ hex(key id) ‖ `+` ‖ base64(type(1) ‖ public key)         ("Verifier keys")
     key id = SHA-256(key name ‖ 0x0A ‖ type ‖ public key)[:4]                          ("Signatures")
 
     type 0x01, Ed25519:      signature(64) over the text                               ("Ed25519 signatures")
     type 0x04, cosignature:  u64 seconds ‖ signature(64) over
                              `cosignature/v1` ‖ 0x0A ‖ `time ` ‖ seconds ‖ 0x0A ‖ text
                              (tlog-cosignature, "Ed25519 signed message")
+    type 0x06, cosignature:  u64 seconds ‖ signature(2,420) of ML-DSA-44 over
+                             `subtree/v1` ‖ 0x0A ‖ 0x00 ‖ u8 length ‖ key name ‖ u64 seconds ‖ u8 length ‖ origin
+                             ‖ u64 0 ‖ u64 tree size ‖ root(32)
+                             (tlog-cosignature, "ML-DSA-44 signed message"; not the extension lines)
 
 Reading is strict: base64 and hex only as they are written here, so that a note has one form. A text has no
 byte 0x00, and every other message that an identity key signs has one (`hub.crypto.labels`).
@@ -24,6 +28,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import ClassVar, Final, NoReturn
 
+from hub.crypto import lattice
 from hub.crypto.errors import CryptoError
 from hub.crypto.hkdf import sha256
 from hub.crypto.identity import PUBLIC_BYTES, SIGNATURE_BYTES, IdentityKey, verify
@@ -55,6 +60,20 @@ class SignatureType(IntEnum):
 
     ED25519 = 0x01
     COSIGNATURE = 0x04
+    ML_DSA_44 = 0x06
+
+    @property
+    def cosigns(self) -> bool:
+        """Whether it is a cosigner's word with a time, and not a log's."""
+        return self is not SignatureType.ED25519
+
+
+_PUBLIC_BYTES: Final = {
+    SignatureType.ED25519: PUBLIC_BYTES,
+    SignatureType.COSIGNATURE: PUBLIC_BYTES,
+    SignatureType.ML_DSA_44: lattice.PUBLIC_BYTES,
+}
+_COSIGNATURE_BYTES: Final = (8 + SIGNATURE_BYTES, 8 + lattice.SIGNATURE_BYTES)
 
 
 def to_base64(data: bytes) -> str:
@@ -111,9 +130,10 @@ class VerifierKey:
         if found is None or not name_allowed(found[1]):
             _malformed("vkey")
         data = from_base64(found[3])
-        if len(data) != 1 + PUBLIC_BYTES or data[0] not in tuple(SignatureType):
+        kind = SignatureType(data[0]) if data and data[0] in tuple(SignatureType) else None
+        if kind is None or len(data) != 1 + _PUBLIC_BYTES[kind]:
             _malformed("vkey type")
-        key = cls(found[1], SignatureType(data[0]), data[1:])
+        key = cls(found[1], kind, data[1:])
         if key.id.hex() != found[2]:
             _malformed("vkey id")
         return key
@@ -123,7 +143,12 @@ class VerifierKey:
         if self.kind is SignatureType.ED25519:
             return len(signature) == SIGNATURE_BYTES and verify(self.public, signature, text.encode())
         seconds = cosigned_at(signature)
-        return seconds is not None and verify(self.public, signature[8:], cosigned_message(text, seconds))
+        if seconds is None:
+            return False
+        if self.kind is SignatureType.COSIGNATURE:
+            return verify(self.public, signature[8:], cosigned_message(text, seconds))
+        message = subtree_message(self.name, text, seconds)
+        return message is not None and lattice.verify(self.public, signature[8:], message)
 
 
 def read_keys(data: bytes) -> tuple[VerifierKey, ...]:
@@ -142,12 +167,34 @@ def cosigned_message(text: str, seconds: int) -> bytes:
     return f"cosignature/v1\ntime {seconds}\n{text}".encode()
 
 
+def subtree_message(name: str, text: str, seconds: int) -> bytes | None:
+    """Return what an ML-DSA-44 cosignature of a checkpoint covers; None if the text is no checkpoint's."""
+    lines = text.split("\n")
+    try:
+        cosigner, origin, size, root = name.encode(), lines[0].encode(), int(lines[1]), from_base64(lines[2])
+        if str(size) != lines[1]:
+            return None
+        return b"".join(
+            (
+                b"subtree/v1\n\0",
+                bytes((len(cosigner),)) + cosigner,
+                seconds.to_bytes(8, "big"),
+                bytes((len(origin),)) + origin,
+                bytes(8),
+                size.to_bytes(8, "big"),
+                root,
+            )
+        )
+    except (IndexError, ValueError, OverflowError, NoteMalformed):
+        return None
+
+
 def cosigned_at(signature: bytes) -> int | None:
-    """Return the seconds since 1970 in a cosignature; None if it has not a cosignature's form."""
-    if len(signature) != 8 + SIGNATURE_BYTES:
+    """Return the seconds since 1970 in a cosignature; None if it has not a cosignature's form, or no time."""
+    if len(signature) not in _COSIGNATURE_BYTES:
         return None
     seconds = int.from_bytes(signature[:8], "big")
-    return seconds if seconds <= MAX_SECONDS else None
+    return seconds if 0 < seconds <= MAX_SECONDS else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,15 +298,22 @@ class NoteSigner:
     """A key that signs notes under a name."""
 
     name: str
-    key: IdentityKey
+    key: IdentityKey | lattice.LatticeKey
 
     def __post_init__(self) -> None:
         """Refuse a name that no line could carry."""
         if not name_allowed(self.name):
             _malformed("key name")
 
-    def verifier(self, kind: SignatureType = SignatureType.ED25519) -> VerifierKey:
-        """Return the public side for one type of signature."""
+    def verifier(self) -> VerifierKey:
+        """Return the public side for a log's own signatures. Raises NoteMalformed for a key that makes none."""
+        if not isinstance(self.key, IdentityKey):
+            _malformed("a log signs with Ed25519")
+        return VerifierKey(self.name, SignatureType.ED25519, self.key.public)
+
+    def cosigner(self) -> VerifierKey:
+        """Return the public side for cosignatures."""
+        kind = SignatureType.COSIGNATURE if isinstance(self.key, IdentityKey) else SignatureType.ML_DSA_44
         return VerifierKey(self.name, kind, self.key.public)
 
     def sign(self, text: str) -> Note:
@@ -271,8 +325,14 @@ class NoteSigner:
         return Note(text, (mark,))
 
     def cosign(self, text: str, seconds: int) -> NoteSignature:
-        """Return a cosignature line with type 0x04; `seconds` since 1970, not zero."""
+        """Return a cosignature line of a checkpoint's text; `seconds` since 1970, not zero."""
         if not 0 < seconds <= MAX_SECONDS:
             raise ValueError("seconds")
-        mark = seconds.to_bytes(8, "big") + self.key.sign(cosigned_message(text, seconds))
-        return NoteSignature(self.name, self.verifier(SignatureType.COSIGNATURE).id, mark)
+        key = self.cosigner()
+        if key.kind is SignatureType.COSIGNATURE:
+            message: bytes | None = cosigned_message(text, seconds)
+        else:
+            message = subtree_message(self.name, text, seconds)
+        if message is None:
+            _malformed("no checkpoint")
+        return NoteSignature(self.name, key.id, seconds.to_bytes(8, "big") + self.key.sign(message))

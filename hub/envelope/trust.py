@@ -138,6 +138,17 @@ class Trust:
                 reason = Reason.BAD_SIGNATURE
         return reason
 
+    def spoke(self, signed: Signed, principal: str, at: datetime) -> bool:
+        """Say whether `principal` signed the record with a key that spoke at `at`, and was not revoked by then.
+
+        For what was believed when it came, and is only looked at again; what comes now asks `signed_by`.
+        """
+        return any(
+            identity.not_before <= at < min(identity.not_after, identity.revoked_at or identity.not_after)
+            and signed.verify(identity.key_id, identity.public)
+            for identity in self._identities(principal)
+        )
+
     @property
     def administrators(self) -> tuple[Identity, ...]:
         """The administrator's keys, past and revoked ones included."""

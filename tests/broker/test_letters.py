@@ -326,3 +326,21 @@ async def test_a_second_operator_at_the_same_time_cannot_send_a_record_twice(
         await desk_of(stage).replay(by_reason(Reason.UNKNOWN_SESSION), actor=ACTOR)
         await until_events(stage, events)
     assert Counter(each.key for each in await statements(stage)).most_common(1)[0][1] == 1
+
+
+async def test_letters_of_the_largest_events_go_back_whole_one_transaction_each(
+    kafka: TestKafka, namespace: str, tmp_path: Path
+) -> None:
+    """Quarantined letters hold the record once more sealed; two of these do not fit into one transaction."""
+    stage = await Stage.prepare(kafka, namespace, tmp_path)
+    session = Session(stage)
+    events = [session.seal(number, size=5_700_000) for number in range(3)]
+    async with stage.router():
+        await stage.submit(*events)
+        await until_letters(stage, 3)
+        await session.announce()
+        outcome = await desk_of(stage).replay(by_reason(Reason.UNKNOWN_SESSION), actor=ACTOR)
+        assert len(outcome.done) == 3
+        await until_events(stage, events)
+    (review,) = (route.topic for route in stage.topology.routes_of(TENANT) if route.name == "review")
+    assert max(len(record.value or b"") for record in await stage.read(review)) > 5_700_000

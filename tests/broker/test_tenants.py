@@ -33,7 +33,7 @@ from tests.broker.hub import ENTRY
 from tests.broker.test_hub import document
 from topics import names
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
 FIRST, NEW = "131041", "999989"
 BEFORE = '  - {code: "999997"'
@@ -164,7 +164,7 @@ class Load:
         self._stop.set()
 
 
-async def eventually(probe: Callable[[], Any], seconds: float = 90) -> Any:
+async def eventually(probe: Callable[[], Any], seconds: float = 180) -> Any:
     async with asyncio.timeout(seconds):
         while True:
             found = probe()
@@ -218,6 +218,53 @@ async def test_a_tenant_comes_and_goes_while_the_others_flow(tmp_path: Path) -> 
         await nothing_is_lost_or_doubled(shell, load.accepted)
 
 
+async def test_a_tenant_that_comes_back_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    with up(tmp_path) as shell:
+        assert (await shell.run("topics", "init")).returncode == 0
+        async with portal(shell, shell.home.role("portal"), live=True) as out:
+            shell.edit(BEFORE, ROW + BEFORE)
+            await shell.json("topics", "apply")
+            await arrives(shell, out, "R7-99998-000000001")
+
+            await removed(shell)
+            shell.edit(BEFORE, ROW + BEFORE)
+            await shell.json("topics", "apply")
+            await arrives(shell, out, "R7-99998-000000002")
+            assert await shown(shell, "R7-99998-000000001"), "its store is the one of before"
+            verified = await shell.json("audit", "verify")
+            assert {each["verified"] for each in verified} == {True}
+
+            done = await removed(shell, "--delete-data")
+            aside = {each["about"] for each in done if each["kind"] == "set-aside"}
+            assert {f"removed/declaration-5/{kind}-{NEW}/state" for kind in ("review", "helpdesk", "audit")} <= aside
+            shell.edit(BEFORE, ROW + BEFORE)
+            await shell.json("topics", "apply")
+            await arrives(shell, out, "R7-99998-000000003")
+            assert not await shown(shell, "R7-99998-000000001"), "that was deleted by name"
+
+
+async def shown(shell: Shell, receipt: str) -> bool:
+    return (await shell.run("review", "show", receipt, "--json")).returncode == 0
+
+
+async def arrives(shell: Shell, out: PortalProducer, receipt: str) -> None:
+    assert (await send(out, receipt)).status == "accepted"
+    await eventually(lambda: shown(shell, receipt))
+
+
+async def removed(shell: Shell, *more: str) -> list[dict[str, Any]]:
+    """Remove the tenant as soon as everything of it has arrived."""
+    shell.edit(ROW, "")
+
+    async def applied() -> list[dict[str, Any]] | None:
+        done = await shell.run("topics", "apply", "--json", *more)
+        return [json.loads(line) for line in done.stdout.decode().splitlines()] if done.returncode == 0 else None
+
+    found: list[dict[str, Any]] = await eventually(applied)
+    await eventually(lambda: f"review-{NEW}" not in shell.pids)
+    return found
+
+
 async def comes(shell: Shell, out: PortalProducer) -> None:
     assert [each.rule for each in (await send(out, "R7-99998-000000001")).errors] == ["tenant.unknown"]
     before = shell.pids
@@ -228,10 +275,7 @@ async def comes(shell: Shell, out: PortalProducer) -> None:
     assert (await send(out, "R7-99998-000000002")).status == "accepted", "at once, by a portal that runs"
     assert await shell.json("topics", "plan") == []
 
-    async def shown() -> bool:
-        return (await shell.run("review", "show", "R7-99998-000000002", "--json")).returncode == 0
-
-    await eventually(shown)
+    await eventually(lambda: shown(shell, "R7-99998-000000002"))
     desks = {f"{kind}-{NEW}" for kind in ("review", "helpdesk", "audit")}
     assert {name: pid for name, pid in shell.pids.items() if name not in desks} == before
     assert shell.pids.keys() == before.keys() | desks

@@ -1,7 +1,7 @@
 """A second reader of published logs, notes and proofs, from the C2SP specifications alone.
 
-Shares no code with the hub: `hashlib`, `struct`, and Ed25519 from the library. Slow and plain on purpose; an
-auditor who wants to write his own may begin here. Raises AssertionError or ValueError for whatever is wrong.
+Shares no code with the hub: `hashlib`, `struct`, and Ed25519 and ML-DSA-44 from the library. Slow and plain on purpose;
+an auditor who wants to write his own may begin here. Raises AssertionError or ValueError for whatever is wrong.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import struct
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -66,8 +67,15 @@ def verify_note(note: bytes, vkey: str) -> tuple[bytes, int | None]:
         if kind == 1:
             Ed25519PublicKey.from_public_bytes(public).verify(blob[4:], text)
             return text, None
-        assert kind == 4
         (seconds,) = struct.unpack(">Q", blob[4:12])
+        if kind == 6:
+            origin, size, root = text.decode().split("\n")[:3]
+            message = b"subtree/v1\n\x00" + struct.pack(">B", len(name)) + name.encode() + blob[4:12]
+            message += struct.pack(">B", len(origin)) + origin.encode()
+            message += struct.pack(">QQ", 0, int(size)) + base64.b64decode(root)
+            MLDSA44PublicKey.from_public_bytes(public).verify(blob[12:], message)
+            return text, seconds
+        assert kind == 4
         Ed25519PublicKey.from_public_bytes(public).verify(blob[12:], b"cosignature/v1\ntime %d\n" % seconds + text)
         return text, seconds
     raise ValueError("not signed by that key")

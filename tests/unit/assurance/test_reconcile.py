@@ -10,13 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assurance.reconcile import (
+    DECISIONS,
     DESTINATIONS,
+    HANDOVERS,
+    LOGS,
     MAX_LISTED,
     Entry,
+    Flow,
     Kind,
     Reconciliation,
     Report,
     State,
+    compare,
     reconcile,
 )
 
@@ -192,6 +197,26 @@ def test_an_audited_discard_excuses_the_desk_that_it_is_about_and_is_listed(stat
         assert outcome.agreed is (set(missing) <= excused)
         assert {each.at for each in outcome.discarded.listed} == set(missing) & excused
         assert {each.at for each in outcome.lost.listed} == set(missing) - excused
+
+
+@pytest.mark.parametrize(
+    ("flow", "state", "excused"),
+    [
+        (DECISIONS, State.DISCARDED_HELPDESK, Kind.TOLD),
+        (DECISIONS, State.DISCARDED_PORTAL, Kind.ANSWERED),
+        (DECISIONS, State.DISCARDED_AUDIT, Kind.DECISION_LOG),
+        (HANDOVERS, State.DISCARDED_TAX, Kind.TAKEN),
+        (HANDOVERS, State.DISCARDED_AUDIT, Kind.HANDOVER_LOG),
+    ],
+)
+def test_a_discard_on_the_way_back_excuses_its_reader_and_no_other(flow: Flow, state: State, excused: Kind) -> None:
+    log = next(kind for kind in flow.destinations if kind in LOGS)
+    for missing in flow.destinations:
+        lines: dict[Kind, list[Entry]] = {kind: [] if kind is missing else [event(1)] for kind in flow.destinations}
+        lines[log] = [*lines[log], event(1, state)]
+        made = [report(kind, each, "131041") for kind, each in lines.items()]
+        found = compare(flow, [report(flow.source, [event(1)], "131041"), *made])
+        assert (found.lost.count, found.discarded.count) == ((0, 1) if missing is excused else (1, 0)), missing
 
 
 def test_a_discard_is_about_one_leaf_and_only_audit_says_it() -> None:

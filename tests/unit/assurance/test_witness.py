@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from assurance.witness.key import WitnessNameRefused, create, load
+from assurance.witness.key import Algorithm, WitnessNameRefused, create, load
 from assurance.witness.memory import Memory, WitnessBusy, WitnessMemoryDamaged, origin_hash
 from assurance.witness.rules import MAX_REQUEST_BYTES
 from assurance.witness.witness import Answer, Witness
@@ -22,14 +22,15 @@ from hub.crypto.checkpoints import TreeCheckpoint, sign_checkpoint
 from hub.crypto.errors import KeyExists, KeyFileDamaged, KeyFileExposed
 from hub.crypto.identity import IdentityKey
 from hub.crypto.keyfile import FOR_TESTS
+from hub.crypto.lattice import LatticeKey
 from hub.crypto.merkle import consistency_proof, root
-from hub.crypto.notes import Note, NoteSigner, SignatureType, read_lines, to_base64
+from hub.crypto.notes import Note, NoteSigner, read_lines, to_base64
 
 ORIGIN = "audit.example/rehearsal/999997"
 LOG = NoteSigner(ORIGIN, IdentityKey.from_seed(bytes(31) + b"\x01"))
 OTHER = NoteSigner("audit.example/rehearsal/999998", IdentityKey.from_seed(bytes(31) + b"\x02"))
 OWN = NoteSigner("witness.example/w1", IdentityKey.from_seed(bytes(31) + b"\x09"))
-KEY = OWN.verifier(SignatureType.COSIGNATURE)
+KEY = OWN.cosigner()
 NOW = 1_800_000_000
 LEAVES = [hashlib.sha256(b"leaf %d" % n).digest() for n in range(200)]
 FORKED = [*LEAVES[:10], *(hashlib.sha256(b"other %d" % n).digest() for n in range(190))]
@@ -71,6 +72,15 @@ def test_a_growing_log_is_cosigned_at_every_step(witness: Witness) -> None:
         answer = witness.add_checkpoint(request(old, note(size)))
         assert cosigned(answer, note(size)), (old, size)
         old = size
+
+
+def test_a_witness_with_a_lattice_key_goes_on_after_a_restart(tmp_path: Path) -> None:
+    lattice = NoteSigner("witness.example/pq", LatticeKey(bytes(32)))
+    for old, size in ((0, 20), (20, 50), (50, 50)):
+        with Memory(tmp_path) as held:
+            answer = Witness(lattice, [LOG.verifier()], held, lambda: NOW).add_checkpoint(request(old, note(size)))
+            (line,) = read_lines(answer.body)
+            assert lattice.cosigner().holds(note(size).text, line.signature)
 
 
 def test_every_step_of_a_small_log_is_cosigned(tmp_path: Path) -> None:
@@ -292,11 +302,13 @@ def test_killed_before_its_answer_a_witness_never_cosigns_another_history(tmp_pa
         assert again.add_checkpoint(request(old, note(60))).status == 200
 
 
-def test_a_witness_key_is_kept_under_a_passphrase(tmp_path: Path) -> None:
+@pytest.mark.parametrize("algorithm", list(Algorithm))
+def test_a_witness_key_is_kept_under_a_passphrase(tmp_path: Path, algorithm: Algorithm) -> None:
     path = tmp_path / "witness.key"
-    made = create(path, "witness.example/w1", cost=FOR_TESTS)
+    made = create(path, "witness.example/w1", algorithm=algorithm, cost=FOR_TESTS)
+    assert made.cosigner().kind == {"ed25519": 4, "ml-dsa-44": 6}[algorithm.value]
     again = load(path, allow_weak=True)
-    assert again.verifier(SignatureType.COSIGNATURE) == made.verifier(SignatureType.COSIGNATURE)
+    assert again.cosigner() == made.cosigner()
     assert made.key.seed() not in path.read_bytes()
     with pytest.raises(KeyExists):
         create(path, "witness.example/w1", cost=FOR_TESTS)
@@ -307,5 +319,6 @@ def test_a_witness_key_is_kept_under_a_passphrase(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"/w1", b"/w2"))
     with pytest.raises(KeyFileDamaged):
         load(path, allow_weak=True)
-    with pytest.raises(WitnessNameRefused):
-        create(tmp_path / "other.key", "証人", cost=FOR_TESTS)
+    for name in ("証人", "a b", "a+b", "", "x" * 201):
+        with pytest.raises(WitnessNameRefused):
+            create(tmp_path / "other.key", name, cost=FOR_TESTS)

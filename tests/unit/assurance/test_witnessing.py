@@ -29,7 +29,8 @@ from consumers.audit.witnesses import (
 from consumers.store.sql import SqlStore
 from hub.crypto.checkpoints import open_checkpoint
 from hub.crypto.identity import IdentityKey
-from hub.crypto.notes import Note, NoteSigner, SignatureType
+from hub.crypto.lattice import LatticeKey
+from hub.crypto.notes import Note, NoteSigner
 from hub.facts import Alarm, Fact, WitnessAnswered
 from tests.unit.assurance.test_witness_http import serving
 from tests.unit.consumers.making import NOW, TENANT
@@ -37,7 +38,10 @@ from tests.unit.consumers.published import IDENTITY, SIGNER, event_entry, files,
 
 
 def own(number: int) -> NoteSigner:
-    return NoteSigner(f"witness.example/w{number}", IdentityKey.from_seed(bytes(30) + bytes((1, number))))
+    """Odd ones sign with Ed25519, even ones with ML-DSA-44."""
+    seed = bytes(30) + bytes((1, number))
+    key = IdentityKey.from_seed(seed) if number % 2 else LatticeKey(seed)
+    return NoteSigner(f"witness.example/w{number}", key)
 
 
 class Stage:
@@ -75,7 +79,7 @@ class Stage:
     def cosigners(self, out: str = "tlog") -> list[str]:
         note = Note.parse((self.directory / out / "checkpoint").read_bytes())
         open_checkpoint(note, IDENTITY.keys)
-        keys = [own(n).verifier(SignatureType.COSIGNATURE) for n in range(5)]
+        keys = [own(n).cosigner() for n in range(5)]
         return [key.name for key, _ in note.signed_by(keys)]
 
 
@@ -86,7 +90,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 def at(server: WitnessServer, number: int) -> WitnessAddress:
-    return WitnessAddress(server.url, own(number).verifier(SignatureType.COSIGNATURE))
+    return WitnessAddress(server.url, own(number).cosigner())
 
 
 def test_every_checkpoint_is_cosigned_by_every_witness(stage: Stage) -> None:
@@ -122,7 +126,7 @@ def free_port() -> int:
 
 def test_a_witness_that_is_away_stops_nothing_and_cosigns_when_it_is_back(stage: Stage) -> None:
     port = free_port()
-    away = WitnessAddress(f"http://127.0.0.1:{port}", own(2).verifier(SignatureType.COSIGNATURE))
+    away = WitnessAddress(f"http://127.0.0.1:{port}", own(2).cosigner())
     grow(stage.store, [event_entry(n) for n in range(20)])
     with stage.witness(1) as one:
         kept = stage.publisher(at(one, 1), away)
@@ -162,7 +166,7 @@ def test_a_witness_that_is_away_stops_nothing_and_cosigns_when_it_is_back(stage:
 def test_whatever_a_witness_answers_the_log_is_published(stage: Stage, answer: bytes, code: str) -> None:
     grow(stage.store, [event_entry(n) for n in range(20)])
     with canned(answer) as port:
-        wrong = WitnessAddress(f"http://127.0.0.1:{port}", own(1).verifier(SignatureType.COSIGNATURE))
+        wrong = WitnessAddress(f"http://127.0.0.1:{port}", own(1).cosigner())
         assert stage.publisher(wrong).publish().cosignatures == 0
     assert stage.codes() == [code]
     assert [fact.code for fact in stage.facts] == (["witness-contradicts"] if code == CONTRADICTS else [])
@@ -205,9 +209,7 @@ def test_a_witness_that_trickles_is_given_up_and_its_thread_ends(stage: Stage) -
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        slow = WitnessAddress(
-            f"http://127.0.0.1:{listening.getsockname()[1]}", own(1).verifier(SignatureType.COSIGNATURE)
-        )
+        slow = WitnessAddress(f"http://127.0.0.1:{listening.getsockname()[1]}", own(1).cosigner())
         assert stage.publisher(slow, seconds=0.5).publish().cosignatures == 0
         assert stage.codes() == [UNREACHABLE]
         assert ended.wait(10)  # the connection was cut from our side
@@ -217,7 +219,7 @@ def test_a_witness_that_trickles_is_given_up_and_its_thread_ends(stage: Stage) -
 def test_a_cosignature_of_another_key_is_not_taken(stage: Stage) -> None:
     grow(stage.store, [event_entry(0)])
     with stage.witness(1) as one:
-        wrong = WitnessAddress(one.url, own(2).verifier(SignatureType.COSIGNATURE))
+        wrong = WitnessAddress(one.url, own(2).cosigner())
         assert stage.publisher(wrong).publish().cosignatures == 0
     assert stage.codes() == [INVALID]
 
@@ -238,7 +240,7 @@ def test_a_database_that_was_rolled_back_is_noticed_by_its_witness(stage: Stage)
 
 
 def test_the_file_of_witnesses() -> None:
-    key = own(1).verifier(SignatureType.COSIGNATURE)
+    key = own(1).cosigner()
     text = f"# of the prefecture\n\nhttp://127.0.0.1:8000/w/ {key.encode()}\n"
     assert read_witnesses(text) == (WitnessAddress("http://127.0.0.1:8000/w", key),)
     for bad in (

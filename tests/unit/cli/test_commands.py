@@ -99,3 +99,38 @@ def test_a_directory_of_somebody_else_is_left_alone(tmp_path: Path, monkeypatch:
     assert done.exit_code == 1
     assert json.loads(done.stdout)["error"]["code"] == "cli.foreign-home"
     assert [path.name for path in foreign.iterdir()] == ["one.jpg"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["replay"],
+        ["replay", "--all"],
+        ["replay", "router/0/1", "--reason", "unknown-session"],
+        ["replay", "router/0/1", "--all", "--reason", "unknown-session"],
+        ["replay", "--all", "--reason", "unknown-session", "--again"],
+        ["discard", "router/0/1", "--reason", "not-ours"],
+        ["discard", "router/0/1", "--note", "a probe"],
+        ["discard", "--reason", "not-ours", "--note", "a probe"],
+    ],
+)
+def test_a_letter_is_replayed_by_name_or_by_reason_and_discarded_with_reason_and_note(wrong: list[str]) -> None:
+    assert CliRunner().invoke(app, ["dead-letters", *wrong]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("reason", "note", "code"),
+    [("because", "a probe", "letter.discard-reason"), ("not-ours", "tel 03-1234-5678", "letter.note")],
+)
+def test_a_discard_is_refused_before_anything_is_opened(reason: str, note: str, code: str) -> None:
+    answer = CliRunner().invoke(
+        app, ["dead-letters", "discard", "router/0/1", "--reason", reason, "--note", note, "--json"]
+    )
+    assert answer.exit_code == 1
+    assert json.loads(answer.stdout)["error"]["code"] == code
+
+
+def test_reasons_of_a_discard_are_listed() -> None:
+    answer = CliRunner().invoke(app, ["dead-letters", "reasons", "--json"])
+    codes = [json.loads(line)["code"] for line in answer.stdout.splitlines()]
+    assert {"sent-again", "not-ours", "damaged", "forged"} <= set(codes)

@@ -69,10 +69,15 @@ def notice(number: int) -> NoticeSeen:
 
 
 def resolution(
-    number: int, kind: str = "discarded", *, origin: str = "rehearsal.submissions", at_ms: int = NOW
+    number: int,
+    kind: str = "discarded",
+    *,
+    origin: str = "rehearsal.submissions",
+    hop: str = "router",
+    at_ms: int = NOW,
 ) -> ResolutionSeen:
     return ResolutionSeen(
-        letter=f"rehearsal.dead-letters.router/0/{number}",
+        letter=f"rehearsal.dead-letters.{hop}/0/{number}",
         kind=kind,
         tenant=TENANT,
         event_id=event_id(number),

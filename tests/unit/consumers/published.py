@@ -13,7 +13,9 @@ from consumers.audit.tree import Tree
 from consumers.store.sql import SqlStore, open_sqlite
 from hub.crypto.identity import IdentityKey
 from hub.crypto.notes import NoteSigner
+from hub.envelope import header as headers
 from hub.envelope.records import StoredEvent, StoredReceipt
+from hub.envelope.sealed import build, parse
 from hub.envelope.signed import Signed, sign
 from tests.unit.consumers.making import NOW, TENANT, batch, leaf, new_event
 from tests.unit.consumers.test_audit_log import MOMENT, OWNER, SESSION, header, place, uuid7
@@ -33,8 +35,18 @@ def open_store(directory: Path) -> SqlStore:
     return open_sqlite(directory / "audit.db", OWNER)
 
 
+def sealed_record(number: int) -> bytes:
+    """An event as the audit topic holds it: without ciphertexts."""
+    sections = [(audience, leaf(number, audience), None) for audience in (f"audit-{TENANT}", f"review-{TENANT}")]
+    return build(headers.encode(header(number)), sections, bytes(32))
+
+
+def event_leaf(number: int) -> bytes:
+    return parse(sealed_record(number)).leaf()
+
+
 def event_entry(number: int) -> tuple[str, bytes]:
-    return EVENT, codec.encode_event(place(number), header(number), leaf(number))
+    return EVENT, codec.encode_event(place(number), header(number), event_leaf(number))
 
 
 def long_entry(number: int) -> tuple[str, bytes]:
@@ -43,7 +55,7 @@ def long_entry(number: int) -> tuple[str, bytes]:
 
 
 def receipt_record(numbers: range) -> bytes:
-    entries = tuple(StoredEvent(n, uuid7(n), leaf(n)) for n in numbers)
+    entries = tuple(StoredEvent(n, uuid7(n), event_leaf(n)) for n in numbers)
     body = StoredReceipt(SESSION, 0, TENANT, f"review-{TENANT}", entries, MOMENT).encode()
     return sign("StoredReceipt", body, REVIEW)
 
@@ -64,7 +76,7 @@ def grow(store: SqlStore, entries: list[tuple[str, bytes]], each: int = 50) -> N
 
 def events(store: SqlStore, numbers: range) -> None:
     """Store the rows of events, as the desk does beside its log."""
-    rows = [replace(new_event(n), event_id=uuid7(n)) for n in numbers]
+    rows = [replace(new_event(n), event_id=uuid7(n), leaf=event_leaf(n)) for n in numbers]
     expected = next(iter(store.positions().values()), None)
     store.commit(batch(expected, (expected or 0) + 1, *rows))
 

@@ -33,7 +33,7 @@ from consumers.operator.rules import (
     timestamp_for,
     ways_of,
 )
-from consumers.operator.watch import ended, open_letters
+from consumers.operator.watch import LetterWatch, ended, open_letters
 from hub.envelope import records
 from hub.envelope.letters import Content, DeadLetter, Place, quarantine
 from hub.envelope.reasons import Reason
@@ -41,6 +41,7 @@ from hub.envelope.resolutions import receipt_fingerprint
 from hub.envelope.sealed import build, parse
 from hub.envelope.signed import sign
 from hub.envelope.statements import Checkpoint
+from hub.facts import Alarm, Fact, LetterEnded, LettersOpen
 from hub.transport import KafkaRecord
 from tests.unit.envelope.support import NOW, NS, SUBMISSIONS, T, audience_key, identity, world
 from topics.declaration import load
@@ -410,3 +411,45 @@ def test_open_letters_are_counted_by_tenant_and_reason_with_the_oldest() -> None
         (T, "unknown-session", "replayed"): 2,
         ("shared", "not-framed", "discarded"): 1,
     }
+
+
+class Watching:
+    """A role as the watch needs it before it connects."""
+
+    namespace = NS
+    topology = TOPOLOGY
+
+
+def watch(facts: list[Fact], days: float = 0) -> LetterWatch:
+    return LetterWatch(Watching(), facts.append, lambda: NOW + timedelta(days=days))  # type: ignore[arg-type]
+
+
+def test_a_statement_is_counted_once_and_none_that_was_there_before_the_watch() -> None:
+    facts: list[Fact] = []
+    watching = watch(facts)
+    before, after = replayed(Known(letter(0)), 90), replayed(Known(letter(1)), 91)
+    watching._count([before])
+    watching._count([before, after])  # everything is read anew after any trouble
+    watching._count([before, after])
+    assert facts == [LetterEnded(T, "unknown-session", "replayed", 1)]
+    watching._count([replayed(Known(letter(1)), 92, hours=2)])
+    assert len(facts) == 2, "the same letter again is another replay"
+
+
+def test_a_group_that_has_emptied_is_told_as_zero() -> None:
+    facts: list[Fact] = []
+    watching, one = watch(facts), letter(0)
+    watching._tell(book_of([one]))
+    watching._tell(book_of([one], [discarded(Known(one))]))
+    assert facts == [LettersOpen({(T, "unknown-session"): (1, 0.0)}), LettersOpen({(T, "unknown-session"): (0, 0.0)})]
+
+
+def test_a_week_before_retention_takes_an_open_letter_the_watch_rings_once() -> None:
+    facts: list[Fact] = []
+    watching = watch(facts, days=23.5)
+    for _ in range(2):
+        watching._tell(book_of([letter(0)]))
+    assert [fact for fact in facts if isinstance(fact, Alarm)] == [Alarm("letters.about-to-expire", "dead-letters")]
+    early: list[Fact] = []
+    watch(early, days=22)._tell(book_of([letter(0)]))
+    assert not [fact for fact in early if isinstance(fact, Alarm)]

@@ -163,7 +163,7 @@ def test_store_of_a_newer_hub_is_refused_untouched(store: SqlStore, path: Path) 
         open_sqlite(path, OWNER)
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_store_of_an_earlier_version_gets_the_tables_that_it_lacks(path: Path, version: int) -> None:
     opened = open_sqlite(path, OWNER)
     opened.commit(batch(None, 1, new_event(0)))

@@ -196,7 +196,8 @@ def test_words_on_letters_are_kept_once_and_found_by_receipt(store: Store) -> No
 def test_a_discard_explains_a_missing_leaf_where_it_was_refused(store: Store) -> None:
     entries = tuple((leaf(n), False) for n in range(4))
     store.commit(batch(None, 1, checkpoints=(checkpoint(0, *entries),)))
-    here, elsewhere = resolution(1, origin=TOPIC), resolution(2, origin="rehearsal.999997.helpdesk")
+    here = resolution(1, origin=TOPIC, hop="review-999997")
+    elsewhere = resolution(2, origin=TOPIC, hop="helpdesk-999997")
     store.commit(batch(1, 2, resolutions=(resolution(0), here, elsewhere, resolution(3, "replayed"))))
     waiting = store.overdue(NOW * 2)
     assert (waiting.missing, waiting.explained) == (2, 2)

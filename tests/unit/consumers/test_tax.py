@@ -199,6 +199,7 @@ def test_a_second_process_cannot_keep_rows_under_a_key_that_nobody_has(store: Ta
         pytest.param([(1, 5), (2, 6), (3, 7)], [False, False, True], id="in order"),
         pytest.param([(3, 7), (1, 5), (2, 6)], [True, False, False], id="older ones replayed later"),
         pytest.param([(2, 5), (2, 9), (1, 7)], [False, True, False], id="a revision twice: the later decision"),
+        pytest.param([(2, 9), (2, 5)], [True, False], id="a revision twice, the later decision first"),
         pytest.param([(2, 5), (2, 5)], [False, True], id="twice the same: the later row"),
     ],
 )

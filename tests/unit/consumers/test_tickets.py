@@ -7,7 +7,7 @@ from pathlib import Path
 
 from consumers.helpdesk.queries import HelpdeskQueries
 from consumers.helpdesk.tickets import status_of, tickets
-from consumers.reporting import entries
+from consumers.reporting import decisions_seen, entries, handovers_seen
 from consumers.store.sql import open_sqlite
 from hub.envelope.resolutions import receipt_fingerprint
 from tests.unit.consumers.making import NOW, batch, leaf, new_event, notice, resolution
@@ -58,14 +58,22 @@ def test_only_audit_reports_discards_and_says_at_which_desk(tmp_path: Path) -> N
     try:
         words = (
             resolution(1),
-            resolution(2, origin="rehearsal.999997.review"),
-            resolution(3, origin="rehearsal.999997.status"),
+            resolution(2, origin="rehearsal.999997.review", hop="review-999997"),
+            resolution(3, origin="rehearsal.999997.status", hop="helpdesk-999997"),
             resolution(4, "replayed"),
+            resolution(6, origin="rehearsal.999997.accepted", hop="tax-resident-tax-999997"),
+            resolution(7, origin="rehearsal.999997.status", hop="portal"),
+            resolution(8, origin="rehearsal.submissions", hop="review-999997"),
             replace(resolution(5), tenant=None, event_id=None, leaf=None, receipt=None),
         )
         store.commit(batch(None, 1, resolutions=words))
         assert [*entries(store)] == []
-        found = {each.leaf: each.state for each in entries(store, discards=True)}
+        found, decisions, handed = (
+            {each.leaf: each.state for each in said(store, discards=True)}
+            for said in (entries, decisions_seen, handovers_seen)
+        )
     finally:
         store.close()
     assert found == {leaf(1): "discarded", leaf(2): "discarded-review"}
+    assert decisions == {leaf(3): "discarded-helpdesk", leaf(7): "discarded-portal"}
+    assert handed == {leaf(6): "discarded-tax"}

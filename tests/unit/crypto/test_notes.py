@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from hub.crypto.checkpoints import (
     sign_checkpoint,
 )
 from hub.crypto.identity import IdentityKey
+from hub.crypto.lattice import LatticeKey
 from hub.crypto.merkle import inclusion_proof, leaf_hash, root
 from hub.crypto.notes import (
     MAX_NOTE_BYTES,
@@ -25,7 +27,6 @@ from hub.crypto.notes import (
     NoteNotSigned,
     NoteSignature,
     NoteSigner,
-    SignatureType,
     VerifierKey,
     read_keys,
 )
@@ -85,15 +86,56 @@ def test_the_second_implementation_agrees_on_notes_and_cosignatures() -> None:
     note = SIGNER.sign(text)
     note = note.with_signatures([WITNESS.cosign(text, 1_679_315_147)])
     assert reference.verify_note(note.encode(), SIGNER.verifier().encode()) == (text.encode(), None)
-    witness = WITNESS.verifier(SignatureType.COSIGNATURE)
+    witness = WITNESS.cosigner()
     assert reference.verify_note(note.encode(), witness.encode()) == (text.encode(), 1_679_315_147)
     assert [key for key, _ in note.signed_by([witness])] == [witness]
+
+
+LATTICE = NoteSigner("witness.example/pq", LatticeKey(bytes(31) + b"\x08"))
+
+
+def test_the_second_implementation_agrees_on_lattice_cosignatures() -> None:
+    text = TreeCheckpoint(SIGNER.name, 7, root([leaf_hash(b"%d" % n) for n in range(7)]), ("more",)).text()
+    mark = LATTICE.cosign(text, 1_679_315_147)
+    key = LATTICE.cosigner()
+    assert (len(key.public), len(mark.signature)) == (1_312, 8 + 2_420)
+    note = SIGNER.sign(text).with_signatures([mark])
+    assert reference.verify_note(note.encode(), key.encode()) == (text.encode(), 1_679_315_147)
+    assert [found for found, _ in note.signed_by([key])] == [key]
+    assert VerifierKey.parse(key.encode()) == key
+
+
+def test_a_lattice_cosignature_covers_name_time_origin_size_and_root() -> None:
+    said = TreeCheckpoint(SIGNER.name, 7, bytes(32))
+    mark, key = LATTICE.cosign(said.text(), 5).signature, LATTICE.cosigner()
+    assert key.holds(said.text(), mark)
+    for other in (
+        replace(said, origin=SIGNER.name + "x"),
+        replace(said, size=8),
+        replace(said, root=bytes(31) + b"\x01"),
+    ):
+        assert not key.holds(other.text(), mark)
+    assert not replace(key, name="witness.example/px").holds(said.text(), mark)
+    assert not key.holds(said.text(), (6).to_bytes(8, "big") + mark[8:])
+    for text in (said.text().replace("7", "07"), "7\n", "", "a\nb\nc\n", "x" * 256 + said.text()):
+        assert not key.holds(text, mark)
+    with pytest.raises(NoteMalformed):
+        LATTICE.cosign("no checkpoint\n", 5)
+
+
+def test_a_log_does_not_sign_with_a_lattice_key_and_no_cosignature_is_without_time() -> None:
+    with pytest.raises(NoteMalformed):
+        LATTICE.sign("text\n")
+    text = TreeCheckpoint(SIGNER.name, 7, bytes(32)).text()
+    for signer in (LATTICE, WITNESS):
+        assert not signer.cosigner().holds(text, bytes(8) + signer.cosign(text, 5).signature[8:])
+        assert signer.cosigner().holds(text, signer.cosign(text, 2**63 - 1).signature)
 
 
 def test_a_signature_of_one_type_is_none_of_the_other() -> None:
     """The same key under the same name has two ids, and signs two messages."""
     text = TreeCheckpoint(SIGNER.name, 0, bytes(32)).text()
-    plain, timed = SIGNER.verifier(), SIGNER.verifier(SignatureType.COSIGNATURE)
+    plain, timed = SIGNER.verifier(), SIGNER.cosigner()
     assert plain.id != timed.id
     mark = SIGNER.sign(text).signatures[0].signature
     cosigned = SIGNER.cosign(text, 5).signature
@@ -176,7 +218,7 @@ def test_every_mangled_key_is_refused() -> None:
             VerifierKey.parse(bad)
 
 
-@pytest.mark.parametrize("kind", [0, 2, 6, 255])
+@pytest.mark.parametrize("kind", [0, 2, 3, 5, 255])
 def test_types_that_this_hub_does_not_know_are_refused(kind: int) -> None:
     material = bytes((kind,)) + SIGNER.key.public
     named = hashlib.sha256(b"a\n" + material).digest()[:4].hex()

@@ -13,6 +13,7 @@ import pytest
 
 from hub.crypto.audience import AudiencePrivateKey, Suite
 from hub.crypto.identity import IdentityKey
+from hub.envelope.delivery import FORMAT
 from hub.envelope.header import Check
 from hub.envelope.records import AudienceKey, StoredEvent, StoredReceipt
 from hub.envelope.session import SealedOut, SessionSecrets
@@ -32,7 +33,6 @@ from hub.producing.journal_rows import (
     SealedEntry,
 )
 from portal.delivery import (
-    FORMAT,
     NotSent,
     NotStoredYet,
     ReceiptInvalid,
