@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from consumers.review.cases import Dossiers
 from consumers.review.deciding import Reviewer
@@ -61,6 +61,14 @@ SESSIONS = names.desk_sessions(NAMESPACE, TENANT)
 ITEM, OTHER_ITEM = TAX_ITEMS[:2]
 TEAM, OTHER_TEAM = f"tax-{ITEM}-{TENANT}", f"tax-{OTHER_ITEM}-{TENANT}"
 AUDIENCES = {STATUS: sorted(("portal", f"helpdesk-{TENANT}")), ACCEPTED: sorted((TEAM, OTHER_TEAM))}
+PROCEDURE = "refund-interest-loss-of-economic-result"
+ITEMS = {
+    "submitted_on": "令和9年1月15日",
+    "applicant_address": "テスト区架空2-20-10",
+    "applicant_name": "見本　太郎",
+    "loss_reason": "例示の取引が取り消されたため",
+}
+"""what no rule finds anything in"""
 PDF = Attachment("a.pdf", "application/pdf", b"%PDF-1.7 artificial")
 
 ACCEPT = Order(Decision.ACCEPT, "complete", None, (ITEM,))
@@ -70,37 +78,20 @@ HOLD = Order(Decision.HOLD, "inquiry")
 REVOKE = Order(Decision.REVOKE, "decided-in-error")
 
 
-SOUND: Final[Mapping[str, Any]] = {
-    "submitted_on": "令和9年1月15日",
-    "applicant_address": "テスト区見本町1-2-3",
-    "applicant_name": "見本　太郎",
-    "grace_granted_on": "2026-12-01",
-    "seized_properties": [
-        {
-            "seized_property_name": "土地（見本）",
-            "seized_property_quantity": "1筆",
-            "seized_property_location": "テスト区見本町4",
-            "seized_on": "2026-06-01",
-        }
-    ],
-}
-"""items in which no rule finds anything"""
-
-
 def receipt(number: int) -> str:
     return f"R7-99999-{number:09d}"
 
 
 def submission(number: int, *attachments: Attachment, **changes: Any) -> Submission:
     document = {
-        "procedure": "seizure-release-under-grace",
+        "procedure": PROCEDURE,
         "receipt_number": receipt(number),
         "tenant": TENANT,
         "tax_item": None,
         "accepted_at": "2027-01-15T17:00:00+09:00",
         "checks": {"calculation": "passed", "signature": "not_performed"},
         "rehearsal": True,
-        "items": SOUND,
+        "items": ITEMS,
     }
     made = parse(json.dumps(document | changes, ensure_ascii=False).encode(), rehearsal=True)
     assert not isinstance(made, Refused), made
@@ -123,6 +114,9 @@ class PlainKeys:
 
     def open(self, epoch: int, key_id: bytes, info: bytes, sealed: bytes) -> bytes | None:
         return None if epoch in self.gone else sealed
+
+    def forget(self) -> None:
+        """Nothing is kept."""
 
 
 @dataclass
