@@ -220,7 +220,7 @@ class Ledger:
         return Counter(entry.kind for entry in self._resolved.values())
 
     def discarded(self) -> set[bytes]:
-        """Return leaves that were discarded before this desk could have them: by the router, or from its own letters."""
+        """Return leaves that were discarded before this desk had them: by the router, or from its own letters."""
         return {
             entry.leaf
             for entry in self._resolved.values()
