@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 Tenant = Annotated[str | None, typer.Option(help="tenant code; default the one desk that has the receipt")]
 Json = Annotated[bool, typer.Option("--json", help="one object per line")]
 By = Annotated[str | None, typer.Option("--by", help="who decides; default the name of the person logged in")]
+_KEYS = frozenset({"receipt", "decision", "reason", "message", "tax_items", "answer_by", "revision", "tenant"})
 Revision = Annotated[int | None, typer.Option(min=0, help="what `review show` said; refused if it changed since")]
+
+
+class BadMessageFile(HubError):
+    """The file with the message cannot be read as text in UTF-8."""
+
+    code = "cli.message-file"
 
 
 class BadDecision(HubError):
@@ -59,18 +66,25 @@ def _reviewers(tenant: str | None, by: str | None) -> Iterator[dict[str, Reviewe
 
 
 def _at_its_desk(
-    reviewers: dict[str, Reviewer], tenant: str | None, work: Callable[[Reviewer], dict[str, Any]]
+    reviewers: dict[str, Reviewer], tenant: str | None, receipt: str, work: Callable[[Reviewer], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Do the work at the one desk that has the submission."""
+    """Do the work at the one desk that has the submission: the tenant's that is named, or else the only one."""
+    from consumers.review.deciding import Ambiguous
     from consumers.store.errors import NotFound
 
-    wanted = [reviewers[tenant]] if tenant in reviewers and tenant is not None else list(reviewers.values())
-    for reviewer in wanted:
-        try:
-            return work(reviewer)
-        except NotFound:
-            continue
-    raise NotFound
+    having = []
+    for code, reviewer in reviewers.items():
+        if tenant in (None, code):
+            try:
+                reviewer.find(receipt)
+            except NotFound:
+                continue
+            having.append(reviewer)
+    if not having:
+        raise NotFound
+    if len(having) > 1:
+        raise Ambiguous(f"{len(having)} desks")
+    return work(having[0])
 
 
 @reports_errors
@@ -96,11 +110,20 @@ def decide(
     if decision is None or reason is None:
         fail("cli.usage", "DECISION and --reason are needed", "`review reasons` lists both.", as_json=as_json, status=2)
     if message_file is not None:
-        message = message_file.read_text(encoding="utf-8")
+        if message is not None:
+            fail("cli.usage", "--message or --message-file, not both", as_json=as_json, status=2)
+        message = _message(message_file)
     order = _order(decision, reason, message, tuple(tax_item or ()), answer_by)
     with _reviewers(tenant, by) as reviewers:
-        said = _at_its_desk(reviewers, tenant, lambda reviewer: _decided(reviewer, receipt, order, revision))
+        said = _at_its_desk(reviewers, tenant, receipt, lambda desk: _decided(desk, receipt, order, revision))
     _tell(said, as_json=as_json)
+
+
+def _message(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise BadMessageFile(str(file)) from None
 
 
 def _decided(reviewer: Reviewer, receipt: str, order: Order, revision: int | None) -> dict[str, Any]:
@@ -116,16 +139,15 @@ def _decided(reviewer: Reviewer, receipt: str, order: Order, revision: int | Non
 def _order(decision: str, reason: str, message: str | None, tax_items: tuple[str, ...], answer_by: str | None) -> Order:
     from datetime import date
 
-    from schemas.decisions import AnswerDateInvalid, Decision, DecisionNotAllowed, Order
+    from schemas.decisions import AnswerDateInvalid, Decision, DecisionNotAllowed, Order, is_day
 
     try:
         what = Decision(decision)
     except ValueError:
         raise DecisionNotAllowed("no such decision") from None
-    try:
-        until = None if answer_by is None else date.fromisoformat(answer_by)
-    except ValueError:
-        raise AnswerDateInvalid from None
+    if answer_by is not None and not is_day(answer_by):
+        raise AnswerDateInvalid
+    until = None if answer_by is None else date.fromisoformat(answer_by)
     return Order(what, reason, message, tax_items, until)
 
 
@@ -150,17 +172,21 @@ def _decide_lines(tenant: str | None, by: str | None, *, as_json: bool) -> None:
 def _decide_line(reviewers: dict[str, Reviewer], line: bytes) -> dict[str, Any]:
     try:
         asked = json.loads(line)
+        if not isinstance(asked, dict) or not asked.keys() <= _KEYS:
+            raise BadDecision
         receipt, tax_items, revision = asked["receipt"], asked.get("tax_items", []), asked.get("revision")
+        if not isinstance(tax_items, list) or isinstance(revision, bool):
+            raise BadDecision
         texts = (asked["decision"], asked["reason"], receipt, *tax_items)
         optional = (asked.get("message"), asked.get("answer_by"), asked.get("tenant"))
         if not all(isinstance(each, str) for each in texts) or not isinstance(revision, int | None):
             raise BadDecision
         if not all(isinstance(each, str | None) for each in optional):
             raise BadDecision
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise BadDecision from None
     order = _order(asked["decision"], asked["reason"], optional[0], tuple(tax_items), optional[1])
-    return _at_its_desk(reviewers, optional[2], lambda reviewer: _decided(reviewer, receipt, order, revision))
+    return _at_its_desk(reviewers, optional[2], receipt, lambda desk: _decided(desk, receipt, order, revision))
 
 
 def _tell(said: dict[str, Any], *, as_json: bool) -> None:
@@ -181,7 +207,7 @@ def claim(
 ) -> None:
     """Take a submission that is nobody's. / 担当する"""
     with _reviewers(tenant, by) as reviewers:
-        said = _at_its_desk(reviewers, tenant, lambda reviewer: {"revision": reviewer.claim(receipt)})
+        said = _at_its_desk(reviewers, tenant, receipt, lambda desk: {"revision": desk.claim(receipt)})
     _tell({"receipt": receipt, "assignee": by or getpass.getuser(), **said}, as_json=as_json)
 
 
@@ -195,8 +221,10 @@ def assign(
     as_json: Json = False,
 ) -> None:
     """Give a submission to somebody, or to nobody. / 担当者を割り当てる"""
+    if to is not None and not to.strip():
+        fail("cli.usage", "--to names nobody", "Leave it out to give it to nobody.", as_json=as_json, status=2)
     with _reviewers(tenant, by) as reviewers:
-        said = _at_its_desk(reviewers, tenant, lambda reviewer: {"revision": reviewer.assign(receipt, to, revision)})
+        said = _at_its_desk(reviewers, tenant, receipt, lambda desk: {"revision": desk.assign(receipt, to, revision)})
     _tell({"receipt": receipt, "assignee": to, **said}, as_json=as_json)
 
 

@@ -84,7 +84,7 @@ _OF_THE_LOG = ("HUB_TLOG_ADDRESS", "HUB_TLOG_DIRECTORY", "HUB_TLOG_WITNESSES", "
 def role_environment(home: Home, principal: str, *, bootstrap: str, namespace: str, partitions: int) -> dict[str, str]:
     """The whole HUB_ environment of one role process."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-    names = ("HUB_TOPICS_FILE", *(_OF_THE_LOG if principal.startswith("audit-") else ()))
+    names = ("HUB_TOPICS_FILE", "HUB_SERVICE_DAYS", *(_OF_THE_LOG if principal.startswith("audit-") else ()))
     passed = {name: os.environ[name] for name in names if name in os.environ}
     return {
         **kept,

@@ -29,7 +29,7 @@ from hub.transport.admin import Admin
 from hub.undelivered import find_undelivered, insist
 from topics import names
 from topics.declaration import parse
-from topics.layout import Topology, expand
+from topics.layout import Acl, Topology, expand
 from topics.plan import DeleteTopic, Plan, RemoveAcl, RemoveQuota, RemoveTenant, Step
 from topics.plan import plan as plan_for
 
@@ -164,15 +164,11 @@ def _removed(planned: Plan) -> list[RemoveTenant]:
 
 
 def _in_order(planned: Plan, applied: Topology | None) -> tuple[Plan, Plan]:
-    """Split: a removed tenant's rights go last, when the router has heard of it; so do quotas and data."""
-    codes = {step.code for step in _removed(planned)}
-    leaving = {name for step in _removed(planned) for name in step.principals}
-    topics = set[str]() if applied is None else {topic.name for topic in applied.topics if topic.tenant in codes}
+    """Split: when a tenant leaves, rights that were declared go last, when the router has heard; so do quotas, data."""
+    waits = frozenset[Acl]() if applied is None or not _removed(planned) else applied.acls
 
     def late(step: Step) -> bool:
-        if isinstance(step, RemoveAcl):
-            return step.acl.principal in leaving or step.acl.name in topics
-        return isinstance(step, RemoveQuota | DeleteTopic)
+        return isinstance(step, RemoveQuota | DeleteTopic) or (isinstance(step, RemoveAcl) and step.acl in waits)
 
     return (
         Plan(tuple(step for step in planned.steps if not late(step)), ()),

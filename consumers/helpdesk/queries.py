@@ -32,6 +32,8 @@ class HelpdeskQueries:
 
         Raises NotFound if neither a submission, nor a dead-letter notice, nor the operator's word is known.
         """
+        if not receipt_number.isascii():
+            raise NotFound
         rows = self._store.events(receipt_number=receipt_number)
         notices = self._store.notices(receipt_number=receipt_number)
         resolutions = self._store.resolutions(receipt=receipt_fingerprint(receipt_number))

@@ -18,6 +18,7 @@ from consumers.store.model import Content, Status, StoredEvent
 from consumers.store.port import Store
 from consumers.store.vault import Vault
 from hub.crypto.labels import label
+from hub.envelope.event_ids import is_event_id
 from hub.envelope.names import Kind
 from schemas.codec import CodecError
 from schemas.decisions import DecisionRecord
@@ -73,6 +74,10 @@ class Dossiers:
         """Both are the role's own."""
         self._store = store
         self._vault = vault
+
+    def forget(self) -> None:
+        """Drop opened keys from memory: a key that was destroyed meanwhile opens nothing any more."""
+        self._vault.forget()
 
     def kept(self, row: StoredEvent) -> Kept:
         """Open one row. Raises ContentErased, ContentDamaged."""
@@ -165,6 +170,15 @@ def message_place(leaf: bytes, revision: int) -> bytes:
 def is_submission(row: StoredEvent) -> bool:
     """Say whether a row is a filing, and not a part of one or an event of a desk."""
     return row.event.kind == Kind.SUBMISSION.value and row.event.procedure != ATTACHMENT_PART
+
+
+def filings(store: Store, receipt_or_event: str) -> list[StoredEvent]:
+    """Return the filings under a receipt number or event id, oldest first; none for a text that can be neither."""
+    if is_event_id(receipt_or_event):
+        rows = store.events(event_id=receipt_or_event)
+    else:
+        rows = store.events(receipt_number=receipt_or_event) if receipt_or_event.isascii() else []
+    return [row for row in rows if is_submission(row)]
 
 
 def successors(store: Store, row: StoredEvent) -> Sequence[tuple[StoredEvent, str]]:

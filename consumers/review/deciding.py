@@ -10,14 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from consumers.review.cases import Dossiers, is_submission, live_successors
+from consumers.review.cases import Dossiers, filings, live_successors
 from consumers.review.deadlines import day_in_japan
 from consumers.review.desk import Kept
 from consumers.store.casework import NewDecision
 from consumers.store.errors import ContentErased, DecisionConflict, EventErased, NotFound
 from consumers.store.model import Status, StoredEvent
 from consumers.store.port import Store
-from hub.envelope.event_ids import is_event_id
 from hub.envelope.times import from_ms
 from schemas.decisions import STATUS_AFTER, Decision, DecisionRefused, Order, check
 from schemas.judging import asks, judge_late
@@ -69,11 +68,7 @@ class Reviewer:
 
     def find(self, receipt_or_event: str) -> StoredEvent:
         """Return the one submission of a receipt number or event id. Raises NotFound, Ambiguous."""
-        if is_event_id(receipt_or_event):
-            rows = self._store.events(event_id=receipt_or_event)
-        else:
-            rows = self._store.events(receipt_number=receipt_or_event)
-        rows = [row for row in rows if is_submission(row)]
+        rows = filings(self._store, receipt_or_event)
         if not rows:
             raise NotFound
         if len(rows) > 1:

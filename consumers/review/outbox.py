@@ -140,6 +140,7 @@ class DecisionOutbox:
             now = asyncio.get_running_loop().time()
             if now - forgotten > _FORGET_SECONDS:
                 forgotten = now
+                await self._in_thread(self._dossiers.forget)
                 await patience.until_done("outbox", lane.forget, stop)
 
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from consumers.review.cases import Dossiers, is_submission, successors
+from consumers.review.cases import Dossiers, filings, is_submission, successors
 from consumers.store.casework import Case, KeptDecision
 from consumers.store.errors import ContentErased, NotFound
 from consumers.store.exporting import What
@@ -103,11 +103,7 @@ class ReviewQueries:
 
     def find(self, receipt_or_event: str) -> Sequence[StoredEvent]:
         """Return the rows of a receipt number or event id. Raises NotFound."""
-        if is_event_id(receipt_or_event):
-            rows = self._store.events(event_id=receipt_or_event)
-        else:
-            rows = self._store.events(receipt_number=receipt_or_event)
-        rows = [row for row in rows if is_submission(row)]
+        rows = filings(self._store, receipt_or_event)
         if not rows:
             raise NotFound
         return rows

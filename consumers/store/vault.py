@@ -40,6 +40,9 @@ class EpochKeys(Protocol):
     def open(self, epoch: int, key_id: bytes, info: bytes, sealed: bytes) -> bytes | None:
         """Open; None if that key is not held (any more)."""
 
+    def forget(self) -> None:
+        """Drop from memory what can be read again."""
+
 
 def _framed(*parts: bytes) -> bytes:
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
@@ -96,6 +99,7 @@ class Vault:
 
     def forget(self) -> None:
         """Drop opened keys from memory, as after an epoch key was destroyed."""
+        self._keys.forget()
         self._open = {epoch: key for epoch, key in self._open.items() if epoch in self._new}
 
     def _place(self, tenant: str, event_id: str, leaf: bytes) -> bytes:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -180,6 +181,21 @@ def reporter(role: ControlledRole) -> Report:
             await writer.write(names.operations(role.namespace), REPORTS, [record])
 
     return report
+
+
+@asynccontextmanager
+async def caught_up(role: ControlledRole, observer: Observer) -> AsyncIterator[None]:
+    """Catch up now, and within the context whenever somebody asks the role to: for a command that ends.
+
+    Raises ControlUnavailable, RoleWithdrawn, RoleChanged.
+    """
+    control = Control(role, observer)
+    role.standing.ask = control.refresh
+    try:
+        await control.refresh()
+        yield
+    finally:
+        await control.close()
 
 
 async def kept_current(

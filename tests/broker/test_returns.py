@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import hashlib
 import json
 import os
@@ -13,6 +12,7 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -302,7 +302,9 @@ async def _opened(role: Role, audience: str) -> list[Any]:
         """The role's own keys, said to be those of the audience."""
 
         def list(self) -> list[Any]:
-            return [each._replace(audience=audience) for each in role.keystore.list() if each.audience]
+            return [
+                replace(each, audience=audience) for each in role.keystore.list() if each.audience == role.principal
+            ]
 
         def load_audience(self, name: str, epoch: int, key_id: bytes) -> Any:
             return role.keystore.load_audience(role.principal, epoch, key_id)
@@ -316,8 +318,7 @@ async def _opened(role: Role, audience: str) -> list[Any]:
         now_utc,
         lambda fact: None,
     )
-    with contextlib.suppress(KeyError):
-        at_hand = SessionsAtHand(registry)
+    at_hand = SessionsAtHand(registry)
     await at_hand.prepare(records)
     await registry.close()
     secrets = OwnSecrets(audience, Renamed(), announced=lambda _: True, destroyed=lambda _: False)  # type: ignore[arg-type]
@@ -380,7 +381,7 @@ def test_reconciliation_follows_decisions_and_hand_overs_and_names_what_is_gone(
     assert said["decisions"]["agreed"] and said["handovers"]["agreed"]
     assert said["decisions"]["decided"] == said["decisions"]["answered"] == said["decisions"]["told"] == decided
     handed = sum(len(rows(hub, team)) for team in (RESIDENT, VEHICLE, TOBACCO))
-    assert said["handovers"]["handed"] == said["handovers"]["taken"] == handed
+    assert said["handovers"]["handed-over"] == said["handovers"]["taken-over"] == handed
 
     with sqlite3.connect(hub.home.role(RESIDENT) / STORE) as database:
         ((gone,),) = database.execute("SELECT event_id FROM handed WHERE receipt_number = ?", (BOTH,)).fetchall()
@@ -390,7 +391,7 @@ def test_reconciliation_follows_decisions_and_hand_overs_and_names_what_is_gone(
     assert not said["agreed"]
     assert said["decisions"]["agreed"]
     assert said["handovers"]["lost"] == 1
-    assert said["handovers"]["listed"]["lost"] == [{"tenant": TENANT, "event_id": gone, "at": "taken"}]
+    assert said["handovers"]["listed"]["lost"] == [{"tenant": TENANT, "event_id": gone, "at": "taken-over"}]
 
 
 def _agreed(hub: Hub) -> dict[str, Any] | None:

@@ -45,6 +45,9 @@ class PlainKeys:
     def open(self, epoch: int, key_id: bytes, info: bytes, sealed: bytes) -> bytes | None:
         return None if epoch in self.gone else sealed
 
+    def forget(self) -> None:
+        """Nothing is kept."""
+
 
 def document(number: int, procedure: str = "seizure-release-under-grace", **items: Any) -> dict[str, Any]:
     return {

@@ -61,6 +61,14 @@ SESSIONS = names.desk_sessions(NAMESPACE, TENANT)
 ITEM, OTHER_ITEM = TAX_ITEMS[:2]
 TEAM, OTHER_TEAM = f"tax-{ITEM}-{TENANT}", f"tax-{OTHER_ITEM}-{TENANT}"
 AUDIENCES = {STATUS: sorted(("portal", f"helpdesk-{TENANT}")), ACCEPTED: sorted((TEAM, OTHER_TEAM))}
+PROCEDURE = "refund-interest-loss-of-economic-result"
+ITEMS = {
+    "submitted_on": "令和9年1月15日",
+    "applicant_address": "テスト区架空2-20-10",
+    "applicant_name": "見本　太郎",
+    "loss_reason": "例示の取引が取り消されたため",
+}
+"""what no rule finds anything in"""
 PDF = Attachment("a.pdf", "application/pdf", b"%PDF-1.7 artificial")
 
 ACCEPT = Order(Decision.ACCEPT, "complete", None, (ITEM,))
@@ -76,14 +84,14 @@ def receipt(number: int) -> str:
 
 def submission(number: int, *attachments: Attachment, **changes: Any) -> Submission:
     document = {
-        "procedure": "seizure-release-under-grace",
+        "procedure": PROCEDURE,
         "receipt_number": receipt(number),
         "tenant": TENANT,
         "tax_item": None,
         "accepted_at": "2027-01-15T17:00:00+09:00",
         "checks": {"calculation": "passed", "signature": "not_performed"},
         "rehearsal": True,
-        "items": {"applicant_name": "見本　太郎"},
+        "items": ITEMS,
     }
     made = parse(json.dumps(document | changes, ensure_ascii=False).encode(), rehearsal=True)
     assert not isinstance(made, Refused), made
@@ -106,6 +114,9 @@ class PlainKeys:
 
     def open(self, epoch: int, key_id: bytes, info: bytes, sealed: bytes) -> bytes | None:
         return None if epoch in self.gone else sealed
+
+    def forget(self) -> None:
+        """Nothing is kept."""
 
 
 @dataclass

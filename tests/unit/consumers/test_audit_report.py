@@ -207,3 +207,9 @@ def test_no_report_is_made_of_a_log_that_was_changed(store: SqlStore, tmp_path: 
     with pytest.raises(StoreDamaged):
         made(changed)
     changed.close()
+
+
+def test_no_report_is_made_from_heads_that_the_desk_did_not_sign(store: SqlStore) -> None:
+    enter(store, "2027-01-15T09:00", event(0))
+    with pytest.raises(StoreDamaged):
+        report(store, TENANT, TODAY, lambda signed, at_ms: False)

@@ -23,6 +23,7 @@ from tests.unit.consumers.office import (
     ACCEPT_BOTH,
     HOLD,
     ITEM,
+    ITEMS,
     OTHER_ITEM,
     OWNER,
     PDF,
@@ -161,7 +162,7 @@ def test_what_is_not_there_or_no_filing_is_not_found(office: Office) -> None:
 
 
 def test_two_filings_under_one_receipt_are_told_apart_by_event_id(office: Office) -> None:
-    office.stored(submission(1), submission(1, items={"applicant_name": "架空　花子"}))
+    office.stored(submission(1), submission(1, items=ITEMS | {"applicant_name": "架空　花子"}))
     with pytest.raises(Ambiguous):
         office.reviewer().decide(receipt(1), HOLD)
     office.reviewer().decide(office.row(2).event.event_id, HOLD)
@@ -328,8 +329,8 @@ def test_two_that_correct_each_other_can_be_resolved(office: Office) -> None:
 
 
 def test_one_that_corrects_itself_stands_in_nobodys_way(office: Office) -> None:
-    office.stored(submission(1, replaces=receipt(1)))
-    office.reviewer().decide(receipt(1), ACCEPT)
+    office.stored(submission(1, replaces=receipt(1)))  # which is a finding
+    office.reviewer().decide(receipt(1), replace(ACCEPT, reason="with-findings"))
 
 
 # --- two at once

@@ -27,7 +27,7 @@ from schemas.decisions import DecisionRecord
 from schemas.parts import ATTACHMENT_PART
 from schemas.sections import helpdesk_section
 from tests.unit.consumers.making import NOW, SESSION, TENANT, event_id, leaf
-from tests.unit.consumers.office import EPOCH, ITEM, PlainKeys, receipt, submission
+from tests.unit.consumers.office import EPOCH, ITEM, PROCEDURE, PlainKeys, receipt, submission
 from tests.unit.consumers.world import Portal, World
 from topics import names
 
@@ -57,7 +57,7 @@ class Helpdesk:
             "partition": 0,
             "offset": number,
             "kind": "submission",
-            "procedure": "seizure-release-under-grace",
+            "procedure": PROCEDURE,
             "procedure_version": 1,
             "tax_item": None,
             "accepted_at_ms": NOW,
@@ -71,7 +71,7 @@ class Helpdesk:
         self.vault.committed(keys)
         return event
 
-    def filed(self, number: int, procedure: str = "seizure-release-under-grace") -> NewEvent:
+    def filed(self, number: int, procedure: str = PROCEDURE) -> NewEvent:
         made = helpdesk_section(submission(number))
         return self._commit(made, receipt_number=receipt(number), procedure=procedure)
 

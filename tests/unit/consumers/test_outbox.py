@@ -17,8 +17,10 @@ import pytest
 from sqlalchemy import update
 
 from consumers.review import outbox as outbox_module
+from consumers.review.cases import Dossiers
 from consumers.store import tables
-from consumers.store.casework import KeptDecision
+from consumers.store.casework import KeptDecision, NewDecision
+from consumers.store.model import Status
 from hub.envelope.names import Kind
 from hub.facts import Alarm, DecisionsTold
 from hub.producing import producer as producer_module
@@ -31,6 +33,7 @@ from tests.unit.consumers.office import (
     ACCEPT,
     ACCEPT_BOTH,
     ACCEPTED,
+    EPOCH,
     HOLD,
     ITEM,
     NAMESPACE,
@@ -415,6 +418,31 @@ async def test_filers_do_not_wait_for_a_team_without_a_key(office: Office, monke
     await office.tell()
     assert_told_once(office)
     assert len(office.raw(ACCEPTED)) == 8
+
+
+async def test_a_key_that_was_destroyed_meanwhile_opens_nothing(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "_FORGET_SECONDS", 0.0)
+    office.stored(submission(1), submission(2))
+    office.reviewer().decide(receipt(1), RETURN)
+    vault = office.another_vault()
+    sealed = Dossiers(office.store, vault).seal_message(office.row(2), 1, "見本")
+    later = NewDecision(2, 0, "return", Status.RETURNED, "item-missing", "reviewer-a", office.clock(), message=sealed)
+    stop = asyncio.Event()
+    async with office.outbox() as outbox, asyncio.timeout(60):
+        running = asyncio.create_task(outbox.run(stop))
+        while office.store.cases.untold_count():  # noqa: ASYNC110 - what is waited for is in a database
+            await asyncio.sleep(0.01)
+        office.keys.gone.add(EPOCH)
+        await asyncio.sleep(3 * outbox_module._LOOK_SECONDS)
+        office.store.cases.decide(later)
+        while office.store.cases.untold_count():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        stop.set()
+        await running
+    assert [each.failed for each in office.store.cases.all_decisions()] == [None, "content-erased"]
+    assert len(office.raw(STATUS)) == 1
 
 
 # --- a store from a backup

@@ -49,7 +49,7 @@ from schemas.parts import (
     read_section,
 )
 from schemas.sections import review_section
-from tests.unit.consumers.office import submission
+from tests.unit.consumers.office import ITEMS, PROCEDURE, submission
 from tests.unit.consumers.test_desks import TOPIC, run
 from tests.unit.consumers.world import HELPDESK, NOW, PARTITIONS, REVIEW, TENANT, Portal, World
 from tests.unit.producing.memory import SESSIONS, Memory
@@ -63,14 +63,14 @@ ACCEPT = Order(Decision.ACCEPT, "complete", None, (TAX_ITEMS[0],))
 
 def document(*contents: bytes, **changes: Any) -> bytes:
     value = {
-        "procedure": "seizure-release-under-grace",
+        "procedure": PROCEDURE,
         "receipt_number": RECEIPT,
         "tenant": TENANT,
         "tax_item": None,
-        "accepted_at": "2030-01-15T12:00:00+09:00",
+        "accepted_at": "2027-01-15T12:00:00+09:00",
         "checks": {"calculation": "passed", "signature": "not_performed"},
         "rehearsal": True,
-        "items": {"applicant_name": "見本　太郎"},
+        "items": ITEMS,
         "attachments": [
             {
                 "file_name": f"見本{n}.pdf",
@@ -85,6 +85,10 @@ def document(*contents: bytes, **changes: Any) -> bytes:
 
 def pdf(size: int, seed: int = 1) -> bytes:
     return (b"%PDF-1.7 artificial\n" + random.Random(seed).randbytes(size))[:size]
+
+
+async def nothing_new() -> None:
+    """No tenant was declared meanwhile."""
 
 
 @dataclass
@@ -124,7 +128,8 @@ class Hub:
                     journal,
                     bytes(32),
                     rehearsal=True,
-                    tenants=(TENANT,),
+                    tenants=lambda: (TENANT,),
+                    catch_up=nothing_new,
                     observer=self.world.facts.append,
                     wall=lambda: NOW,
                 ),

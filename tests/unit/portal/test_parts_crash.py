@@ -41,6 +41,9 @@ from tests.unit.producing.support import open_journal
 parts.PART_BYTES, parts.MAX_WHOLE_BYTES = 40_000, 60_000
 NOW = datetime(2027, 1, 15, 8, tzinfo=UTC)
 
+async def nothing_new():
+    pass
+
 async def main(directory):
     journal = open_journal(directory)
     async with SessionProducer(
@@ -53,8 +56,8 @@ async def main(directory):
         observer=lambda fact: None,
         wall=lambda: NOW,
     ) as out:
-        submitter = Submitter(out, journal, bytes(32), rehearsal=True, tenants=("999997",), observer=lambda fact: None,
-                              wall=lambda: NOW)
+        submitter = Submitter(out, journal, bytes(32), rehearsal=True, tenants=lambda: ("999997",),
+                              catch_up=nothing_new, observer=lambda fact: None, wall=lambda: NOW)
         result = await submitter.submit((directory / "document.json").read_bytes())
         print(result.status.value, result.event_id, flush=True)
     journal.close()

@@ -28,7 +28,7 @@ HONEST = Attachment("b.pdf", "application/pdf", PDF)
 
 
 def submission(*attachments: Attachment) -> Submission:
-    return replace(good(smallest()), attachments=attachments)
+    return replace(good(smallest()), items=None, attachments=attachments)
 
 
 def places(found: tuple[Finding, ...]) -> list[tuple[str, str]]:
