@@ -10,7 +10,7 @@ from consumers.audit.log_directory import LogDirectory
 from consumers.audit.publication import Publication
 from consumers.audit.publishing import NOBODY, Cosigners, LogIdentity, Publisher
 from consumers.audit.signatures import SignatureRules
-from consumers.audit.witnesses import Witnesses, read_witnesses
+from consumers.audit.witnesses import Witnesses, WitnessesMalformed, read_witnesses
 from consumers.store.port import Store
 from hub.crypto.notes import NoteSigner, SignatureType, VerifierKey
 from hub.facts import Observer, ignore
@@ -24,15 +24,19 @@ def log_name(role: DeskRole, settings: LogSettings) -> str:
     return f"{settings.tlog_address}/{role.namespace}/{role.principal.rpartition('-')[2]}"
 
 
-def log_identity(role: DeskRole, settings: LogSettings) -> LogIdentity:
-    """Who signs for a log, and every key of its desk that the trust file has not revoked."""
+def log_keys(role: DeskRole, settings: LogSettings, *, revoked: bool = False) -> tuple[VerifierKey, ...]:
+    """The public keys of a log: those of its desk that the trust file has not revoked, or all it ever had."""
     name = log_name(role, settings)
-    keys = tuple(
+    return tuple(
         VerifierKey(name, SignatureType.ED25519, each.public)
         for each in role.trust.principals[role.principal].identities
-        if each.revoked_at is None
+        if revoked or each.revoked_at is None
     )
-    return LogIdentity(NoteSigner(name, role.identity), keys)
+
+
+def log_identity(role: DeskRole, settings: LogSettings) -> LogIdentity:
+    """Who signs for a log, and whatever may have signed what is published."""
+    return LogIdentity(NoteSigner(log_name(role, settings), role.identity), log_keys(role, settings, revoked=True))
 
 
 def log_directory(role: DeskRole, settings: LogSettings, chosen: Path | None = None) -> LogDirectory:
@@ -48,8 +52,11 @@ def log_witnesses(role: DeskRole, settings: LogSettings, observer: Observer) -> 
     """The witnesses of HUB_TLOG_WITNESSES. Raises WitnessesMalformed."""
     if settings.tlog_witnesses is None:
         return NOBODY
-    found = read_witnesses(settings.tlog_witnesses.read_text(encoding="utf-8"))
-    return Witnesses(found, role.principal.rpartition("-")[2], observer)
+    try:
+        text = settings.tlog_witnesses.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise WitnessesMalformed("(it cannot be read)") from problem
+    return Witnesses(read_witnesses(text), role.principal.rpartition("-")[2], observer)
 
 
 def publisher_of(

@@ -61,7 +61,7 @@ def publish(tenant: Tenant = None, to: Directory = None, as_json: Json = False) 
 @reports_errors
 def key(tenant: Tenant = None, as_json: Json = False) -> None:
     """Print each log's public keys (vkey), newest last; a file of them is --key of `audit check`. / 公開鍵を表示する"""
-    from cli.log import log_identity
+    from cli.log import log_keys
     from cli.people import NotEnrolled, open_role, the_home
     from hub.settings import LogSettings
 
@@ -70,10 +70,9 @@ def key(tenant: Tenant = None, as_json: Json = False) -> None:
     if not found:
         raise NotEnrolled(f"audit {tenant or ''} in {home.path}")
     for principal in found:
-        identity = log_identity(open_role(home, principal), settings)
-        for each in identity.keys:
+        for each in log_keys(open_role(home, principal), settings):
             if as_json:
-                json_line({"log": identity.origin, "vkey": each.encode()})
+                json_line({"log": each.name, "vkey": each.encode()})
             else:
                 typer.echo(each.encode())
 

@@ -22,7 +22,9 @@ from consumers.store.port import Store
 from consumers.tax.store import TaxStore
 from hub.crypto.certificates import write_private
 from hub.envelope.records import ReportEntry
+from hub.facts import ignore
 from hub.loop import loop_run
+from hub.reading.control import caught_up
 from hub.role import Role, load_role
 from hub.settings import RoleSettings
 from portal.producer import JOURNAL
@@ -39,10 +41,19 @@ class ReportFailed(HubError):
     hint = "The role's own words are on standard error above."
 
 
+class NothingToReport(HubError):
+    """This role does not speak for that place, or for any."""
+
+    code = "cli.nothing-to-report"
+    hint = "Reports are written by the portal, the desks and the tax teams, each of what is its own."
+
+
 def kinds_of(principal: str) -> tuple[Kind, ...]:
-    """Which places a principal speaks for; what `report` writes by default comes first."""
-    role = principal.partition("-")[0]
-    return _KINDS[role]
+    """Which places a principal speaks for; what `report` writes by default comes first. Raises NothingToReport."""
+    try:
+        return _KINDS[principal.partition("-")[0]]
+    except KeyError:
+        raise NothingToReport(principal) from None
 
 
 _KINDS: Final = {
@@ -83,6 +94,8 @@ def file_name(principal: str, kind: Kind) -> str:
 
 
 def _write(role: Role, kind: Kind, output: Path) -> None:
+    if kind not in kinds_of(role.principal):
+        raise NothingToReport(f"{role.principal} {kind.value}")
     tenant = role.principal.rpartition("-")[2] if "-" in role.principal else None
     with _entries(role, kind) as found:
         lines = tuple(Entry(e.tenant, e.event_id, e.leaf, State(e.state)) for e in found)
@@ -104,7 +117,7 @@ class _Line(Protocol):
 @contextmanager
 def _entries(role: Role, kind: Kind) -> Iterator[Iterable[_Line]]:
     if kind is Kind.ANSWERED:
-        yield loop_run(answered_entries(role))
+        yield loop_run(_answered(role))
     elif kind is Kind.PORTAL:
         path = role.state_directory / JOURNAL
         yield report_entries(path) if path.exists() else ()  # else it has never sent anything
@@ -123,6 +136,11 @@ def _entries(role: Role, kind: Kind) -> Iterator[Iterable[_Line]]:
             yield _OF_STORE[kind](around.store)
 
 
+async def _answered(role: Role) -> Iterable[_Line]:
+    async with caught_up(role, ignore):
+        return await answered_entries(role)
+
+
 def portal_report(output: Path) -> None:
     """`portal report`."""
     write_own(output)
@@ -134,22 +152,23 @@ def collect(
     """Let each principal write its reports in a process of its own; return the files. Raises ReportFailed."""
     directory = home.path / "reports"
     directory.mkdir(exist_ok=True, mode=0o700)
-    running = []
-    for principal, kinds in wanted.items():
-        paths = [directory / file_name(principal, kind) for kind in kinds]
-        for path in paths:
-            path.unlink(missing_ok=True)
-        environment = role_environment(home, principal, bootstrap=bootstrap, namespace=namespace, partitions=partitions)
-        chosen = [part for kind in kinds for part in ("--kind", kind.value)]
-        command = [sys.executable, "-m", "cli", "report", "--directory", str(directory), *chosen]
-        running.append(
-            (principal, paths, subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL))  # noqa: S603
-        )
+    running: list[tuple[str, list[Path], subprocess.Popen[bytes]]] = []
     try:
+        for principal, kinds in wanted.items():
+            paths = [directory / file_name(principal, kind) for kind in kinds]
+            for path in paths:
+                path.unlink(missing_ok=True)
+            environment = role_environment(
+                home, principal, bootstrap=bootstrap, namespace=namespace, partitions=partitions
+            )
+            chosen = [part for kind in kinds for part in ("--kind", kind.value)]
+            command = [sys.executable, "-m", "cli", "report", "--directory", str(directory), *chosen]
+            process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
+            running.append((principal, paths, process))
         failed = [
             f"{principal}, status {process.returncode}"
             for principal, paths, process in running
-            if process.wait(_SECONDS) or not all(path.exists() for path in paths)
+            if _status(process) or not all(path.exists() for path in paths)
         ]
     finally:
         for _, _, process in running:
@@ -158,3 +177,11 @@ def collect(
     if failed:
         raise ReportFailed("; ".join(failed))
     return [path for _, paths, _ in running for path in paths]
+
+
+def _status(process: subprocess.Popen[bytes]) -> int:
+    """Return how a process ended; one that takes too long has failed."""
+    try:
+        return process.wait(_SECONDS)
+    except subprocess.TimeoutExpired:
+        return -1

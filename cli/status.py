@@ -34,7 +34,11 @@ def status(
 
 
 async def _status(receipt: str | None, *, follow: bool, resume: bool, as_json: bool) -> None:
+    from contextlib import AsyncExitStack
+
     from cli.portal_run import portal_role
+    from hub.facts import ignore
+    from hub.reading.control import caught_up
     from portal.delivery import sent
     from portal.producer import JOURNAL
     from portal.status import status_stream
@@ -50,8 +54,10 @@ async def _status(receipt: str | None, *, follow: bool, resume: bool, as_json: b
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    stream = status_stream(role, starts, letters=resume)
-    async with stream:
+    async with AsyncExitStack() as stack:
+        # a newer trust list first: what a new desk has signed is no dead letter
+        await stack.enter_async_context(caught_up(role, ignore))
+        stream = await stack.enter_async_context(status_stream(role, starts, letters=resume))
         async for _, message in stream.events(follow=follow, stop=stop):
             if resume:
                 _write(cursor, stream.places)  # what was printed before; this one may be printed again
@@ -74,7 +80,14 @@ def _show(line: dict[str, Any], *, as_json: bool) -> None:
 def _read(cursor: Path) -> dict[Place, int]:
     if not cursor.exists():
         return {}
-    return {(topic, partition): offset for topic, partition, offset in json.loads(cursor.read_text())}
+    try:
+        found = {(topic, partition): offset for topic, partition, offset in json.loads(cursor.read_text())}
+        valid = all(type(offset) is int and offset >= 0 for offset in found.values())
+    except (OSError, ValueError, TypeError):
+        valid = False
+    if not valid:
+        fail("cli.places", f"{cursor} is damaged", "Remove it: the next --resume shows everything that is still there.")
+    return found
 
 
 def _write(cursor: Path, places: dict[Place, int]) -> None:

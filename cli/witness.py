@@ -73,7 +73,11 @@ def run(
     signer = load(key, passphrase_file)
     with Memory(state or key.with_name(key.name + ".state")) as memory:
         witness = Witness(signer, logs, memory, lambda: int(time.time()))
-        with WitnessServer(witness, host, port) as server:
+        try:
+            listening = WitnessServer(witness, host, port)
+        except OSError:
+            fail("witness.address", f"cannot listen on {host} port {port}", "Is it taken?", as_json=as_json)
+        with listening as server:
             stop = threading.Event()
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: stop.set())

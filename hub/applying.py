@@ -9,6 +9,7 @@ declaration that was carried out to its end, `<home>/declaration.bin` the one th
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +19,7 @@ from typing import Final
 from hub.crypto.certificates import CertificateAuthority, write_private
 from hub.crypto.keyfile import STANDARD, ScryptCost
 from hub.enrolment import Enrolled, administrator, enrol, listed_at, pinned_at
-from hub.envelope.declared import AppliedDeclaration
+from hub.envelope.declared import AppliedDeclaration, DeclarationRefused
 from hub.envelope.names import ADMIN, ROUTER
 from hub.envelope.trust import Trust, TrustRefused
 from hub.hearing import Hearing
@@ -29,7 +30,7 @@ from hub.transport.admin import Admin
 from hub.undelivered import find_undelivered, insist
 from topics import names
 from topics.declaration import parse
-from topics.layout import Topology, expand
+from topics.layout import Acl, Topology, expand
 from topics.plan import DeleteTopic, Plan, RemoveAcl, RemoveQuota, RemoveTenant, Step
 from topics.plan import plan as plan_for
 
@@ -164,15 +165,11 @@ def _removed(planned: Plan) -> list[RemoveTenant]:
 
 
 def _in_order(planned: Plan, applied: Topology | None) -> tuple[Plan, Plan]:
-    """Split: a removed tenant's rights go last, when the router has heard of it; so do quotas and data."""
-    codes = {step.code for step in _removed(planned)}
-    leaving = {name for step in _removed(planned) for name in step.principals}
-    topics = set[str]() if applied is None else {topic.name for topic in applied.topics if topic.tenant in codes}
+    """Split: when a tenant leaves, rights that were declared go last, when the router has heard; so do quotas, data."""
+    waits = frozenset[Acl]() if applied is None or not _removed(planned) else applied.acls
 
     def late(step: Step) -> bool:
-        if isinstance(step, RemoveAcl):
-            return step.acl.principal in leaving or step.acl.name in topics
-        return isinstance(step, RemoveQuota | DeleteTopic)
+        return isinstance(step, RemoveQuota | DeleteTopic) or (isinstance(step, RemoveAcl) and step.acl in waits)
 
     return (
         Plan(tuple(step for step in planned.steps if not late(step)), ()),
@@ -209,8 +206,10 @@ def _declare(home: Path, wanted: Wanted, published: Mapping[bytes, bytes], now: 
     """Sign the declaration under the next serial, unless it is the one of last time; put it where roles start."""
     pinned, path, topology = pinned_at(home), home / DECLARATION, wanted.topology
     known = [path.read_bytes()] if path.exists() else []
-    known += [published[DECLARATION_KEY]] if DECLARATION_KEY in published else []
     loaded = [(AppliedDeclaration.load(value, pinned), value) for value in known]
+    with contextlib.suppress(DeclarationRefused):  # garbage on the topic is written over
+        value = published.get(DECLARATION_KEY, b"")
+        loaded.append((AppliedDeclaration.load(value, pinned), value))
     serial, value = 0, b""
     if loaded:
         newest, value = max(loaded, key=lambda each: each[0].serial)

@@ -60,6 +60,7 @@ class Memory:
         self._directory = directory
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _sync(directory.parent)
             self._lock = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as problem:
             raise WitnessMemoryUnavailable from problem
@@ -129,10 +130,14 @@ class Memory:
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(path)
-            descriptor = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _sync(path.parent)
         except OSError as problem:
             raise WitnessMemoryUnavailable from problem
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -76,6 +76,7 @@ class LogDirectory:
     def __init__(self, path: Path) -> None:
         """Nothing is touched before it is used."""
         self.path = path
+        self._settled: set[Path] = set()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -90,6 +91,7 @@ class LogDirectory:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise PublishingBusy from None
+            self._settle(self.path)
             yield
         finally:
             os.close(descriptor)
@@ -125,6 +127,7 @@ class LogDirectory:
         if found is not None:
             if found != tile.data:
                 raise LogContradicted(tile.name.path)
+            self._settle((self.path / tile.name.path).parent)
             return False
         self._write(self.path / tile.name.path, tile.data)
         crashpoints.reached("audit.between-tiles")
@@ -162,6 +165,7 @@ class LogDirectory:
         new = path.with_name(f".{path.name}{_NEW}")
         try:
             self._make(path.parent)
+            self._settle(path.parent)
             with new.open("wb") as file:
                 file.write(data[: len(data) // 2])
                 file.flush()
@@ -173,6 +177,21 @@ class LogDirectory:
             _sync(path.parent)
         except OSError as problem:
             raise PublishingUnavailable from problem
+
+    def _settle(self, directory: Path) -> None:
+        """Sync a directory and those above it once in this process.
+
+        Whoever wrote what is found in it may have been killed after the rename and before the sync.
+        """
+        while directory not in self._settled:
+            try:
+                _sync(directory)
+            except OSError as problem:
+                raise PublishingUnavailable from problem
+            self._settled.add(directory)
+            if directory == self.path.parent:
+                return
+            directory = directory.parent
 
     def _make(self, directory: Path) -> None:
         if directory.is_dir():

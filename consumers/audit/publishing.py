@@ -66,7 +66,10 @@ NOBODY: Final[Cosigners] = _Nobody()
 
 @dataclass(frozen=True, slots=True)
 class LogIdentity:
-    """Who signs, and whose earlier signatures count: all keys that the log ever had."""
+    """Who signs now, and with which keys what is published may have been signed, revoked ones too.
+
+    What was published is compared with the rows in any case; the next checkpoint is signed with the newest key.
+    """
 
     signer: NoteSigner
     keys: tuple[VerifierKey, ...]
@@ -158,8 +161,9 @@ class Publisher:
         return head
 
     def _checkpoint(self, said: tuple[TreeCheckpoint, Note] | None, now: TreeCheckpoint) -> Note:
-        """Sign and publish if the log grew; ask again for cosignatures that are missing."""
-        new = said is None or said[0] != now
+        """Sign and publish if the log grew or has another key; ask again for cosignatures that are missing."""
+        key = self._identity.signer.verifier()
+        new = said is None or said[0] != now or not any(mark.names(key) for mark in said[1].signatures)
         note = sign_checkpoint(now, self._identity.signer) if said is None or new else said[1]
         if self._cosigners.missing(note):
             tree = TiledTree(now.size, self._directory.read)

@@ -61,6 +61,11 @@ class LetterReader:
         """Whether it reads every topic that is declared now: tenants come and go."""
         return self._whole and self._role.topology is self._topology
 
+    @property
+    def outdated(self) -> bool:
+        """Whether another topology holds now than when it was made."""
+        return self._role.topology is not self._topology
+
     async def __aenter__(self) -> LetterReader:
         """Connect. Raises BrokerUnavailable, NotAuthorized."""
         partitions = {topic.name: topic.partitions for topic in self._topology.topics}

@@ -18,12 +18,14 @@ from consumers.operator.reading import LetterReader, ReadingRole
 from consumers.patience import Patience, sleep
 from hub.envelope.records import LetterResolved
 from hub.facts import Alarm, LetterEnded, LettersOpen, Observer, Ready
+from hub.transport import NotAuthorized
 
 EVERYBODY: Final = "shared"
 """the tenant label of a letter that nothing attributes to a tenant"""
 INTERVAL_SECONDS: Final = 5.0
 REOPEN_AFTER: Final = timedelta(seconds=30)
 """how long a reader is kept that does not read all of what is declared now"""
+_HEARING_SECONDS: Final = 10
 WARNING: Final = timedelta(days=7)
 """before retention deletes an open letter"""
 Group = tuple[str, str]
@@ -79,7 +81,12 @@ class LetterWatch:
         opened = self._now()
         async with LetterReader(self._role, open_nothing, self._now) as reader:
             while not stop.is_set():
-                self._count(await reader.catch_up(book))
+                try:
+                    self._count(await reader.catch_up(book))
+                except NotAuthorized:  # a tenant left, and the right to read its letters with it
+                    if not await self._declared_anew(reader, stop):
+                        raise
+                    break
                 book.forget(self._now() - self._retention)
                 self._tell(book)
                 self._observe(Ready("letters", True))
@@ -87,6 +94,14 @@ class LetterWatch:
                     break
                 await sleep(stop, self._interval)
         return True
+
+    async def _declared_anew(self, reader: LetterReader, stop: asyncio.Event) -> bool:
+        """Say whether another topology holds now, or will in a moment: the broker may have heard before us."""
+        for _ in range(_HEARING_SECONDS):
+            if reader.outdated:
+                return True
+            await sleep(stop, 1.0)
+        return reader.outdated
 
     def _count(self, said: Iterable[LetterResolved]) -> None:
         """Count what is new. What ended before we came was counted by who watched then."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -107,6 +108,9 @@ class Control:
                 raise
             self._observer(Alarm(problem.code, f"{self._role.principal} {key.decode()}"))
             news = False
+        except OSError:  # it could not be kept, so it is not taken: the next look tries again
+            self._observer(Alarm("standing.not-kept", f"{self._role.principal} {key.decode()}"))
+            return False
         self._judged[key] = value
         return news
 
@@ -182,6 +186,21 @@ def reporter(role: ControlledRole) -> Report:
     return report
 
 
+@asynccontextmanager
+async def caught_up(role: ControlledRole, observer: Observer) -> AsyncIterator[None]:
+    """Catch up now, and within the context whenever somebody asks the role to: for a command that ends.
+
+    Raises ControlUnavailable, RoleWithdrawn, RoleChanged.
+    """
+    control = Control(role, observer)
+    role.standing.ask = control.refresh
+    try:
+        await control.refresh()
+        yield
+    finally:
+        await control.close()
+
+
 async def kept_current(
     role: ControlledRole,
     observer: Observer,
@@ -192,13 +211,13 @@ async def kept_current(
 ) -> None:
     """Catch up, then work with `follow` beside it; a role that is withdrawn stops its work in order, then raises."""
     control = Control(role, observer, report=report)
-    withdrawn: list[HubError] = []
+    ended: list[Exception] = []
 
     async def follow() -> None:
         try:
             await control.follow(stop)
-        except HubError as problem:
-            withdrawn.append(problem)
+        except Exception as problem:  # noqa: BLE001 - raised below: nobody works on who hears nothing any more
+            ended.append(problem)
             stop.set()
 
     try:
@@ -212,5 +231,5 @@ async def kept_current(
             await asyncio.gather(following, return_exceptions=True)
     finally:
         await control.close()
-    if withdrawn:
-        raise withdrawn[0]
+    if ended:
+        raise ended[0]

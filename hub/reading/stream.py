@@ -63,6 +63,7 @@ class StreamRole(Protocol):
     def trust(self) -> Trust: ...
     @property
     def keystore(self) -> KeyStore: ...
+    async def catch_up(self) -> None: ...
 
 
 class SealedStream(Generic[T]):
@@ -102,7 +103,9 @@ class SealedStream(Generic[T]):
         self._stop: asyncio.Event | None = None
         endpoint, trust = role.endpoint, lambda: role.trust
         self._directory = AudienceDirectory(endpoint, names.audiences(role.namespace), trust, wall)
-        self._registry = SessionRegistry(endpoint, sessions, trust, wall, observer, audience_keys=self._directory.key)
+        self._registry = SessionRegistry(
+            endpoint, sessions, trust, wall, observer, audience_keys=self._directory.key, catch_up=role.catch_up
+        )
         self._at_hand = SessionsAtHand(self._registry)
         secrets = OwnSecrets(
             audience,

@@ -164,6 +164,17 @@ class Load:
         self._stop.set()
 
 
+@asynccontextmanager
+async def flowing(out: PortalProducer) -> AsyncIterator[Load]:
+    load = Load(out)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(load.run())
+        try:
+            yield load
+        finally:
+            load.end()
+
+
 async def eventually(probe: Callable[[], Any], seconds: float = 180) -> Any:
     async with asyncio.timeout(seconds):
         while True:
@@ -199,9 +210,7 @@ async def test_a_tenant_comes_and_goes_while_the_others_flow(tmp_path: Path) -> 
         assert (await shell.run("topics", "init")).returncode == 0
         first_list = (shell.home.role("router") / "trust.bin").read_bytes()
         before = shell.pids
-        async with portal(shell, shell.home.role("portal"), live=True) as out:
-            load = Load(out)
-            flowing = asyncio.create_task(load.run())
+        async with portal(shell, shell.home.role("portal"), live=True) as out, flowing(out) as load:
             await load.more(10)
             await comes(shell, out)
             await load.more(10)
@@ -211,8 +220,6 @@ async def test_a_tenant_comes_and_goes_while_the_others_flow(tmp_path: Path) -> 
             await load.more(10)
             await an_old_list_is_refused(shell, first_list)
             await load.more(10)
-            load.end()
-            await flowing
         after = shell.pids
         assert after == before, "nobody was started again, and the desks of the tenant are gone"
         await nothing_is_lost_or_doubled(shell, load.accepted)

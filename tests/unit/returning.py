@@ -223,6 +223,12 @@ class FakeRole:
     trust: Trust
     keystore: Any
     namespace: str = NAMESPACE
+    newer: Trust | None = None
+    """the trust list that the role learns of when it asks"""
+
+    async def catch_up(self) -> None:
+        await asyncio.sleep(0)
+        self.trust = self.newer or self.trust
 
 
 class World:
@@ -234,19 +240,23 @@ class World:
         self.identities = {name: IdentityKey.generate() for name in PRINCIPALS}
         self.private: dict[tuple[str, int], AudiencePrivateKey] = {}
         self.published: dict[tuple[str, int], AudienceKey] = {}
-        builder = TrustBuilder(NAMESPACE)
-        for name, identity in self.identities.items():
-            builder.identity(name, identity.public, NOW - timedelta(days=30), NOW + timedelta(days=60))
-        builder.principal(REVIEW, may_produce=[Right("status"), Right("accepted")])
-        for name in AUDIENCES:
-            builder.audience(name, owner="operator" if name == "quarantine" else name, suites=[Suite.X25519])
         self.admin = self.identities["admin"]
-        self.trust_file = builder.sign(NOW, self.admin)
-        self.trust = Trust.load(self.trust_file, self.admin.public)
+        self.trust = self.trust_of(self.identities)
         self.topology = expand(load(None), NAMESPACE, partitions=PARTITIONS)
         for name in AUDIENCES:
             self.publish(name)
         self.wall = NOW
+
+    def trust_of(self, identities: Mapping[str, IdentityKey], *producers: str) -> Trust:
+        """A trust list with these identities; the review desk and `producers` may produce what desks do."""
+        builder = TrustBuilder(NAMESPACE)
+        for name, identity in identities.items():
+            builder.identity(name, identity.public, NOW - timedelta(days=30), NOW + timedelta(days=60))
+        for name in (REVIEW, *producers):
+            builder.principal(name, may_produce=[Right("status"), Right("accepted")])
+        for name in AUDIENCES:
+            builder.audience(name, owner="operator" if name == "quarantine" else name, suites=[Suite.X25519])
+        return Trust.load(builder.sign(NOW, self.admin), self.admin.public)
 
     def publish(self, audience: str, epoch: int = EPOCH, *, announce: bool = True) -> AudienceKey:
         """Make an audience key of a month and (`announce`) publish it, signed by its owner and the administrator."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -157,3 +161,27 @@ def test_people_read_tables_and_lines(bench: Bench) -> None:
     assert "done" in CliRunner().invoke(app, ["review", "exports"]).stdout
     done = CliRunner().invoke(app, ["review", "export", "--to", str(bench.out), "--dry-run"])
     assert "rows 1" in done.stdout  # UTF-8 holds what CP932 lacked
+
+
+def test_at_a_terminal_the_password_is_asked_for_and_not_shown(bench: Bench) -> None:
+    bench.accepted(document(1))
+    path = bench.exporter().export(bench.wish(), PASSWORD).written[0].path
+    terminal, inside = pty.openpty()
+    command = [sys.executable, "-m", "cli", "review", "export", "--verify", str(path), "--json"]
+    process = subprocess.Popen(command, stdin=inside, stdout=inside, stderr=inside, start_new_session=True)
+    os.close(inside)
+    seen = b""
+    try:
+        while b"password: " not in seen:  # the space comes when nothing is shown any more
+            seen += os.read(terminal, 1_024)
+        os.write(terminal, PASSWORD.encode() + b"\n")
+        with suppress(OSError):  # Linux's end of a terminal
+            while data := os.read(terminal, 1_024):
+                seen += data
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(terminal)
+    assert b'"verified": true' in seen
+    assert PASSWORD.encode() not in seen

@@ -329,8 +329,8 @@ def test_two_that_correct_each_other_can_be_resolved(office: Office) -> None:
 
 
 def test_one_that_corrects_itself_stands_in_nobodys_way(office: Office) -> None:
-    office.stored(submission(1, replaces=receipt(1)))
-    office.reviewer().decide(receipt(1), ACCEPT)
+    office.stored(submission(1, replaces=receipt(1)))  # which is a finding
+    office.reviewer().decide(receipt(1), replace(ACCEPT, reason="with-findings"))
 
 
 # --- two at once

@@ -511,8 +511,6 @@ async def test_it_ends_when_told_to_wherever_it_waits(world: World, desk: Desk, 
         world.cluster.oldest[ACCEPTED, records[0].partition] = 1
         desk.hand_over(about, large=[large])
         world.cluster.trouble["write"] = [BrokerUnavailable() for _ in range(10_000)]
-    else:
-        desk.hand_over(about, large=[large])
     stop = asyncio.Event()
     given = accepted_submissions(
         world.role(RESIDENT),
@@ -529,8 +527,9 @@ async def test_it_ends_when_told_to_wherever_it_waits(world: World, desk: Desk, 
 
     task = asyncio.create_task(run())
     if where == "at a part":
-        await until(lambda: world.cluster.open_now >= 3)
-        world.cluster.away = True
+        await until(lambda: world.cluster.polls > 5)
+        world.cluster.trouble["start"] = [BrokerUnavailable() for _ in range(10_000)]
+        desk.hand_over(about, large=[large])
     await until(lambda: world.told(Paused))
     stop.set()
     assert await asyncio.wait_for(task, 10) == []

@@ -16,12 +16,13 @@ import pymerkle
 import pytest
 
 from consumers.audit.log_directory import LogContradicted, LogDirectory, PublishingBusy, PublishingUnavailable
-from consumers.audit.publishing import Publisher
+from consumers.audit.publishing import LogIdentity, Publisher
 from consumers.store.errors import StoreDamaged
 from consumers.store.sql import SqlStore
 from hub import crashpoints
 from hub.crypto.checkpoints import open_checkpoint
-from hub.crypto.notes import Note
+from hub.crypto.identity import IdentityKey
+from hub.crypto.notes import Note, NoteSigner
 from hub.crypto.tiles import TiledTree, tiles_of
 from tests.unit.consumers.published import (
     IDENTITY,
@@ -30,6 +31,7 @@ from tests.unit.consumers.published import (
     event_entry,
     files,
     grow,
+    head_holds,
     long_entry,
     open_store,
     publisher,
@@ -254,6 +256,14 @@ def test_a_file_that_the_rows_do_not_give_is_found(store: SqlStore, out: Path, n
     refused(store, out)
 
 
+@pytest.mark.parametrize("name", ["tile/0/009", "tile/1/001", "tile/entries/009", "tile/entries/002.p/200"])
+def test_a_well_formed_file_beyond_the_rows_is_found(store: SqlStore, out: Path, name: str) -> None:
+    source = "tile/entries/000" if "entries" in name else "tile/0/000"
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(out / source, out / name)
+    refused(store, out)
+
+
 def test_a_lost_tile_is_derived_again(store: SqlStore, out: Path) -> None:
     before = files(out)
     shutil.rmtree(out / "tile")
@@ -309,6 +319,22 @@ def test_a_checkpoint_of_another_log_or_key_is_found(store: SqlStore, out: Path)
     text = (out / "checkpoint").read_text()
     (out / "checkpoint").write_text(text.replace(ORIGIN, ORIGIN + "9"))
     refused(store, out)
+
+
+def test_after_a_change_of_keys_the_checkpoint_is_signed_with_the_new_one(store: SqlStore, out: Path) -> None:
+    signer = NoteSigner(ORIGIN, IdentityKey.from_seed(bytes(31) + b"\x77"))
+    identity = LogIdentity(signer, (*IDENTITY.keys, signer.verifier()))
+    before = files(out)
+    renewed = Publisher(store, LogDirectory(out), identity, head_holds)
+    renewed.publish()
+    note = Note.parse((out / "checkpoint").read_bytes())
+    assert open_checkpoint(note, [signer.verifier()]).size == 600
+    assert {name for name, data in files(out).items() if before[name] != data} == {"checkpoint"}
+    assert note.signed_by(IDENTITY.keys) == ()
+    stranger = LogIdentity(signer, (signer.verifier(),))
+    (out / "checkpoint").write_bytes(before["checkpoint"])
+    with pytest.raises(LogContradicted):
+        Publisher(store, LogDirectory(out), stranger, head_holds).publish()
 
 
 def test_one_publisher_at_a_time(store: SqlStore, out: Path) -> None:

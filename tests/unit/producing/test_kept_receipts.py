@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from hub.envelope.records import StoredEvent
+from hub.facts import Paused
 from hub.producing import journal_store
 from hub.producing.errors import JournalForeign, JournalUnavailable
 from hub.producing.journal import Journal, read_events, read_receipt
 from hub.producing.journal_rows import Acknowledge, Append, Confirm, EventState, Receipt
+from hub.transport import BrokerUnavailable, KafkaRecord, NotAuthorized
+from schemas.errors import HubError
 from tests.unit.producing.support import OWNER, append, digest, entry, open_journal, session
 from tests.unit.producing.test_receipts import Desk, three_events, uuid7
 
@@ -289,3 +292,25 @@ async def test_receipts_are_there_after_opening_again(tmp_path: Path) -> None:
     assert kept is not None and kept.record == b"signed"
     assert kept.stripped is None  # these bytes were no event
     again.close()
+
+
+async def test_of_two_causes_of_waiting_the_first_ends_when_the_second_begins(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = await three_events(journal)
+    desk = Desk(journal)
+    troubles: list[HubError] = [BrokerUnavailable(), NotAuthorized(), BrokerUnavailable()]
+    poll = desk.poll
+
+    async def troubled(max_bytes: int, timeout_ms: int) -> list[KafkaRecord]:
+        if troubles:
+            raise troubles.pop(0)
+        return await poll(max_bytes, timeout_ms)
+
+    monkeypatch.setattr("hub.producing.receipts.PAUSE_SECONDS", 0.01)
+    desk.poll = troubled  # type: ignore[method-assign]
+    desk.say(desk.world.receipt(S, 0, events))
+    await desk.listen()
+    paused = [(fact.code, fact.paused) for fact in desk.facts if isinstance(fact, Paused)]
+    codes = ["kafka.unavailable", "kafka.not-authorized", "kafka.unavailable"]
+    assert paused == [(code, begins) for code in codes for begins in (True, False)]

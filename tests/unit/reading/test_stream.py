@@ -400,6 +400,16 @@ async def test_a_key_that_was_announced_after_the_start_and_is_not_here_yet_is_w
     await made.close()
 
 
+async def test_a_desk_that_was_listed_a_moment_ago_is_heard(world: World) -> None:
+    """A newer trust list is asked for before anything is a dead letter for want of trust."""
+    desk = Desk(world, STATUS, signer=HELPDESK)
+    desk.status(FILED[0])
+    made = stream(world)
+    made._role.newer = world.trust_of(world.identities, HELPDESK)  # type: ignore[attr-defined]
+    assert await drained(made) == [FILED[0].receipt_number]
+    assert world.letters(PORTAL) == []
+
+
 # --- reading one record again
 
 

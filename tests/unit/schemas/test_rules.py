@@ -17,10 +17,10 @@ from schemas.catalogue import procedures
 from schemas.generator import START, document, generate
 from schemas.rules import RULES, Finding, Rule, Severity, Table, findings, fingerprint, rules_fingerprint, severity
 from schemas.submission import Submission, parse
-from tests.unit.schemas import rule_table, rule_table_texts
+from tests.unit.schemas import rule_table, rule_table_partly, rule_table_texts
 from tests.unit.schemas.rule_cases import Case, changed, sound, submission
 
-CASES: list[Case] = [*rule_table.cases(), *rule_table_texts.cases()]
+CASES: list[Case] = [*rule_table.cases(), *rule_table_texts.cases(), *rule_table_partly.cases()]
 BY_RULE: dict[str, list[Case]] = {rule.id: [case for case in CASES if case.rule == rule.id] for rule in RULES}
 BASES = {slug: sound(slug) for slug in procedures()}
 
