@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from cli.processes import role_environment
+from consumers.store.sql import open_sqlite
 from hub.envelope.inspection import PRODUCED
 from hub.envelope.names import Kind
 from hub.envelope.reasons import Reason
@@ -81,13 +82,12 @@ def decide(hub: Hub, *orders: dict[str, Any]) -> None:
     """Decide by the command, and wait until everybody who is to be told is told."""
     lines = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in orders).encode()
     assert len(hub.json("review", "decide", "-", "--by", "架空の審査担当", stdin=lines)) == len(orders)
-    for receipt in {each["receipt"] for each in orders}:
-        eventually(lambda receipt=receipt: _told(hub, receipt))  # type: ignore[misc]
-
-
-def _told(hub: Hub, receipt: str) -> bool:
-    decisions = hub.json("review", "show", receipt)[0]["decisions"]
-    return all(each["told_at"] and all(to["told_at"] for to in each["handed_over"]) for each in decisions)
+    principal = f"review-{TENANT}"
+    store = open_sqlite(hub.home.role(principal) / "state" / "store.db", f"rehearsal/{principal}")
+    try:
+        eventually(lambda: store.cases.untold_count() == 0)
+    finally:
+        store.close()
 
 
 def as_role(hub: Hub, principal: str) -> dict[str, str]:
