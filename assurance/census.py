@@ -17,7 +17,7 @@ from hub.envelope import sealed as sealing
 from hub.envelope import signed as signing
 from hub.envelope.letters import DeadLetterNotice, Place
 from hub.envelope.reasons import EnvelopeError
-from hub.envelope.records import Checkpoint, LetterResolved
+from hub.envelope.records import Checkpoint, LetterResolved, StoredReceipt
 from hub.envelope.sealed import parse
 from hub.envelope.signed import Signed
 from hub.envelope.wire import frame_id
@@ -177,8 +177,11 @@ def _resolution(record: KafkaRecord) -> LetterResolved | None:
         return None
 
 
+_STATEMENTS = frozenset({Checkpoint.RECORD, DeadLetterNotice.RECORD, LetterResolved.RECORD, StoredReceipt.RECORD})
+
+
 def _leaf(record: KafkaRecord) -> bytes | None:
-    """The leaf of an event; empty for a checkpoint, notice or word on a letter; None for what does not belong there."""
+    """The leaf of an event; empty for a signed statement about events; None for what does not belong there."""
     if record.value is None:
         return None
     try:
@@ -187,7 +190,7 @@ def _leaf(record: KafkaRecord) -> bytes | None:
             return parse(record.value).leaf()
         if schema == signing.SCHEMA_ID:
             name = Signed.parse(record.value).name
-            return b"" if name in (Checkpoint.RECORD, DeadLetterNotice.RECORD, LetterResolved.RECORD) else None
+            return b"" if name in _STATEMENTS else None
     except EnvelopeError:
         return None
     return None

@@ -67,6 +67,7 @@ def lines(found: Report) -> list[str]:
         ("signed statements", "statements"),
         ("dead letters", "dead_letters"),
         ("refused records", "refused_records"),
+        ("dead letters resolved", "letters_resolved"),
         ("alarms at begin", "alarms_at_begin"),
         ("alarms at end", "alarms_at_end"),
     ):

@@ -196,7 +196,7 @@ class Stack:
             namespace=self.topology.namespace,
             partitions=self.topology.partitions,
             topics=[topic.name for topic in self.topology.topics],
-            metrics={name: f"{role.metrics}/metrics" for name, role in self.roles.running.items()},
+            metrics={name: f"{role.metrics}/metrics" for name, role in self.roles.running.items() if role.metrics},
             pids={
                 "up": os.getpid(),
                 "broker": self._node.pid,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from topics.plan import Step
 
 app = typer.Typer(help="Topics, rights, quotas. / トピックと権限", no_args_is_help=True)
+
+_ROWS: Final = 4
+"""of one kind of step; more is no table to read"""
 
 Prune = Annotated[bool, typer.Option("--prune", help="also take away rights and quotas that nobody declared")]
 DeleteData = Annotated[bool, typer.Option("--delete-data", help="also delete the topics that are not declared")]
@@ -43,11 +46,33 @@ def _show(steps: tuple[Step, ...], title: str, *, as_json: bool) -> None:
         for step in steps:
             json_line({"kind": title, **step.describe()})
     elif steps:
-        rows = []
+        from topics.plan import CreateTopic
+
+        rows: list[tuple[str, int | str, str]] = []
+        by_kind: dict[str, list[str]] = {}
         for step in steps:
             said = step.describe()
-            rows.append((said.pop("step"), ", ".join(f"{key}={value}" for key, value in said.items())))
-        table(title, ("step", "what"), rows)
+            if isinstance(step, CreateTopic):
+                del said["configs"]
+            by_kind.setdefault(said.pop("step"), []).append(_in_words(said))
+        for kind, listed in by_kind.items():
+            rows += [(kind, "" if at else len(listed), each) for at, each in enumerate(listed[:_ROWS])]
+            if len(listed) > _ROWS:
+                rows.append(("", "", f"and {len(listed) - _ROWS} more; --json lists all"))
+        table(title, ("step", "how many", "what"), rows)
+
+
+def _in_words(said: dict[str, Any]) -> str:
+    """A step's own words: names and values, without the braces of nested ones."""
+    words = []
+    for key, value in said.items():
+        if isinstance(value, dict):
+            words.append(_in_words(value))
+        elif isinstance(value, tuple):
+            words += [f"{each[0]}={each[1] or '<default>'}" if isinstance(each, tuple) else each for each in value]
+        elif value is not False:
+            words.append(f"{key}={value}")
+    return " ".join(words)
 
 
 def _emptied(steps: tuple[Step, ...]) -> set[str]:

@@ -188,4 +188,5 @@ def routed(namespace: str, tenant: str, audience: str | None) -> Expectation:
 def produced(namespace: str, tenant: str, kind: Kind) -> Expectation:
     """What `status` and `accepted` may hold: events as the review desk sealed them, and its receipts."""
     topic = names.of_tenant(namespace, tenant, kind.value)
-    return Expectation(tenant, kind, topic, PRODUCED, receipts=kind is Kind.STATUS)
+    status = kind is Kind.STATUS
+    return Expectation(tenant, kind, topic, PRODUCED, receipts=status, noticing=f"review-{tenant}" if status else None)

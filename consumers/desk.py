@@ -11,6 +11,7 @@ from typing import Protocol
 from consumers.judgement import Judgement
 from consumers.letters import Letters
 from consumers.store.model import (
+    HELD,
     CheckpointSeen,
     Content,
     NewCase,
@@ -24,9 +25,11 @@ from consumers.store.vault import Vault
 from hub.envelope.header import EventHeader
 from hub.envelope.reasons import Reason
 from hub.envelope.records import Checkpoint, LetterResolved, Session
+from hub.envelope.resolutions import receipt_fingerprint
 from hub.envelope.times import from_ms, to_ms
 from hub.reading.intake import (
     Arrived,
+    DeskNoticed,
     Intake,
     Listed,
     Noticed,
@@ -57,6 +60,9 @@ class Desk(Protocol):
 
     def read(self, header: EventHeader, plaintext: bytes) -> Reading | Reason:
         """Read an opened section; PLAINTEXT_INVALID or SECTION_MISMATCH if it is not what it must be."""
+
+    def tell_refused(self, arrived: Arrived, record: KafkaRecord, reason: Reason, at_ms: int) -> tuple[Outgoing, ...]:
+        """Return what to send because this desk refused an authentic event's section."""
 
     def answer(self, stored: Sequence[tuple[Arrived, KafkaRecord]], at_ms: int) -> tuple[Outgoing, ...]:
         """Return what to send because these events are stored (replays included)."""
@@ -123,6 +129,10 @@ class _Work:
             case Noticed(notice, header, leaf):
                 self._notices.append(notice_seen(header, leaf, notice.reason, self._at_ms))
                 self._alarms.append(("dead-letter-notice", notice.reason.value))
+            case DeskNoticed(desk, notice, header, leaf):
+                topic = f"{record.topic.rpartition('.')[0]}.{desk.partition('-')[0]}"
+                at_ms = to_ms(notice.noticed_at)
+                self._resolutions.append(held_by(desk, header, leaf, notice.reason, topic, at_ms))
             case Resolved(said):
                 self._resolutions.append(resolution_seen(said))
             case Refused() as refused:
@@ -142,6 +152,8 @@ class _Work:
             reading = judge._desk.read(header, arrived.plaintext)
             if isinstance(reading, Reason):
                 self._refuse(record, Refused(reading, True, header.session, leaf))
+                self._outgoing.extend(judge._desk.tell_refused(arrived, record, reading, self._at_ms))
+                self._resolutions.append(held_by(judge._audience, header, leaf, reading, record.topic, self._at_ms))
                 return
             sealed = arrived.session.audience(judge._audience)
             assert sealed is not None  # or it would not have been opened
@@ -253,4 +265,22 @@ def resolution_seen(said: LetterResolved) -> ResolutionSeen:
         discard=None if said.discard is None else said.discard.reason,
         generation=said.generation,
         resolved_at_ms=to_ms(said.resolved_at),
+    )
+
+
+def held_by(desk: str, header: EventHeader, leaf: bytes, reason: Reason, topic: str, at_ms: int) -> ResolutionSeen:
+    """Return the row that says that a desk refused an event: open until the operator's word of the same refusal."""
+    return ResolutionSeen(
+        letter=f"{desk}/{leaf.hex()}",
+        kind=HELD,
+        tenant=header.tenant,
+        event_id=header.event_id,
+        leaf=leaf,
+        receipt=receipt_fingerprint(header.receipt_number),
+        origin=topic,
+        refused=reason.value,
+        refused_at_ms=at_ms,
+        discard=None,
+        generation=0,
+        resolved_at_ms=at_ms,
     )

@@ -9,6 +9,7 @@ declaration that was carried out to its end, `<home>/declaration.bin` the one th
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +19,7 @@ from typing import Final
 from hub.crypto.certificates import CertificateAuthority, write_private
 from hub.crypto.keyfile import STANDARD, ScryptCost
 from hub.enrolment import Enrolled, administrator, enrol, listed_at, pinned_at
-from hub.envelope.declared import AppliedDeclaration
+from hub.envelope.declared import AppliedDeclaration, DeclarationRefused
 from hub.envelope.names import ADMIN, ROUTER
 from hub.envelope.trust import Trust, TrustRefused
 from hub.hearing import Hearing
@@ -205,8 +206,10 @@ def _declare(home: Path, wanted: Wanted, published: Mapping[bytes, bytes], now: 
     """Sign the declaration under the next serial, unless it is the one of last time; put it where roles start."""
     pinned, path, topology = pinned_at(home), home / DECLARATION, wanted.topology
     known = [path.read_bytes()] if path.exists() else []
-    known += [published[DECLARATION_KEY]] if DECLARATION_KEY in published else []
     loaded = [(AppliedDeclaration.load(value, pinned), value) for value in known]
+    with contextlib.suppress(DeclarationRefused):  # garbage on the topic is written over
+        value = published.get(DECLARATION_KEY, b"")
+        loaded.append((AppliedDeclaration.load(value, pinned), value))
     serial, value = 0, b""
     if loaded:
         newest, value = max(loaded, key=lambda each: each[0].serial)

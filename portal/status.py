@@ -86,7 +86,8 @@ def status_stream(
     tenants = [tenant.code for tenant in role.topology.tenants]
     topics = {names.status(namespace, tenant): tenant for tenant in tenants}
     expected = {
-        topic: Expectation(tenant, Kind.STATUS, topic, PRODUCED, receipts=True) for topic, tenant in topics.items()
+        topic: Expectation(tenant, Kind.STATUS, topic, PRODUCED, receipts=True, noticing=f"review-{tenant}")
+        for topic, tenant in topics.items()
     }
     return SealedStream(
         role,

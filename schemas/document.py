@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -97,22 +97,26 @@ def _rules_lines() -> Iterator[str]:
     for rule in RULES:
         for name, value in rule.parameters.items():
             yield _line((f"`{rule.id}`", f"`{name}`", _value(value)))
-    yield "\n## Attachments\n"
-    yield "| rule | finding | 指摘 |"
-    yield "|---|---|---|"
-    for name, (english, japanese) in media.RULES.items():
-        yield _line((f"`{name}`", english, japanese))
-    yield "\n## Findings of both ends\n"
-    yield "| rule | finding | 指摘 |"
-    yield "|---|---|---|"
-    for name, (english, japanese) in judging.MESSAGES.items():
-        yield _line((f"`{name}`", english, japanese))
+    yield from _findings("Attachments", "Judged by first bytes and name; nothing is opened.", media.RULES)
+    yield from _findings("Findings of both ends", "The portal's findings against the desk's.", judging.MESSAGES)
+    desk = "They need what the desk has stored, and are judged anew whenever somebody looks."
+    yield from _findings("Findings of the desk", desk, judging.AT_THE_DESK)
     yield "\n## Refusals\n"
     yield "What is no submission at all is refused at the portal end, before anything is sealed.\n"
     yield "| rule | problem | 理由 | what to do |"
     yield "|---|---|---|---|"
     for name, (english, japanese, hint) in problems.RULES.items():
         yield _line((f"`{name}`", english, japanese, hint))
+
+
+def _findings(title: str, introduction: str, table: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+    """A table of findings that are no rules of substance; all of them have the severity `ask`."""
+    yield f"\n## {title}\n"
+    yield f"{introduction} Severity `{Severity.ASK}`.\n"
+    yield "| rule | finding | 指摘 |"
+    yield "|---|---|---|"
+    for name, (english, japanese) in table.items():
+        yield _line((f"`{name}`", english, japanese))
 
 
 def _where(rule: Rule) -> str:

@@ -29,6 +29,25 @@ MESSAGES: Final = {
         "ポータル側は別の版の規則表を用い、異なる指摘をしました。",
     ),
 }
+INCOMPLETE: Final = "attachment.incomplete"
+DAMAGED: Final = "attachment.damaged"
+UNKNOWN_LINK: Final = "link.unknown"
+OTHER_PROCEDURE: Final = "link.other-procedure"
+AT_THE_DESK: Final = {
+    INCOMPLETE: ("A part of this attachment has not arrived.", "この添付ファイルの一部が届いていません。"),
+    DAMAGED: (
+        "The parts are not those of this attachment.",
+        "分割された部分がこの添付ファイルのものではありません。",
+    ),
+    UNKNOWN_LINK: ("No submission is stored under this receipt.", "この受付番号の申請は保管されていません。"),
+    OTHER_PROCEDURE: ("That receipt is of another procedure.", "その受付番号は別の手続のものです。"),
+}
+"""what the desk finds in what it has stored; judged anew whenever somebody looks"""
+
+
+def at_the_desk(path: str, rule: str) -> Finding:
+    """Return a finding that needs the store of the desk. Raises KeyError for another rule."""
+    return Finding(path, rule, *AT_THE_DESK[rule])
 
 
 def asks(found: Finding) -> bool:

@@ -41,7 +41,7 @@ SUITES = (
     Suite("types", (str(BIN / "mypy"),), 240),
     Suite("types of examples", (str(BIN / "mypy"), "examples/tax_table.py"), 120),
     Suite("imports", (str(BIN / "lint-imports"),), 60),
-    Suite("unit", _pytest("tests/unit"), 300),
+    Suite("unit", _pytest("-n", "2", "tests/unit"), 400),
     Suite("broker and attacks", _pytest(*_TWO_AT_ONCE, "tests/broker", "tests/attacks"), 660),
     Suite("coverage data", (str(BIN / "coverage"), "combine", "--quiet"), 60),
     Suite("coverage", (str(BIN / "coverage"), "report", f"--fail-under={COVERAGE_FLOOR}"), 60),

@@ -31,6 +31,7 @@ from hub.envelope.trust import Trust
 from hub.envelope.validation import validate_close, validate_session
 from hub.reading.intake import (
     Arrived,
+    DeskNoticed,
     Intake,
     Listed,
     Noticed,
@@ -196,6 +197,9 @@ class _Work:
                 self._enter(NOTICE, codec.encode_notice(place, header, leaf, notice.reason.value))
                 self.notices.append(notice_seen(header, leaf, notice.reason, self._at_ms))
                 self.alarms.append(("dead-letter-notice", notice.reason.value))
+            case DeskNoticed() as told:
+                self._state(place, told.signed)
+                self.alarms.append(("desk-refused", told.notice.reason.value))
             case Resolved(said, signed):
                 self._state(place, signed)
                 self.resolutions.append(resolution_seen(said))

@@ -219,8 +219,8 @@ class Ledger:
         """Count dead letters by what the operator did with them last: replayed, discarded."""
         return Counter(entry.kind for entry in self._resolved.values())
 
-    def _discarded(self) -> set[bytes]:
-        """Leaves that were discarded before this desk could have had them: by the router, or from its own letters."""
+    def discarded(self) -> set[bytes]:
+        """Return leaves that were discarded before this desk had them: by the router, or from its own letters."""
         return {
             entry.leaf
             for entry in self._resolved.values()
@@ -240,7 +240,7 @@ class Ledger:
 
     def missing(self) -> int:
         """Count leaves that a checkpoint lists, that are not void, came never, and no notice or discard explains."""
-        explained = {leaf for leaves in self.events.values() for leaf in leaves} | self._noticed | self._discarded()
+        explained = {leaf for leaves in self.events.values() for leaf in leaves} | self._noticed | self.discarded()
         return sum(not void and leaf not in explained for (_, _, _, leaf), void in self._entered.items())
 
     def troubles(self, now_ms: int) -> Counter[Trouble]:

@@ -26,6 +26,7 @@ from consumers.audit.entries import (
     NoticeEntry,
     ReceiptEntry,
     RefusalEntry,
+    ResolutionEntry,
 )
 from consumers.audit.ledger import UNCONFIRMED_AFTER_MS, Ledger
 from consumers.audit.tree import read_head
@@ -121,6 +122,8 @@ class Counts:
     statements: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    resolved: Counter[str] = field(default_factory=Counter)
+    """dead letters by what the operator did with them: replayed, discarded"""
     leaves_listed: int = 0
     """leaves in producers' checkpoints"""
     stored: int = 0
@@ -169,6 +172,7 @@ class Report:
             "events_in_receipts": counts.stored,
             "dead_letters": dict(sorted(counts.dead_letters.items())),
             "refused_records": dict(sorted(counts.refused.items())),
+            "letters_resolved": dict(sorted(counts.resolved.items())),
             "alarms_at_begin": dict(sorted(self.alarms_before.items())),
             "alarms_at_end": dict(sorted(self.alarms.items())),
             "sequences_missing": self.sequences_missing,
@@ -270,6 +274,8 @@ class _Walk:
         self._promised: dict[tuple[bytes, int], int] = {}
         """by session and partition the highest sequence that a checkpoint or close names"""
         self._explained: defaultdict[tuple[bytes, int], set[int]] = defaultdict(set)
+        self._listed: dict[bytes, tuple[tuple[bytes, int], int]] = {}
+        """by leaf its place in a producer's list; a discard names the leaf only"""
 
     def run(self, store: Store, period: Period) -> None:
         frontier = Frontier()
@@ -321,6 +327,8 @@ class _Walk:
                 counts.dead_letters[entry.reason] += 1
             case RefusalEntry():
                 counts.refused[entry.reason] += 1
+            case ResolutionEntry():
+                counts.resolved[entry.kind] += 1
             case _:
                 pass
 
@@ -333,7 +341,8 @@ class _Walk:
             case CheckpointEntry():
                 lane = entry.session, entry.partition
                 self._promise(lane, entry.first_sequence + len(entry.entries) - 1)
-                for sequence, (_, void) in enumerate(entry.entries, entry.first_sequence):
+                for sequence, (leaf, void) in enumerate(entry.entries, entry.first_sequence):
+                    self._listed[leaf] = lane, sequence
                     if void:
                         self._explained[lane].add(sequence)
             case CloseEntry():
@@ -351,6 +360,9 @@ class _Walk:
 
     def gaps(self) -> Iterator[Gap]:
         """Yield runs of sequences that were promised and are not explained, in a fixed order."""
+        for leaf in self.ledger.discarded() & self._listed.keys():
+            lane, sequence = self._listed[leaf]
+            self._explained[lane].add(sequence)
         for (session, partition), last in sorted(self._promised.items()):
             explained = self._explained.get((session, partition), set())
             first = None

@@ -14,7 +14,7 @@ from consumers.audit.codec import Statement
 from consumers.audit.entries import SessionEntry
 from hub.envelope.names import ADMIN, OPERATOR
 from hub.envelope.reasons import EnvelopeError
-from hub.envelope.records import Checkpoint, LetterResolved, Session, SessionClose, StoredReceipt
+from hub.envelope.records import Checkpoint, DeadLetterNotice, LetterResolved, Session, SessionClose, StoredReceipt
 from hub.envelope.signed import Signed
 from hub.envelope.times import from_ms
 from hub.envelope.trust import Trust
@@ -40,6 +40,9 @@ class SignatureRules:
                     receipt = StoredReceipt.decode(signed.body)
                     desk = f"review-{receipt.tenant}"
                     return receipt.desk == desk and self._signed(signed, desk, receipt.stored_at)
+                case DeadLetterNotice.RECORD:  # a desk's; the router's are entries of their own
+                    notice = DeadLetterNotice.decode(signed.body)
+                    return self._signed(signed, f"review-{notice.tenant}", notice.noticed_at)
                 case LetterResolved.RECORD:
                     return self._signed(signed, OPERATOR, LetterResolved.decode(signed.body).resolved_at)
                 case Checkpoint.RECORD:

@@ -36,6 +36,10 @@ class HelpdeskDesk:
             return Reason.PLAINTEXT_INVALID  # what the filer is told is not ours to keep, whoever sealed it for us
         return Reading(plaintext)
 
+    def tell_refused(self, arrived: Arrived, record: KafkaRecord, reason: Reason, at_ms: int) -> tuple[Outgoing, ...]:
+        """Tell nobody: what the helpdesk cannot read, only the helpdesk misses."""
+        return ()
+
     def answer(self, stored: Sequence[tuple[Arrived, KafkaRecord]], at_ms: int) -> tuple[Outgoing, ...]:
         """Send nothing: only the review desk confirms."""
         return ()

@@ -1,7 +1,7 @@
 """What the helpdesk may say of a record that could not be processed: since when, why in one word, and how it ended.
 
-From the router's notices and the operator's statements, both signed and both about a receipt that the asker
-named. Nothing of the record's content is in either. Pure.
+From notices of the router and the review desk and the operator's statements, all signed and all about a receipt
+that the asker named. Nothing of the record's content is in any. Pure.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from consumers.operator.discards import REASONS
 from consumers.operator.healing import healing_of
 from consumers.review.queries import text_time
-from consumers.store.model import NoticeSeen, ResolutionSeen
+from consumers.store.model import HELD, NoticeSeen, ResolutionSeen
 from hub.envelope.reasons import Reason
 from hub.envelope.records import Resolution
 
@@ -59,16 +59,26 @@ class Ticket:
 def tickets(notices: Iterable[NoticeSeen], resolutions: Sequence[ResolutionSeen]) -> dict[bytes, tuple[Ticket, ...]]:
     """Return the tickets of each event (leaf), by when they began.
 
-    A notice without a statement about its event on the same topic is an open ticket.
+    A notice of the router without a statement about its event on submissions is an open ticket; a desk's word
+    that it refused the event is one until a statement speaks of just that refusal.
     """
     found: defaultdict[bytes, list[Ticket]] = defaultdict(list)
+    ended = {(said.leaf, _where(said), said.refused_at_ms) for said in resolutions if said.kind != HELD}
     for said in resolutions:
-        if said.leaf is not None:
-            found[said.leaf].append(Ticket(said.refused_at_ms, said.origin.rpartition(".")[2], said.refused, said))
+        if said.leaf is None:
+            continue
+        if said.kind != HELD:
+            found[said.leaf].append(Ticket(said.refused_at_ms, _where(said), said.refused, said))
+        elif (said.leaf, _where(said), said.refused_at_ms) not in ended:
+            found[said.leaf].append(Ticket(said.refused_at_ms, _where(said), said.refused))
     for notice in notices:
         if not any(ticket.where == "submissions" for ticket in found[notice.leaf]):
             found[notice.leaf].append(Ticket(notice.seen_at_ms, "submissions", notice.reason))
     return {leaf: tuple(sorted(each, key=lambda ticket: ticket.since_ms)) for leaf, each in found.items()}
+
+
+def _where(said: ResolutionSeen) -> str:
+    return said.origin.rpartition(".")[2]
 
 
 def status_of(event: Sequence[Ticket]) -> str:

@@ -18,7 +18,8 @@ from hub.envelope.header import EventHeader
 from hub.envelope.limits import MAX_RECEIPT_ENTRIES
 from hub.envelope.names import Kind
 from hub.envelope.reasons import Reason
-from hub.envelope.records import StoredEvent, StoredReceipt
+from hub.envelope.records import DeadLetterNotice, StoredEvent, StoredReceipt
+from hub.envelope.sealed import parse
 from hub.envelope.signed import sign
 from hub.envelope.times import from_ms
 from hub.reading.intake import Arrived
@@ -120,6 +121,14 @@ class ReviewDesk:
     def _case(self, header: EventHeader, submission: Submission) -> NewCase:
         accepted_on = day_in_japan(from_ms(header.accepted_at_ms))
         return NewCase(self._due(accepted_on), submission.replaces, submission.withdraws)
+
+    def tell_refused(self, arrived: Arrived, record: KafkaRecord, reason: Reason, at_ms: int) -> tuple[Outgoing, ...]:
+        """Sign a notice for who asks after the submission: the helpdesk has it and would wait with the filer."""
+        sealed = parse(record.value or b"")
+        notice = DeadLetterNotice(self._tenant, sealed.header, sealed.digests, reason, from_ms(at_ms))
+        value = sign(DeadLetterNotice.RECORD, notice.encode(), self._identity)
+        key = b"notice/" + arrived.leaf.hex().encode()
+        return (Outgoing(self._status_topic, record.partition, key, value, "notice"),)
 
     def answer(self, stored: Sequence[tuple[Arrived, KafkaRecord]], at_ms: int) -> tuple[Outgoing, ...]:
         """Sign one receipt for each (session, partition), in order of sequence; a replay is receipted again."""

@@ -23,7 +23,15 @@ from consumers.store.vault import Vault
 from hub.envelope.event_ids import is_event_id
 from hub.envelope.times import from_ms
 from schemas.decisions import REASONS
-from schemas.judging import judge_late, weight
+from schemas.judging import (
+    DAMAGED,
+    INCOMPLETE,
+    OTHER_PROCEDURE,
+    UNKNOWN_LINK,
+    at_the_desk,
+    judge_late,
+    weight,
+)
 from schemas.media import sniff
 from schemas.parts import AttachmentDamaged, Reviewed
 from schemas.rules import Finding
@@ -32,14 +40,6 @@ from schemas.submission import Attachment, as_sent
 _PAGE: Final = 1_000
 _MAX_NAME_BYTES: Final = 150
 
-
-_INCOMPLETE: Final = ("A part of this attachment has not arrived.", "この添付ファイルの一部が届いていません。")
-_DAMAGED: Final = (
-    "The parts are not those of this attachment.",
-    "分割された部分がこの添付ファイルのものではありません。",
-)
-_UNKNOWN_LINK: Final = ("No submission is stored under this receipt.", "この受付番号の申請は保管されていません。")
-_OTHER_PROCEDURE: Final = ("That receipt is of another procedure.", "その受付番号は別の手続のものです。")
 _EXPORTED: Final = {What.ROW: "exported", What.WITHDRAWN: "export-withdrawn"}
 _OPEN: Final = frozenset({Status.STORED, Status.HELD, Status.REVOKED})
 
@@ -164,14 +164,14 @@ class ReviewQueries:
         for large in reviewed.large:
             path = f"/attachments/{large.position}"
             if large.position in missing:
-                yield Finding(path, "attachment.incomplete", *_INCOMPLETE)
+                yield at_the_desk(path, INCOMPLETE)
                 continue
             try:
                 beginnings[large.position] = self._dossiers.beginning(reviewed, large)
             except ContentErased:
-                yield Finding(path, "attachment.incomplete", *_INCOMPLETE)
+                yield at_the_desk(path, INCOMPLETE)
             except AttachmentDamaged:
-                yield Finding(path, "attachment.damaged", *_DAMAGED)
+                yield at_the_desk(path, DAMAGED)
         yield from judge_late(reviewed.submission, beginnings, reviewed.portal)
         for key in ("replaces", "withdraws"):
             receipt = getattr(reviewed.submission, key)
@@ -179,9 +179,9 @@ class ReviewQueries:
                 continue
             known = [r for r in self._store.events(receipt_number=receipt) if is_submission(r)]
             if not known:
-                yield Finding(f"/{key}", "link.unknown", *_UNKNOWN_LINK)
+                yield at_the_desk(f"/{key}", UNKNOWN_LINK)
             elif all(other.event.procedure != row.event.procedure for other in known):
-                yield Finding(f"/{key}", "link.other-procedure", *_OTHER_PROCEDURE)
+                yield at_the_desk(f"/{key}", OTHER_PROCEDURE)
 
     def _attachment(
         self, attachment: Attachment, position: int, reviewed: Reviewed, missing: Sequence[int]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 
 class Status(StrEnum):
@@ -119,14 +120,20 @@ class NoticeSeen:
     seen_at_ms: int
 
 
+HELD: Final = "held"
+
+
 @dataclass(frozen=True, slots=True)
 class ResolutionSeen:
-    """The operator's signed word on a dead letter. The same letter may be spoken of again later."""
+    """The operator's signed word on a dead letter, or a desk's that it refused an event (`held`).
+
+    The same letter may be spoken of again later.
+    """
 
     letter: str
-    """`<dead-letter topic>/<partition>/<offset>`"""
+    """`<dead-letter topic>/<partition>/<offset>`; of a desk's own word `<desk>/<leaf in hex>`"""
     kind: str
-    """replayed or discarded"""
+    """held, replayed or discarded"""
     tenant: str | None
     event_id: str | None
     leaf: bytes | None

@@ -1,5 +1,6 @@
-"""The trust file: who is who, and who may produce what. Signed by the administrator, distributed out of band.
+"""The trust file: who is who, and who may produce what. Signed by the administrator.
 
+The first one comes out of band, with the administrator's public key; newer ones count by that key (`hub.standing`).
 Nothing on the wire adds trust. Who is not listed is unknown, what is not granted is refused, an audience that
 is not listed takes no keys. Times decide which of a principal's keys spoke; a revoked key never counts again.
 """

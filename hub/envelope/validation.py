@@ -241,16 +241,16 @@ def validate_receipt(
 
 
 def validate_notice(
-    value: bytes | Signed, trust: Trust, now: datetime, *, tenant: str | None = None
+    value: bytes | Signed, trust: Trust, now: datetime, *, tenant: str | None = None, signer: str = ROUTER
 ) -> DeadLetterNotice | Reason:
-    """Accept a dead-letter notice: only the router gives them."""
+    """Accept a dead-letter notice: the router gives them, and on its own topic a desk about what it refused."""
     read = _read(value, DeadLetterNotice.decode)
     if isinstance(read, Reason):
         return read
     signed, record = read
     if tenant is not None and record.tenant != tenant:
         return Reason.WRONG_TENANT
-    return _said(signed, ROUTER, trust, record.noticed_at, now) or record
+    return _said(signed, signer, trust, record.noticed_at, now) or record
 
 
 def validate_resolution(

@@ -108,6 +108,9 @@ class Control:
                 raise
             self._observer(Alarm(problem.code, f"{self._role.principal} {key.decode()}"))
             news = False
+        except OSError:  # it could not be kept, so it is not taken: the next look tries again
+            self._observer(Alarm("standing.not-kept", f"{self._role.principal} {key.decode()}"))
+            return False
         self._judged[key] = value
         return news
 
@@ -208,13 +211,13 @@ async def kept_current(
 ) -> None:
     """Catch up, then work with `follow` beside it; a role that is withdrawn stops its work in order, then raises."""
     control = Control(role, observer, report=report)
-    withdrawn: list[HubError] = []
+    ended: list[Exception] = []
 
     async def follow() -> None:
         try:
             await control.follow(stop)
-        except HubError as problem:
-            withdrawn.append(problem)
+        except Exception as problem:  # noqa: BLE001 - raised below: nobody works on who hears nothing any more
+            ended.append(problem)
             stop.set()
 
     try:
@@ -228,5 +231,5 @@ async def kept_current(
             await asyncio.gather(following, return_exceptions=True)
     finally:
         await control.close()
-    if withdrawn:
-        raise withdrawn[0]
+    if ended:
+        raise ended[0]

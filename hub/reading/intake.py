@@ -19,7 +19,7 @@ from hub.envelope import signed as signing
 from hub.envelope.header import EventHeader
 from hub.envelope.inspection import Expect, Lane, Refusal, inspect, lane, peek_session
 from hub.envelope.leaf import leaf
-from hub.envelope.names import Kind
+from hub.envelope.names import ROUTER, Kind
 from hub.envelope.reasons import EnvelopeError, Reason
 from hub.envelope.records import Checkpoint, DeadLetterNotice, LetterResolved, Session, SessionClose, StoredReceipt
 from hub.envelope.session import open_section
@@ -43,6 +43,8 @@ class Expectation:
     """which ciphertexts an event must carry; anything else is refused"""
     receipts: bool = False
     notices: bool = False
+    noticing: str | None = None
+    """the desk whose topic this is, and which tells here what it refused"""
     resolutions: bool = False
     """whether the operator's words on dead letters belong here"""
 
@@ -76,6 +78,17 @@ class Noticed:
 
 
 @dataclass(frozen=True, slots=True)
+class DeskNoticed:
+    """A desk's valid word that it refused an event which others may hold; it explains nothing to them."""
+
+    desk: str
+    notice: DeadLetterNotice
+    header: EventHeader
+    leaf: bytes
+    signed: Signed
+
+
+@dataclass(frozen=True, slots=True)
 class Receipted:
     """A valid stored receipt."""
 
@@ -106,7 +119,7 @@ class Skipped:
     """An event whose epoch key was destroyed: lawfully erased, counted, no letter."""
 
 
-Outcome: TypeAlias = Arrived | Listed | Noticed | Receipted | Resolved | Refused | Skipped
+Outcome: TypeAlias = Arrived | Listed | Noticed | DeskNoticed | Receipted | Resolved | Refused | Skipped
 
 
 class Sessions(Protocol):
@@ -263,7 +276,7 @@ class Intake:
         match signed.name:
             case Checkpoint.RECORD:
                 return self._checkpoint(record, signed, expected, now)
-            case DeadLetterNotice.RECORD if expected.notices:
+            case DeadLetterNotice.RECORD if expected.notices or expected.noticing:
                 return self._notice(record, signed, expected, now)
             case LetterResolved.RECORD if expected.resolutions:
                 said = validate_resolution(signed, self._trust(), now, tenant=expected.tenant, key=record.key or b"")
@@ -293,10 +306,14 @@ class Intake:
         return Listed(checkpoint, session, signed)
 
     def _notice(self, record: KafkaRecord, signed: Signed, expected: Expectation, now: datetime) -> Outcome:
-        notice = validate_notice(signed, self._trust(), now, tenant=expected.tenant)
+        signer = expected.noticing or ROUTER
+        notice = validate_notice(signed, self._trust(), now, tenant=expected.tenant, signer=signer)
         if isinstance(notice, Reason):
             return Refused(notice)
         header = headers.decode(notice.header)
         if header.tenant != expected.tenant:
             return Refused(Reason.WRONG_TENANT)
-        return Noticed(notice, header, leaf(notice.header, notice.digests))
+        digest = leaf(notice.header, notice.digests)
+        if expected.noticing:
+            return DeskNoticed(signer, notice, header, digest, signed)
+        return Noticed(notice, header, digest)

@@ -12,6 +12,7 @@ import pytest
 from assurance.census import account, take_census
 from assurance.reconcile import Entry, Kind, Report
 from cli.desks import opened
+from consumers.audit.consumer import verify_store
 from consumers.helpdesk.queries import HelpdeskQueries
 from consumers.operator.book import State
 from consumers.operator.discards import discard_for
@@ -23,7 +24,8 @@ from hub.envelope.reasons import Reason
 from hub.envelope.records import LetterResolved
 from hub.envelope.sealed import build, outputs, parse
 from hub.envelope.signed import sign
-from hub.facts import DeadLettered, Fact, LetterEnded, LettersOpen
+from hub.envelope.times import to_ms
+from hub.facts import Alarm, DeadLettered, Fact, LetterEnded, LettersOpen
 from hub.transport import NotAuthorized, Outgoing, PartitionReader
 from tests.broker.router_stage import OTHER, TENANT, Session, Stage, until, until_letters
 from tests.broker.test_letters import (
@@ -205,6 +207,43 @@ async def test_the_helpdesk_sees_since_when_and_how_it_ended_and_no_content(stag
     assert [(t["outcome"], t["discard"]) for t in unknown["tickets"]] == [("discarded", "sent-again")]
     assert unknown["tickets"][0]["waits_for"] == "session"
     assert "5th" not in str(after) + str(unknown), "the operator's note is for the audit"
+
+
+async def test_what_a_desk_cannot_read_is_an_open_ticket_until_the_operator_has_dealt_with_it(stage: Stage) -> None:
+    """These sections are none that a desk can read; the review desk says so to the helpdesk on its status topic."""
+    session = await Session(stage).announce()
+    event = session.seal(7)
+    desk = desk_of(stage)
+    role = stage.role(f"helpdesk-{TENANT}")
+    async with stage.router(), running(stage, "review"), running(stage, "helpdesk"), running(stage, "audit") as audit:
+        await stage.submit(event)
+        with opened(role) as (around, _, _):
+            queries = HelpdeskQueries(around.store, around.vault(around.keys()))
+            await until(lambda: len(around.store.resolutions()) == 2)
+            (before,) = queries.lookup("R8-13104-000000007")
+            hops = [names.dead_letters(stage.namespace, f"{kind}-{TENANT}") for kind in ("review", "helpdesk")]
+            async with asyncio.timeout(60):
+                while not all([await stage.read(topic) for topic in hops]):  # noqa: ASYNC110 - other tasks' doing
+                    await asyncio.sleep(0.1)
+            letters = [known.letter.place for known in (await desk.read()).all()]
+            assert len(letters) == 2
+            await desk.discard(letters, discard_for("test-data", "no desk can read it"), actor=ACTOR)
+            await until(lambda: len(around.store.resolutions()) == 4)
+            (after,) = queries.lookup("R8-13104-000000007")
+        await until(lambda: Alarm("desk-refused", "plaintext-invalid") in audit)
+        with opened(stage.role(f"audit-{TENANT}")) as (around, _, _):
+            await until(lambda: len(around.store.resolutions()) == 2)
+            proof = verify_store(around.role, around.store, to_ms(now()))
+    assert {(t["where"], t["outcome"], t["waits_for"]) for t in before["tickets"]} == {
+        ("review", "open", "software"),
+        ("helpdesk", "open", "software"),
+    }
+    assert (before["status"], after["status"]) == ("dead-letter", "discarded")
+    assert {(t["where"], t["outcome"]) for t in after["tickets"]} == {
+        ("review", "discarded"),
+        ("helpdesk", "discarded"),
+    }
+    assert proof.damage == () and proof.discarded == 2
 
 
 async def test_the_seal_of_a_letter_is_judged_by_what_is_announced_now(stage: Stage) -> None:

@@ -166,6 +166,42 @@ def test_the_report_counts_what_was_sent(hub: Hub) -> None:
     assert hub.run("audit", "report").returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("point", "receipt"),
+    [("audit.in-tile:2", "R7-13104-000000311"), ("audit.before-checkpoint:1", "R7-13104-000000312")],
+)
+def test_a_desk_killed_while_it_publishes_loses_nothing_and_doubles_nothing(
+    hub: Hub, directory: Path, files: Path, tmp_path: Path, point: str, receipt: str
+) -> None:
+    roles, name, mark = hub.stack.roles, "audit-131041", tmp_path / "reached"
+    tlog = directory / "home" / "roles" / name / "state" / "tlog"
+    vkey = (files / "log.vkey").read_text().strip()
+    old = roles.running.pop(name)
+    old.process.terminate()
+    old.process.wait(60)
+    old.stderr.close()
+    before = tlog_reference.load_log(tlog, vkey)
+    armed = {"HUB_CRASH_POINT": point, "HUB_CRASH_MARK": str(mark)}
+    crashing = roles.start(name, name, "consume", "audit", extra=armed)
+    hub.submit(document(receipt))
+    crashing.process.wait(120)
+    crashing.stderr.close()
+    assert mark.read_text() == point.partition(":")[0], "the point was reached"
+    assert tlog_reference.load_log(tlog, vkey) == before  # what was said before still holds
+
+    del roles.running[name]
+    roles.start(name, name, "consume", "audit")
+    proof, entry = tmp_path / "proof", tmp_path / "entry"
+    wanted = ("audit", "prove", receipt, "--tenant", "131041", "-o", str(proof), "--entry", str(entry))
+    eventually(lambda: hub.run(*wanted).returncode == 0, 120)
+    after = tlog_reference.load_log(tlog, vkey)
+    assert after[: len(before)] == before
+    assert len(set(after)) == len(after)  # each record of each topic once
+    assert tlog_reference.check_proof(proof.read_bytes(), vkey, entry.read_bytes()) >= len(before)
+    verified = next(each for each in hub.json("audit", "verify") if each["tenant"] == "131041")
+    assert (verified["verified"], verified["duplicates"], verified["gaps"]) == (True, 0, 0)
+
+
 def test_an_altered_tile_stops_publishing_and_rings(hub: Hub, directory: Path) -> None:
     tlog = directory / "home" / "roles" / "audit-131041" / "state" / "tlog"
     tile = max((tlog / "tile" / "0").rglob("*.p/*"), key=lambda path: int(path.name))

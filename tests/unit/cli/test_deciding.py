@@ -232,7 +232,9 @@ def test_the_period_for_decisions_reaches_the_desk(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setenv("HUB_SERVICE_DAYS", "14")
     with monkeypatch.context() as role:
-        for name, value in environment().items():
+        passed = environment()
+        role.delenv("HUB_SERVICE_DAYS")
+        for name, value in passed.items():
             if name.startswith("HUB_"):
                 role.setenv(name, value)
         assert RoleSettings.from_environment().service_days == 14

@@ -22,8 +22,9 @@ from hub.envelope.inspection import PRODUCED, STRIPPED
 from hub.envelope.letters import Place
 from hub.envelope.names import Kind
 from hub.envelope.reasons import Reason
-from hub.envelope.records import Discard, LetterResolved, RefusedEvent, StoredEvent, StoredReceipt
+from hub.envelope.records import DeadLetterNotice, Discard, LetterResolved, RefusedEvent, StoredEvent, StoredReceipt
 from hub.envelope.resolutions import receipt_fingerprint
+from hub.envelope.sealed import parse
 from hub.envelope.signed import Signed, sign
 from hub.envelope.trust import Trust
 from hub.envelope.trust_builder import TrustBuilder
@@ -88,7 +89,7 @@ def judge(world: World, store: SqlStore) -> AuditJudge:
     routed = Expectation(
         TENANT, Kind.SUBMISSION, names.submissions(NAMESPACE), STRIPPED, notices=True, resolutions=True
     )
-    status = Expectation(TENANT, Kind.STATUS, STATUS, PRODUCED, receipts=True)
+    status = Expectation(TENANT, Kind.STATUS, STATUS, PRODUCED, receipts=True, noticing=REVIEW)
     sessions = SessionsAtHand(world.sessions)
     intake = Intake(
         None,
@@ -449,3 +450,22 @@ async def test_a_word_in_the_log_whose_signature_was_replaced_is_found(world: Wo
     body = statement.signed.body
     forged = Signed.parse(sign("LetterResolved", body, world.identities["router"]))
     assert not rules.statement_holds(Statement(statement.place, statement.name, forged), {})
+
+
+async def test_a_desks_word_that_it_refused_an_event_is_kept_and_explains_nothing(
+    world: World, store: SqlStore
+) -> None:
+    portal = Portal(world)
+    announce(world, portal)
+    event = portal.seal(1)
+    sealed = parse(event.out.value)
+    body = DeadLetterNotice(TENANT, sealed.header, sealed.digests, Reason.PLAINTEXT_INVALID, NOW).encode()
+    value = sign(DeadLetterNotice.RECORD, body, world.identities[REVIEW])
+    world.topics.append(STATUS, event.header.partition, b"notice/x", value)
+    checkpoints(world, portal)
+    await run(world, store)
+    found = checked(world, store)
+    assert found.damage == (), "its signature is asked again by `verify`"
+    assert found.troubles["missing-event"] == 1, "that the review desk refused it does not explain why audit lacks it"
+    assert Alarm("desk-refused", "plaintext-invalid") in world.facts
+    assert store.notices() == []

@@ -20,11 +20,13 @@ from consumers.store.errors import StoreDamaged
 from consumers.store.sql import SqlStore
 from hub.crypto.hkdf import sha256
 from hub.envelope.records import Checkpoint, CheckpointEntry, ClosedPartition, Session, SessionClose
+from hub.envelope.resolutions import RefusedEvent
 from hub.envelope.signed import sign
 from hub.envelope.times import JST, to_ms
 from tests.unit.consumers.making import TENANT, batch, leaf
 from tests.unit.consumers.published import DESK, head_holds, open_store, receipt_entry
-from tests.unit.consumers.test_audit_log import MOMENT, PORTAL, SESSION, SESSION_RECORD, header, place
+from tests.unit.consumers.test_audit_log import MOMENT, PORTAL, SESSION, SESSION_RECORD, header, place, uuid7
+from tests.unit.envelope.test_resolutions import DISCARDED
 
 
 def at(text: str) -> int:
@@ -164,6 +166,17 @@ def test_a_session_without_end_is_listed(store: SqlStore) -> None:
     assert [each["session"] for each in said["sessions_without_end"]] == [Session.decode(body).id.hex()]
     assert said["alarms_at_end"] == {"missing-close": 1}
     assert made(store, day("2027-01-14")).as_json()["sessions_without_end"] == []
+
+
+def test_what_the_operator_discarded_is_no_gap(store: SqlStore) -> None:
+    first, _ = checkpoint(0, 3, None)
+    said = replace(DISCARDED, event=RefusedEvent(uuid7(1), leaf(1), bytes(16)))
+    word = codec.encode_statement(place(1), "LetterResolved", sign("LetterResolved", said.encode(), PORTAL))
+    enter(store, "2027-01-15T09:00", session(), event(0), event(2), first)
+    enter(store, "2027-01-16T09:00", (STATEMENT, word))
+    assert [(gap.first, gap.last) for gap in made(store).gaps] == [(1, 1)]
+    after = made(store, day("2027-01-16"))
+    assert (after.gaps, after.as_json()["letters_resolved"]) == ((), {"discarded": 1})
 
 
 def test_an_empty_log_and_an_empty_day_have_reports(store: SqlStore) -> None:

@@ -253,6 +253,9 @@ def test_a_store_of_version_1_comes_to_this_version_and_keeps_what_it_has(tmp_pa
         assert store.cases.untold_count() == 0
         store.close()
     assert schema(old) == schema(tmp_path / "fresh.db")
+    with sqlite3.connect(old) as db:
+        assert db.execute("SELECT name, schema_version FROM owner").fetchall() == [(OWNER, tables.SCHEMA_VERSION)]
+    db.close()
 
 
 def test_work_goes_on_in_a_store_of_version_1(tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ CLOSED = {
     "2026-12-30": "year end",
     "2026-12-31": "year end",
     "2027-01-01": "New Year",
+    "2028-01-03": "a Monday after New Year, no holiday",
+    "2030-01-02": "a Wednesday after New Year, no holiday",
     "2027-03-22": "a substitute for the 21st, a Sunday",
     "2026-11-28": "a Saturday",
     "2026-11-29": "a Sunday",

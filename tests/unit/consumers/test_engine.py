@@ -44,6 +44,9 @@ class PlainDesk:
     def read(self, header: EventHeader, plaintext: bytes) -> Reading | Reason:
         return Reason.PLAINTEXT_INVALID if plaintext == b"invalid" else Reading(plaintext, 1)
 
+    def tell_refused(self, arrived: Arrived, record: KafkaRecord, reason: Reason, at_ms: int) -> tuple[Outgoing, ...]:
+        return ()
+
     def answer(self, stored: Sequence[tuple[Arrived, KafkaRecord]], at_ms: int) -> tuple[Outgoing, ...]:
         return tuple(
             Outgoing(self.status_topic, record.partition, b"stored", arrived.header.event_id.encode(), "receipt")

@@ -8,6 +8,7 @@ from pathlib import Path
 from consumers.helpdesk.queries import HelpdeskQueries
 from consumers.helpdesk.tickets import status_of, tickets
 from consumers.reporting import decisions_seen, entries, handovers_seen
+from consumers.store.model import HELD
 from consumers.store.sql import open_sqlite
 from hub.envelope.resolutions import receipt_fingerprint
 from tests.unit.consumers.making import NOW, batch, leaf, new_event, notice, resolution
@@ -77,3 +78,18 @@ def test_only_audit_reports_discards_and_says_at_which_desk(tmp_path: Path) -> N
     assert found == {leaf(1): "discarded", leaf(2): "discarded-review"}
     assert decisions == {leaf(3): "discarded-helpdesk", leaf(7): "discarded-portal"}
     assert handed == {leaf(6): "discarded-tax"}
+
+
+def test_what_a_desk_refused_is_open_until_a_word_about_just_that_refusal() -> None:
+    desk = "review-999997"
+    held = replace(resolution(1, origin="rehearsal.999997.review", hop=desk), kind=HELD, discard=None, letter="x")
+    (ticket,) = tickets([], [held])[leaf(1)]
+    assert (ticket.where, ticket.shown()["outcome"], ticket.said) == ("review", "open", None)
+    sent_back = resolution(1, "replayed", origin="rehearsal.999997.review", hop=desk, at_ms=NOW + 5)
+    (ticket,) = tickets([], [held, sent_back])[leaf(1)]
+    assert ticket.shown()["outcome"] == "replayed"
+    again = replace(held, refused_at_ms=NOW + 9, resolved_at_ms=NOW + 9)
+    both = tickets([], [held, sent_back, again])[leaf(1)]
+    assert [ticket.shown()["outcome"] for ticket in both] == ["replayed", "open"], "it came back"
+    elsewhere = replace(held, origin="rehearsal.999997.helpdesk", letter="y")
+    assert len(tickets([], [held, elsewhere, sent_back])[leaf(1)]) == 2

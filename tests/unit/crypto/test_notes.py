@@ -28,7 +28,9 @@ from hub.crypto.notes import (
     NoteSignature,
     NoteSigner,
     VerifierKey,
+    cosigned_message,
     read_keys,
+    subtree_message,
 )
 from tests.vectors import tlog_reference as reference
 
@@ -127,8 +129,10 @@ def test_a_log_does_not_sign_with_a_lattice_key_and_no_cosignature_is_without_ti
     with pytest.raises(NoteMalformed):
         LATTICE.sign("text\n")
     text = TreeCheckpoint(SIGNER.name, 7, bytes(32)).text()
-    for signer in (LATTICE, WITNESS):
-        assert not signer.cosigner().holds(text, bytes(8) + signer.cosign(text, 5).signature[8:])
+    messages = (subtree_message(LATTICE.name, text, 0), cosigned_message(text, 0))
+    for signer, message in zip((LATTICE, WITNESS), messages, strict=True):
+        assert message is not None
+        assert not signer.cosigner().holds(text, bytes(8) + signer.key.sign(message))
         assert signer.cosigner().holds(text, signer.cosign(text, 2**63 - 1).signature)
 
 

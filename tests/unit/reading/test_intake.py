@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,11 +14,22 @@ from hub.envelope.inspection import routed_to
 from hub.envelope.letters import Place
 from hub.envelope.names import Kind
 from hub.envelope.reasons import Reason
-from hub.envelope.records import Checkpoint, CheckpointEntry, Discard, LetterResolved
+from hub.envelope.records import Checkpoint, CheckpointEntry, DeadLetterNotice, Discard, LetterResolved
 from hub.envelope.sealed import build, parse
 from hub.envelope.signed import sign
 from hub.reading.errors import KeyNotLoaded
-from hub.reading.intake import Arrived, Expectation, Intake, Listed, Noticed, Refused, Resolved, Skipped, session_named
+from hub.reading.intake import (
+    Arrived,
+    DeskNoticed,
+    Expectation,
+    Intake,
+    Listed,
+    Noticed,
+    Refused,
+    Resolved,
+    Skipped,
+    session_named,
+)
 from hub.transport import KafkaRecord
 from tests.unit.consumers.world import (
     EPOCH,
@@ -27,6 +39,7 @@ from tests.unit.consumers.world import (
     NOW_MS,
     PARTITIONS,
     REVIEW,
+    STATUS,
     TENANT,
     Event,
     Portal,
@@ -276,7 +289,7 @@ def word(world: World, tenant: str | None, signer: str = "operator", key: bytes 
     return KafkaRecord(TOPIC, 1, 0, NOW_MS, said.key.encode() if key is None else key, value)
 
 
-def with_words(world: World, given: KafkaRecord, **change: bool) -> object:
+def with_words(world: World, given: KafkaRecord, **change: Any) -> object:
     expected = Expectation(TENANT, Kind.SUBMISSION, names.submissions(NAMESPACE), routed_to(REVIEW), **change)
     intake = Intake(REVIEW, lambda _: expected, PARTITIONS, world.sessions, world.secrets(REVIEW), lambda: world.trust)
     return intake.take(given, NOW)
@@ -290,6 +303,24 @@ def test_the_operators_word_is_taken_where_it_belongs_and_from_nobody_else(world
     assert reason(with_words(world, word(world, TENANT, "router"), resolutions=True)) is Reason.UNTRUSTED
     assert reason(with_words(world, word(world, TENANT, key=b"resolved/x"), resolutions=True)) is Reason.WRONG_KEY
     assert reason(with_words(world, word(world, TENANT), notices=True)) is Reason.FOREIGN_SCHEMA
+
+
+def test_a_desks_notice_counts_on_its_own_topic_and_explains_nothing(world: World, portal: Portal) -> None:
+    event = portal.seal(1)
+    sealed = parse(event.out.value)
+    body = DeadLetterNotice(TENANT, sealed.header, sealed.digests, Reason.PLAINTEXT_INVALID, NOW).encode()
+
+    def said(by: str) -> KafkaRecord:
+        value = sign(DeadLetterNotice.RECORD, body, world.identities[by])
+        return KafkaRecord(STATUS, event.header.partition, 0, NOW_MS, b"notice/x", value)
+
+    outcome = with_words(world, said(REVIEW), noticing=REVIEW)
+    assert isinstance(outcome, DeskNoticed)
+    assert (outcome.desk, outcome.leaf, outcome.header) == (REVIEW, event.out.leaf, event.header)
+    for other in ("router", HELPDESK, "operator"):
+        assert reason(with_words(world, said(other), noticing=REVIEW)) is Reason.UNTRUSTED
+    assert reason(with_words(world, said(REVIEW))) is Reason.FOREIGN_SCHEMA
+    assert reason(with_words(world, said(REVIEW), notices=True)) is Reason.UNTRUSTED, "it is not the router"
 
 
 def test_session_record_on_an_event_topic_is_refused(world: World, portal: Portal) -> None:

@@ -65,7 +65,7 @@ def documents(count: int, *, seed: int = 7) -> Iterator[dict[str, Any]]:
 
 
 def smallest(**change: Any) -> dict[str, Any]:
-    """Return a good document with one item, changed at the top."""
+    """Return a good document with the fewest items in which no rule finds anything, changed at the top."""
     return {
         "procedure": "refund-interest-loss-of-economic-result",
         "receipt_number": "R7-13104-000000017",
@@ -74,7 +74,12 @@ def smallest(**change: Any) -> dict[str, Any]:
         "accepted_at": "2025-12-01T09:30:00+09:00",
         "checks": {"calculation": "passed", "signature": "not_performed"},
         "rehearsal": True,
-        "items": {"applicant_name": "見本太郎"},
+        "items": {
+            "submitted_on": "2025-12-01",
+            "applicant_address": "テスト区見本町1-2-3",
+            "applicant_name": "見本太郎",
+            "loss_reason": "架空の契約が無効となったため",
+        },
     } | change
 
 

@@ -52,11 +52,28 @@ def test_every_rule_of_every_table_stands_on_the_page_in_both_languages() -> Non
     for rule in RULES:
         assert f"| `{rule.id}` | `{rule.severity}` |" in page
         assert f"| {rule.message} | {rule.message_ja} | {rule.source} |" in page
-    for table in (media.RULES, judging.MESSAGES):
+    for table in (media.RULES, judging.MESSAGES, judging.AT_THE_DESK):
         for name, (english, japanese) in table.items():
             assert f"| `{name}` | {english} | {japanese} |" in page
     for name, (english, japanese, _) in problems.RULES.items():
         assert f"| `{name}` | {english} | {japanese} |" in page
+
+
+def test_no_program_makes_a_finding_that_is_not_on_the_page() -> None:
+    """A finding is made in the table of rules or from one of the tables of messages, nowhere else."""
+    made = [
+        f"{file.relative_to(ROOT)}:{call}"
+        for room in ("schemas", "portal", "consumers", "hub", "cli")
+        for file in (ROOT / room).rglob("*.py")
+        for call in re.findall(r"\bFinding\([^)]*\)?", file.read_text(encoding="utf-8"))
+    ]
+    assert sorted(each.partition(":")[0] for each in made) == [
+        "consumers/review/desk.py",  # as it was stored
+        "schemas/judging.py",
+        "schemas/judging.py",
+        "schemas/media.py",
+        "schemas/rules/engine.py",
+    ]
 
 
 def test_the_page_has_a_row_for_each_of_the_144_items_in_order_of_the_forms() -> None:

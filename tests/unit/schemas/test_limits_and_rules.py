@@ -251,7 +251,10 @@ def test_wrong_numbers_are_findings_and_never_a_refusal(items: dict[str, Any], f
 
 
 def test_attachments_alone_have_no_findings_of_items() -> None:
-    assert {each.rule for each in findings(good(smallest()))} == {"expected.refund-interest"}
+    assert findings(good(smallest())) == ()
+    assert {each.rule for each in findings(good(smallest(items={"loss_reason": "見本"})))} == {
+        "expected.refund-interest"
+    }
     attachments_only = {key: each for key, each in smallest(attachments=[PDF]).items() if key != "items"}
     assert findings(good(attachments_only)) == ()
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from hub import standing
+from hub.applying import Wanted, _declare
 from hub.enrolment import pinned_at
-from hub.envelope.declared import StandingReport
+from hub.envelope.declared import AppliedDeclaration, StandingReport
 from hub.envelope.reasons import Reason
 from hub.envelope.trust import Trust
 from hub.facts import Alarm, Fact, StandingTaken
@@ -19,7 +21,7 @@ from hub.role import Role
 from hub.standing import RoleWithdrawn
 from hub.transport import BrokerUnavailable
 from tests.unit.reading.lists import Lists
-from tests.unit.standing.world import FIRST, NEW, NOW, SECOND, WITH_NEW, WITHOUT_SECOND, Office
+from tests.unit.standing.world import CHEAP, FIRST, NEW, NOW, SECOND, TEXT, WITH_NEW, WITHOUT_SECOND, Office, laid_out
 
 TOPIC = "rehearsal.control"
 
@@ -185,3 +187,55 @@ def test_a_report_of_standing_counts_only_from_who_it_names(office: Office) -> N
     revoked = office.following().revoke(role.identity.key_id, NOW)
     trust = Trust.load(office.sign(revoked), pinned_at(office.home))
     assert StandingReport.read(said.sign(role.identity), trust) is Reason.REVOKED
+
+
+async def test_a_list_that_cannot_be_kept_is_not_taken_and_is_tried_again(
+    office: Office, followed: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    followed.publish(TRUST_KEY, office.sign(office.following()))
+    with monkeypatch.context() as disk:
+        disk.setattr(standing, "write_private", full)
+        await followed.control.refresh()
+    assert followed.role.trust.serial == 1
+    assert followed.alarms == ["standing.not-kept"]
+    await followed.control.refresh()
+    assert followed.role.trust.serial == 2
+
+
+async def test_a_role_that_can_follow_no_more_does_not_work_on(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "_LOOK_SECONDS", 0.01)
+    lists, stop = Lists(), asyncio.Event()
+    monkeypatch.setattr(control, "reader_of", lambda endpoint: lists.open)
+
+    async def work() -> None:
+        monkeypatch.setattr(Control, "refresh", broken)
+        await stop.wait()
+
+    async def broken(self: Control) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        async with asyncio.timeout(20):
+            await kept_current(office.role("router"), lambda fact: None, stop, work)
+
+
+def declared(office: Office, text: str, published: dict[bytes, bytes]) -> tuple[int, bytes]:
+    wanted = Wanted(text, laid_out(text))
+    value = _declare(office.home, wanted, published, NOW, CHEAP)
+    return AppliedDeclaration.load(value, pinned_at(office.home)).serial, value
+
+
+def test_a_declaration_gets_a_serial_above_all_that_was_published_and_none_if_it_is_the_same(office: Office) -> None:
+    serial, first = declared(office, TEXT, {})
+    assert serial == 1
+    assert declared(office, TEXT, {DECLARATION_KEY: first}) == (1, first)
+    assert declared(office, TEXT, {DECLARATION_KEY: b"garbage"}) == (1, first)
+    ahead = office.declare(9)
+    assert declared(office, TEXT, {DECLARATION_KEY: ahead}) == (9, ahead), "a home restored from a copy"
+    assert declared(office, WITHOUT_SECOND, {DECLARATION_KEY: ahead})[0] == 10
+    assert (office.home / "roles" / "router" / "declaration.bin").read_bytes() == (
+        office.home / "declaration.bin"
+    ).read_bytes()
