@@ -34,7 +34,7 @@ from tests.broker.hub import ENTRY, Hub, eventually, running
 from tests.broker.test_hub import SECRETS, document
 from topics import names
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
 TENANT = "131041"
 RESIDENT, VEHICLE, TOBACCO = (f"tax-{item}-{TENANT}" for item in ("resident-tax", "light-vehicle-tax", "tobacco-tax"))
