@@ -31,7 +31,7 @@ def _pytest(*paths: str) -> tuple[str, ...]:
     return (str(BIN / "python"), "-m", "coverage", "run", "-m", "pytest", "-q", "-m", "not soak", *paths)
 
 
-_TWO_AT_ONCE = ("-n", "2", "--dist", "loadfile")
+_SEVERAL_AT_ONCE = ("-n", "3", "--dist", "loadfile")
 """most of a broker test is waiting for sessions to time out; each worker has a Kafka of its own"""
 
 
@@ -42,7 +42,22 @@ SUITES = (
     Suite("types of examples", (str(BIN / "mypy"), "examples/tax_table.py"), 120),
     Suite("imports", (str(BIN / "lint-imports"),), 60),
     Suite("unit", _pytest("-n", "2", "tests/unit"), 400),
-    Suite("broker and attacks", _pytest(*_TWO_AT_ONCE, "tests/broker", "tests/attacks"), 660),
+    # without coverage: its tracing would slow down each of the hub's processes
+    Suite(
+        "broker and attacks",
+        (
+            str(BIN / "python"),
+            "-m",
+            "pytest",
+            "-q",
+            "-m",
+            "not soak",
+            *_SEVERAL_AT_ONCE,
+            "tests/broker",
+            "tests/attacks",
+        ),
+        660,
+    ),
     Suite("coverage data", (str(BIN / "coverage"), "combine", "--quiet"), 60),
     Suite("coverage", (str(BIN / "coverage"), "report", f"--fail-under={COVERAGE_FLOOR}"), 60),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,12 +11,22 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from hub.transport.admin import Admin
 from hub.transport.admin.protocol import AlterClientQuotasRequest_v0, AlterUserQuotas, CreateAcls
 from tests.attacks.test_rights import endpoint
-from tests.kafka import TestKafka
+from tests.kafka import TestKafka, start
 from topics import declaration, names
 from topics.layout import expand
 from topics.plan import plan
 
 pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestKafka]:
+    """A node of its own: what other tests set up on theirs would be drift here."""
+    made = start(tmp_path_factory.mktemp("drift"))
+    try:
+        yield made
+    finally:
+        made.node.stop()
 
 
 class ByHandAcls(CreateAcls):

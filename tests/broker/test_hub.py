@@ -213,7 +213,8 @@ def test_nothing_personal_is_outside_the_review_desk(hub: Hub, tmp_path: Path) -
     searched = 0
     for path in hub.home.path.rglob("*"):
         if path.is_file():
-            assert _leaks(path.read_bytes()) == [], path
+            # Kafka's indexes hold offsets and times, and are 10 MiB of zeros each, most of them.
+            assert _leaks(path.read_bytes().rstrip(b"\0")) == [], path
             searched += 1
     assert searched > 100
 

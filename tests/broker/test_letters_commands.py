@@ -14,7 +14,7 @@ from hub.transport import BatchWriter, Outgoing
 from tests.broker.hub import Hub, eventually, running
 from topics import names
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.soak, pytest.mark.timeout(300)]
 GARBAGE = "見本太郎 個人番号なし".encode()
 
 

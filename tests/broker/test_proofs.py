@@ -20,7 +20,7 @@ from tests.broker.hub import ENTRY, Hub, eventually, running
 from tests.broker.test_hub import SECRETS, document
 from tests.vectors import tlog_reference
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.broker, pytest.mark.soak, pytest.mark.timeout(600)]
 RECEIPTS = [f"R7-13104-0000003{n:02}" for n in range(3)]
 EVENTS: dict[str, str] = {}
 """event ids by receipt number, as `submit` answered"""
