@@ -11,6 +11,13 @@ import pytest
 
 from tests.kafka import TestKafka, fresh_namespace, start
 
+LONG_FILES = frozenset({"test_story", "test_tenants", "test_bad_moments", "test_returns", "test_hub"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, or several workers would wait for one in the end."""
+    items.sort(key=lambda item: item.path.stem not in LONG_FILES)
+
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[TestKafka]:

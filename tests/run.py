@@ -31,7 +31,7 @@ def _pytest(*paths: str) -> tuple[str, ...]:
     return (str(BIN / "python"), "-m", "coverage", "run", "-m", "pytest", "-q", "-m", "not soak", *paths)
 
 
-_SEVERAL_AT_ONCE = ("-n", "3", "--dist", "loadfile")
+_SEVERAL_AT_ONCE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 """most of a broker test is waiting for sessions to time out; each worker has a Kafka of its own"""
 
 
