@@ -11,7 +11,7 @@ import pytest
 
 from tests.kafka import TestKafka, fresh_namespace, start
 
-LONG_FILES = frozenset({"test_story", "test_tenants", "test_bad_moments", "test_returns", "test_hub"})
+LONG_FILES = frozenset({"test_story"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

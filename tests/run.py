@@ -56,7 +56,7 @@ SUITES = (
             "tests/broker",
             "tests/attacks",
         ),
-        660,
+        720,
     ),
     Suite("coverage data", (str(BIN / "coverage"), "combine", "--quiet"), 60),
     Suite("coverage", (str(BIN / "coverage"), "report", f"--fail-under={COVERAGE_FLOOR}"), 60),

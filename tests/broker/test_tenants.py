@@ -33,7 +33,7 @@ from tests.broker.hub import ENTRY
 from tests.broker.test_hub import document
 from topics import names
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.broker, pytest.mark.soak, pytest.mark.timeout(600)]
 
 FIRST, NEW = "131041", "999989"
 BEFORE = '  - {code: "999997"'
@@ -225,7 +225,6 @@ async def test_a_tenant_comes_and_goes_while_the_others_flow(tmp_path: Path) -> 
         await nothing_is_lost_or_doubled(shell, load.accepted)
 
 
-@pytest.mark.soak
 async def test_a_tenant_that_comes_back_goes_on_where_it_stopped(tmp_path: Path) -> None:
     with up(tmp_path) as shell:
         assert (await shell.run("topics", "init")).returncode == 0
