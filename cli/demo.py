@@ -185,7 +185,7 @@ def _work(stack: Stack, tell: Callable[[str], None]) -> Done:
     tell("reviewers decide")
     done = decide(stack)
     tell(f"filer, helpdesk and tax teams are told of {done.decided} decisions")
-    wait_told(stack, done, lambda kind: _counters(stack)[kind], before)
+    wait_told(stack, done, lambda: _counters(stack), before)
     tell(f"tax teams take over {done.handovers} hand-overs")
     take_over(stack)
     return done

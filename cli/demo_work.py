@@ -104,20 +104,23 @@ def decide(stack: Stack) -> Done:
     return done
 
 
-def wait_told(stack: Stack, done: Done, counted: Callable[[str], int], stored_before: Mapping[str, int]) -> None:
+def wait_told(stack: Stack, done: Done, count: Callable[[], Mapping[str, int]], before: Mapping[str, int]) -> None:
     """Wait until helpdesks and audit desks have stored what was decided and handed over. Raises DemoWorkFailed.
 
-    `counted` says how many events a kind of desk has stored, `stored_before` how many before the decisions.
+    `count` asks all desks how many events each kind of them has stored, `before` is what it said before the decisions.
     """
     expected = {
-        "helpdesk": stored_before["helpdesk"] + done.decided,
-        "audit": stored_before["audit"] + done.decided + done.handovers,
+        "helpdesk": before["helpdesk"] + done.decided,
+        "audit": before["audit"] + done.decided + done.handovers,
     }
     deadline = time.monotonic() + _SECONDS
-    while any(counted(kind) < count for kind, count in expected.items()):
+    while True:
+        stored = count()
+        missing = {kind: wanted - stored[kind] for kind, wanted in expected.items() if stored[kind] < wanted}
+        if not missing:
+            return
         stack.roles.check()
         if time.monotonic() > deadline:
-            missing = {kind: count - counted(kind) for kind, count in expected.items()}
             raise DemoWorkFailed(f"not told in time: {missing}")
         time.sleep(0.2)
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from assurance.reconcile import Entry, Kind, Report, State
 from assurance.reports import write_report
@@ -105,19 +105,8 @@ def _write(role: Role, kind: Kind, output: Path) -> None:
     write_private(output, write_report(report, role.namespace, role.identity))
 
 
-class _Line(Protocol):
-    @property
-    def tenant(self) -> str: ...
-    @property
-    def event_id(self) -> str: ...
-    @property
-    def leaf(self) -> bytes: ...
-    @property
-    def state(self) -> str: ...
-
-
 @contextmanager
-def _entries(role: Role, kind: Kind) -> Iterator[Iterable[_Line]]:
+def _entries(role: Role, kind: Kind) -> Iterator[Iterable[ReportEntry]]:
     if kind is Kind.ANSWERED:
         yield loop_run(_answered(role))
     elif kind is Kind.PORTAL:
@@ -138,7 +127,7 @@ def _entries(role: Role, kind: Kind) -> Iterator[Iterable[_Line]]:
             yield _OF_STORE[kind](around.store)
 
 
-async def _answered(role: Role) -> Iterable[_Line]:
+async def _answered(role: Role) -> Iterable[ReportEntry]:
     async with caught_up(role, ignore):
         return await answered_entries(role)
 

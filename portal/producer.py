@@ -17,6 +17,7 @@ from typing import Final, Protocol, Self
 
 from hub.crypto.identity import IdentityKey
 from hub.envelope.names import ROUTER
+from hub.envelope.records import ReportEntry
 from hub.envelope.trust import Trust
 from hub.facts import Observer, Ready, ignore
 from hub.producing.delivery import Delivery, Writer
@@ -28,7 +29,7 @@ from hub.producing.sealing import Signer
 from hub.settings import is_rehearsal
 from hub.transport import BatchWriter, Endpoint, PartitionReader, TlsIdentity
 from portal.index import load_or_make_key
-from portal.report import ReportEntry, report_entries
+from portal.report import report_entries
 from portal.results import Result
 from portal.submitting import Journaled, Submitter
 from schemas.submission import Refused

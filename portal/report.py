@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from hub.envelope.records import ReportEntry
 from hub.producing.journal import read_events
 from hub.producing.journal_rows import EventState
 from hub.reading.stream import StreamRole
@@ -20,16 +20,6 @@ _STATES: Final = {
     EventState.VOID: "void",
 }
 """The words of reconciliation: pending may be anywhere, held was acknowledged, void may be nowhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportEntry:
-    """One event as the portal end knows it."""
-
-    tenant: str
-    event_id: str
-    leaf: bytes
-    state: str
 
 
 def report_entries(journal: Path) -> Iterator[ReportEntry]:
