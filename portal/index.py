@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from hub.crypto.durable import sync_directory
 from hub.producing.errors import JournalForeign
 
 KEY_BYTES: Final = 32
@@ -36,11 +37,7 @@ def _make(path: Path) -> bytes:
         out.flush()
         os.fsync(out.fileno())
     new.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_directory(path.parent)
     return key
 
 

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import ClassVar, Final
 
 from hub.crypto.checkpoints import CheckpointMalformed, TreeCheckpoint, open_checkpoint
+from hub.crypto.durable import sync_directory
 from hub.crypto.hkdf import sha256
 from hub.crypto.notes import MAX_NOTE_BYTES, Note, NoteMalformed, NoteNotSigned, VerifierKey
 from schemas.errors import HubError
@@ -60,7 +61,7 @@ class Memory:
         self._directory = directory
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _sync(directory.parent)
+            sync_directory(directory.parent)
             self._lock = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as problem:
             raise WitnessMemoryUnavailable from problem
@@ -130,14 +131,6 @@ class Memory:
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(path)
-            _sync(path.parent)
+            sync_directory(path.parent)
         except OSError as problem:
             raise WitnessMemoryUnavailable from problem
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

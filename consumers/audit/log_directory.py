@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from hub import crashpoints
+from hub.crypto.durable import sync_directory
 from hub.crypto.notes import MAX_NOTE_BYTES
 from hub.crypto.tiles import Tile, TileName
 from schemas.errors import HubError
@@ -174,7 +175,7 @@ class LogDirectory:
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(path)
-            _sync(path.parent)
+            sync_directory(path.parent)
         except OSError as problem:
             raise PublishingUnavailable from problem
 
@@ -185,7 +186,7 @@ class LogDirectory:
         """
         while directory not in self._settled:
             try:
-                _sync(directory)
+                sync_directory(directory)
             except OSError as problem:
                 raise PublishingUnavailable from problem
             self._settled.add(directory)
@@ -198,12 +199,4 @@ class LogDirectory:
             return
         self._make(directory.parent)
         directory.mkdir(exist_ok=True, mode=stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
-        _sync(directory.parent)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_directory(directory.parent)

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from hub.crypto import keyfile
 from hub.crypto.audience import AudiencePrivateKey, Suite
+from hub.crypto.durable import sync_directory
 from hub.crypto.errors import KeyExists, KeyFileDamaged, KeyFileExposed, KeyMissing
 from hub.crypto.identity import IdentityKey
 from hub.crypto.keyfile import Clear, PassphraseKeys, ScryptCost
@@ -142,7 +143,7 @@ class FileKeyStore:
         except FileNotFoundError as problem:
             raise KeyMissing(f"{audience}/{epoch}") from problem
         path.unlink()
-        self._sync_directory()
+        sync_directory(self._directory)
         if path.exists():
             raise KeyExists(f"{audience}/{epoch}")
 
@@ -185,14 +186,7 @@ class FileKeyStore:
             raise KeyExists(name) from problem
         finally:
             new.unlink()
-        self._sync_directory()
-
-    def _sync_directory(self) -> None:
-        descriptor = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_directory(self._directory)
 
 
 def _name(entry: KeyEntry) -> str:

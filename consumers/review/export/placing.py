@@ -21,6 +21,7 @@ from consumers.review.export.errors import (
     ExportNotWritable,
     ExportUnsettled,
 )
+from hub.crypto.durable import sync_directory
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -65,11 +66,7 @@ def place(final: Path) -> None:
         remove(part_of(final))
         raise _refusal(error) from None
     try:
-        descriptor = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_directory(final.parent)
     except OSError:
         raise ExportUnsettled from None
 
