@@ -31,6 +31,11 @@ def _pytest(*paths: str) -> tuple[str, ...]:
     return (str(BIN / "python"), "-m", "coverage", "run", "-m", "pytest", "-q", "-m", "not soak", *paths)
 
 
+def _attacks_of(run: str) -> str:
+    """Where a run's attacks go, to be compared with the committed ones."""
+    return f".attacks/{run}.jsonl"
+
+
 _SEVERAL_AT_ONCE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 """most of a broker test is waiting for sessions to time out; each worker has a Kafka of its own"""
 
@@ -41,7 +46,7 @@ SUITES = (
     Suite("types", (str(BIN / "mypy"),), 240),
     Suite("types of examples", (str(BIN / "mypy"), "examples/tax_table.py"), 120),
     Suite("imports", (str(BIN / "lint-imports"),), 60),
-    Suite("unit", _pytest("-n", "2", "tests/unit"), 400),
+    Suite("unit", _pytest("-n", "2", f"--attacks-into={_attacks_of('unit')}", "tests/unit"), 400),
     # without coverage: its tracing would slow down each of the hub's processes
     Suite(
         "broker and attacks",
@@ -53,10 +58,16 @@ SUITES = (
             "-m",
             "not soak",
             *_SEVERAL_AT_ONCE,
+            f"--attacks-into={_attacks_of('broker')}",
             "tests/broker",
             "tests/attacks",
         ),
         720,
+    ),
+    Suite(
+        "attacks",
+        (str(BIN / "python"), "-m", "tests.attacking.page", "check", _attacks_of("unit"), _attacks_of("broker")),
+        60,
     ),
     Suite("coverage data", (str(BIN / "coverage"), "combine", "--quiet"), 60),
     Suite("coverage", (str(BIN / "coverage"), "report", f"--fail-under={COVERAGE_FLOOR}"), 60),
