@@ -44,8 +44,8 @@ def rendered(rows: Sequence[Row]) -> str:
             cells = (row.attempt, row.expected, f"{row.verdict}: {row.how}", row.by, row.within, link, row.suite)
             parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
     parts.append("\n# Found and repaired on the way\n")
-    for file in sorted(FINDINGS.glob("*.md")):
-        parts.append("\n" + file.read_text("utf-8").strip().replace("# ", "## ", 1) + "\n")
+    for found in sorted(FINDINGS.glob("*.md")):
+        parts.append("\n" + found.read_text("utf-8").strip().replace("# ", "## ", 1) + "\n")
     return "".join(parts)
 
 
