@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from broker import java, ports
-from broker.errors import CompilerUnknown
 from broker.configuration import NodeConfiguration, logging
+from broker.errors import CompilerUnknown
 
 
 def settings() -> dict[str, str]:
@@ -56,6 +56,7 @@ def test_java_is_the_one_of_our_package(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_node_for_minutes_compiles_less_and_no_other_word_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HUB_KAFKA_COMPILER")
     jars = [Path("a.jar")]
     assert "-XX:TieredStopAtLevel=1" not in java.command(jars, "256m", "some.Main")
     monkeypatch.setenv("HUB_KAFKA_COMPILER", "quick")
