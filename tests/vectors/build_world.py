@@ -92,7 +92,7 @@ def signed(made: Json, *signers: str) -> Json:
 
 def trust_fields(**change: Any) -> Json:
     def listed(name: str) -> Json:
-        rights = []
+        rights: list[Json] = []
         if name == "portal":
             rights = [{"dataset": "submissions", "tenants": [T, OTHER], "procedures": ["attachment-part", PROCEDURE]}]
         if name == REVIEW:
@@ -137,7 +137,7 @@ def audience_key(audience: str, **change: Any) -> Json:
     return signed(made, OWNER.get(audience, audience), "admin")
 
 
-def session(topic: str, audiences: list[str], about: str, *, signer: str | None = None, **change: Any) -> Json:
+def session(topic: str, sealed_for: list[str], about: str, *, signer: str | None = None, **change: Any) -> Json:
     """A session: its record, signed, with what each audience finds in it."""
     producer = "portal" if topic == SUBMISSIONS else REVIEW
     fields: Json = {
@@ -154,7 +154,7 @@ def session(topic: str, audiences: list[str], about: str, *, signer: str | None 
     raw = fields | {"salt": bytes.fromhex(fields["salt"])}
     epoch = change.get("epoch", EPOCH)
     opened = []
-    for audience in sorted(audiences):
+    for audience in sorted(sealed_for):
         suite, seeds = suite_of(audience), audience_seeds(audience)
         secret, drawn = seed(f"secret {about} {audience}"), randomness(f"{about} {audience}", audience)
         info = reference.session_info(raw, audience, epoch)

@@ -42,7 +42,7 @@ def _inverse_ntt(poly: list[int]) -> list[int]:
 
 
 def _times(a: list[int], b: list[int]) -> list[int]:
-    out = []
+    out: list[int] = []
     for i, gamma in enumerate(GAMMAS):
         a0, a1, b0, b1 = a[2 * i], a[2 * i + 1], b[2 * i], b[2 * i + 1]
         out += [(a0 * b0 + a1 * b1 * gamma) % Q, (a0 * b1 + a1 * b0) % Q]
@@ -64,7 +64,8 @@ def _unpack(data: bytes, bits: int) -> list[int]:
 
 
 def _uniform(seed: bytes) -> list[int]:
-    stream, out, at = hashlib.shake_128(seed).digest(4_096), [], 0
+    stream, at = hashlib.shake_128(seed).digest(4_096), 0
+    out: list[int] = []
     while len(out) < N:
         a, b, c = stream[at : at + 3]
         at += 3

@@ -47,7 +47,7 @@ def hkdf_expand(key: bytes, info: bytes, length: int) -> bytes:
 
 
 def session_info(value: Mapping[str, Any], audience: str, epoch: int) -> bytes:
-    info = purpose("session") + value["salt"]
+    info: bytes = purpose("session") + value["salt"]
     for text in (value["producer"], value["topic"], value["tenant"], audience, str(epoch)):
         info += u32(len(text.encode())) + text.encode()
     return info

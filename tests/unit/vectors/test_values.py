@@ -18,6 +18,7 @@ from hub.envelope import header as headers
 from hub.envelope.header import EventHeader
 from hub.envelope.inspection import PRODUCED, STRIPPED, Inspected, inspect, lane, routed_to
 from hub.envelope.leaf import leaf
+from hub.envelope.names import Kind
 from hub.envelope.padding import pad, padded_bytes, unpad
 from hub.envelope.records import Session
 from hub.envelope.sealed import build, outputs, parse
@@ -107,7 +108,7 @@ def test_sessions_count_and_open(each: dict[str, Any]) -> None:
 
 def header_of(fields: dict[str, Any]) -> EventHeader:
     values = dict(fields, session=b(fields["session"]))
-    values["kind"] = headers.Kind(fields["kind"])
+    values["kind"] = Kind(fields["kind"])
     for name in ("calculation_check", "signature_check"):
         values[name] = headers.Check(fields[name])
     values["accepted_at_ms"], values["produced_at_ms"] = values.pop("accepted_at"), values.pop("produced_at")
