@@ -15,6 +15,8 @@ from broker.storage import NODE_ID
 DATA: Final = "data"
 KEYSTORE: Final = "config/keystore.pem"
 TRUSTSTORE: Final = "config/ca.crt"
+CONNECTION_IDLE_SECONDS: Final = 20
+"""after which the broker closes a connection on which nothing moves, a request that waits included"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class NodeConfiguration:
             "allow.everyone.if.no.acl.found": "false",
             "super.users": users,
             "auto.create.topics.enable": "false",
+            # rights are looked at when a request comes in; one that then waits here for data must not outlast them
+            "connections.max.idle.ms": str(CONNECTION_IDLE_SECONDS * 1_000),
             # one node: everything that is replicated in a cluster has one copy here
             "default.replication.factor": "1",
             "min.insync.replicas": "1",
