@@ -15,6 +15,8 @@ from broker.storage import NODE_ID
 DATA: Final = "data"
 KEYSTORE: Final = "config/keystore.pem"
 TRUSTSTORE: Final = "config/ca.crt"
+CIPHER_SUITES: Final = ("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
+"""keys of 256 bits only: what is recorded today must not be readable later"""
 CONNECTION_IDLE_SECONDS: Final = 20
 """after which the broker closes a connection on which nothing moves, a request that waits included"""
 
@@ -44,6 +46,7 @@ class NodeConfiguration:
             "ssl.client.auth": "required",
             "ssl.enabled.protocols": "TLSv1.3",
             "ssl.protocol": "TLSv1.3",
+            "ssl.cipher.suites": ",".join(CIPHER_SUITES),
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": KEYSTORE,
             "ssl.truststore.type": "PEM",
