@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -24,11 +23,10 @@ from hub.transport import KafkaRecord
 from portal.producer import PortalProducer
 from portal.results import Status
 from tests.attacks.spoiling import documents_for
-from tests.broker.router_stage import TENANT, Stage, until
+from tests.broker.router_stage import TENANT, Stage
 from tests.kafka import TestKafka, fresh_namespace
 from topics import names
 
-EVERY_BIT = bool(os.environ.get("ATTACKS_EVERY_BIT"))
 PARTITION = 1
 _AT_ONCE = Limits(unconfirmed_after_ms=0, watch_seconds=0.3)
 
@@ -79,9 +77,8 @@ class Flow:
                     for found in await self.stage.read(topic):
                         if found.key == event_id:
                             self.recorded.setdefault(name, found)
-                        elif name == "submissions" and (found.key or b"").startswith(b"checkpoint/"):
-                            if Checkpoint.decode(Signed.parse(found.value or b"").body).entries:
-                                self.recorded.setdefault("checkpoint", found)
+                        elif name == "submissions" and _lists_something(found):
+                            self.recorded.setdefault("checkpoint", found)
 
     @asynccontextmanager
     async def desk(self, kind: str) -> AsyncIterator[Desk]:
@@ -108,6 +105,12 @@ class Flow:
             await directory.close()
 
 
+def _lists_something(record: KafkaRecord) -> bool:
+    if not (record.key or b"").startswith(b"checkpoint/"):
+        return False
+    return bool(Checkpoint.decode(Signed.parse(record.value or b"").body).entries)
+
+
 @asynccontextmanager
 async def flowing(kafka: TestKafka, home: Path) -> AsyncIterator[Flow]:
     """Start router and portal on a fresh namespace, and record one event."""
@@ -119,8 +122,3 @@ async def flowing(kafka: TestKafka, home: Path) -> AsyncIterator[Flow]:
         flow = Flow(stage, router, portal, facts, documents_for(TENANT, PARTITION, 20))
         await flow.record()
         yield flow
-
-
-async def until_quiet(flow: Flow, desk: Desk, events: int) -> None:
-    """Wait until a desk holds and has confirmed as many events, and has sent everything."""
-    await until(lambda: desk.store.counts()["confirmed"] >= events and not desk.store.waiting_count())
