@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
+from hmac import compare_digest
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -174,6 +175,6 @@ def _member(source: Any, declared: ExportFile, encoding: Encoding) -> list[str] 
             lines = csv.reader(text, strict=True)
             header = next(lines, None)
             count = sum(1 for _ in lines)
-    if not checked.whole or checked.digest.digest() != declared.sha256 or count != declared.rows:
+    if not checked.whole or not compare_digest(checked.digest.digest(), declared.sha256) or count != declared.rows:
         raise ArchiveDamaged("content")
     return header

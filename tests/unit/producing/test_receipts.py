@@ -11,7 +11,7 @@ import pytest
 
 from hub.crypto.audience import AudiencePrivateKey, Suite
 from hub.envelope.letters import DeadLetter, open_quarantine
-from hub.envelope.reasons import EnvelopeError
+from hub.envelope.reasons import EnvelopeError, Reason
 from hub.envelope.records import StoredEvent, StoredReceipt
 from hub.envelope.signed import Signed
 from hub.facts import Alarm, DeadLettered, Fact
@@ -73,9 +73,9 @@ class Desk:
         self._offset = 0
         self._polls = 0
 
-    def say(self, value: bytes | None, partition: int = 0, key: bytes | None = None) -> None:
+    def say(self, value: bytes | None, partition: int = 0, key: bytes | None = None, timestamp_ms: int = 0) -> None:
         key = own_key(value) if key is None else key
-        self._records.append(KafkaRecord(STATUS, partition, self._offset, 0, key, value))
+        self._records.append(KafkaRecord(STATUS, partition, self._offset, timestamp_ms, key, value))
         self._offset += 1
 
     async def new_reader(self, whole: bool) -> Desk:
@@ -128,6 +128,17 @@ class Desk:
 
     def put_aside(self) -> list[DeadLetter]:
         return [DeadLetter.decode(value) for _, value in self.letters.records[LETTERS, 0]]
+
+
+async def test_garbage_dated_beyond_all_time_becomes_a_letter_and_stops_nobody(journal: Journal) -> None:
+    events = await three_events(journal)
+    desk = Desk(journal)
+    desk.say(b"garbage", timestamp_ms=2**62)
+    desk.say(b"garbage", timestamp_ms=-1)
+    desk.say(desk.world.receipt(S, 0, events[:1]))
+    await desk.listen()
+    assert desk.trimmed == 1
+    assert [letter.reason for letter in desk.put_aside()] == [Reason.NOT_FRAMED] * 2
 
 
 async def test_receipt_of_the_review_desk_trims_the_journal(journal: Journal) -> None:
