@@ -73,7 +73,7 @@ def fuzz(name: str, seconds: int) -> tuple[Seen, list[str]]:
             f"-timeout={_INPUT_SECONDS}",
             f"-rss_limit_mb={_RSS_MIB}",
             f"-max_len={report.TARGETS[name].max_bytes}",
-            f"-dict={words}",
+            *([f"-dict={words}"] if report.TARGETS[name].words else []),
             f"-artifact_prefix={findings}/",
             "-print_final_stats=1",
             "-reload=0",

@@ -20,6 +20,7 @@ def main(arguments: list[str]) -> None:
     """Never returns: libFuzzer ends the process."""
     name, out, *options = arguments
     with atheris.instrument_imports(include=_OURS):
+        from tests.fuzz.guard import Finding
         from tests.fuzz.targets import ALL
     target = ALL[name]
     kept = Path(out)
@@ -32,12 +33,19 @@ def main(arguments: list[str]) -> None:
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            what = (type(error).__name__, place.filename, place.lineno or 0)
+            frames = [
+                each for each in traceback.extract_tb(error.__traceback__) if not each.filename.endswith("guard.py")
+            ]
+            place = frames[-1]
+            what = (
+                f"{type(error).__name__}{str(error) if isinstance(error, Finding) else ''}",
+                place.filename,
+                place.lineno or 0,
+            )
             if what in seen:
                 return
             seen.add(what)
-            stem = f"{len(list(kept.glob('*.bin'))):03d}-{what[0]}-{Path(what[1]).stem}-{what[2]}"
+            stem = f"{len(list(kept.glob('*.bin'))):03d}-{type(error).__name__}-{Path(what[1]).stem}-{what[2]}"
             (kept / f"{stem}.bin").write_bytes(data)
             (kept / f"{stem}.txt").write_text("".join(traceback.format_exception(error)))
             print(f"FINDING {stem}", file=sys.stderr, flush=True)

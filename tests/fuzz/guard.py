@@ -14,6 +14,15 @@ from schemas.errors import HubError
 _T = TypeVar("_T")
 _WORD = re.compile(r"[^\s()/,.:;'\"{}\[\]<>=]{6,}")
 MAX_TEXT = 300
+_DETAILS = frozenset(
+    re.findall(
+        r"\S+",
+        """manifest members encryption encoding content columns signature namespace declaration partitions principal
+        unreadable format checkpoint entries extension identity instance passphrase characters receipt record reason
+        portal router review helpdesk audit operator admin handed answered decided decision-log handover-log""",
+    )
+)
+"""what errors say beside their class, all of it ours; some of it stands in sound files, too"""
 
 
 class Finding(AssertionError):
@@ -27,16 +36,22 @@ def ensure(good: bool, promise: str) -> None:
 
 
 def refusal(
-    errors: tuple[type[HubError], ...], data: bytes, call: Callable[[], _T], *, own_words: Iterable[str] = ()
+    errors: tuple[type[HubError], ...],
+    data: bytes,
+    call: Callable[[], _T],
+    *,
+    own_words: Iterable[str] = (),
+    names_input: bool = False,
 ) -> _T | None:
     """Call a decoder; its documented errors are a refusal (None), every other exception passes on as a finding.
 
-    `own_words` may stand in an error's text although they stand in the input: names that we declared.
+    `own_words` may stand in an error's text although they stand in the input: names that we declared. With
+    `names_input` it may name what it found: the administrator's own file.
     """
     try:
         return call()
     except errors as error:
-        check_error(error, data, own_words)
+        check_error(error, b"" if names_input else data, own_words)
         return None
 
 
@@ -52,14 +67,15 @@ def check_error(error: HubError, data: bytes, own_words: Iterable[str] = ()) -> 
         said = set(_WORD.findall(text)) - _known_words()
         for word in said:
             ensure(
-                word.encode() not in data and word not in data.decode("utf-8", "ignore"), "an error repeats its input"
+                word.encode() not in data and word not in data.decode("utf-8", "ignore"),
+                f"{type(error).__name__} repeats its input",
             )
 
 
 @cache
 def _known_words() -> frozenset[str]:
     """Words of our own: what errors say, names of contracts and of their fields, reasons."""
-    words: set[str] = set()
+    words = set(_DETAILS)
     for contract in registry.all_contracts():
         words.add(contract.name)
     for reason in Reason:

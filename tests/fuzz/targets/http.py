@@ -24,6 +24,7 @@ from tests.fuzz.targets.logs import _LOG, _WITNESS, _checkpoint
 
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3}) [A-Za-z \-]*\r\n")
 _WORD = re.compile(rb"[A-Za-z0-9]{12,}")
+_OURS = (b"openmetrics", b"application")
 _MOST = 64 * 1024
 
 
@@ -70,19 +71,10 @@ def run(data: bytes) -> None:
     if not found:
         return
     status = _STATUS.match(found)
-    ensure(
-        status is not None
-        or not request.split(b"\n")[0].strip().endswith((b"HTTP/1.0", b"HTTP/1.1"))
-        or b"{" in found[:4],
-        "an answer begins with a status",
-    )
-    head = found.split(b"\r\n\r\n")[0]
+    # without a status: HTTP/0.9, or a first line that says no version
+    ensure(status is not None or b"HTTP/1" not in found[:8], "an answer begins with a status")
     for word in _WORD.findall(request.split(b"\n")[0]):
-        ensure(word not in head, "an answer's head repeats nothing of the request")
-        ensure(
-            data[0] & 1 or word not in found or word in b"eltax_hub_artificial_total openmetrics",
-            "an answer repeats nothing of the request",
-        )
+        ensure(word not in found or word in _OURS, "an answer repeats nothing of the request")
 
 
 def seeds() -> Iterator[bytes]:

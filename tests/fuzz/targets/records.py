@@ -244,8 +244,7 @@ def run_declaration(data: bytes) -> None:
         return expand(read_declaration(text), world.NS, partitions=6)
 
     # keys of the declaration are named in its errors: they are declared, and say nothing of anybody
-    words = {word for word in text.replace(":", " ").replace("'", " ").split() if len(word) <= 80}
-    refusal((DeclarationInvalid,), data, read, own_words=words)
+    refusal((DeclarationInvalid,), data, read, names_input=True)
 
 
 def declaration_seeds() -> Iterator[bytes]:
