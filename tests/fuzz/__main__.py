@@ -1,7 +1,8 @@
 """Run targets, keep what is worth keeping, write the report.
 
 `run TARGET|all --seconds N [--report]`   fuzz; with --report a line goes into docs/reports/fuzzing.jsonl
-`queue [TARGET…] --seconds N`             the same with --report, and the corpus is minimised after each target
+`queue [TARGET…] --seconds N`             the same with --report, and the corpus is minimised after each target; without names: those
+                                          that have not had twenty minutes
 `seeds [TARGET…]`                         write the seeds of the targets into tests/fuzz/corpus
 `minimise TARGET`                         take what the runs on this machine found into the committed corpus
 `page`                                    write docs/reports/fuzzing.md again
@@ -188,7 +189,10 @@ def main() -> int:
         report.write_page()
         return 0
     found = 0
-    for name in _names(said.targets):
+    chosen = _names(said.targets)
+    if said.command == "queue" and not said.targets:
+        chosen = report.lacking(report.runs())
+    for name in chosen:
         if said.command == "seeds":
             write_seeds(name)
         elif said.command == "minimise":
