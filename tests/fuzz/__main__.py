@@ -1,7 +1,7 @@
 """Run targets, keep what is worth keeping, write the report.
 
 `run TARGET|all --seconds N [--report]`   fuzz; with --report a line goes into docs/reports/fuzzing.jsonl
-`queue [TARGET…] --seconds N`             the same with --report, and the corpus is minimised after each target; without names: those
+`queue [TARGET…] --seconds N`             the same with --report, and the corpus is minimised; without names: those
                                           that have not had twenty minutes
 `seeds [TARGET…]`                         write the seeds of the targets into tests/fuzz/corpus
 `minimise TARGET`                         take what the runs on this machine found into the committed corpus
