@@ -167,9 +167,11 @@ async def _desk(stage: Stage, principal: str, clocks: Clocks) -> AsyncIterator[D
     with opened(stage.role(principal), facts.append) as (around, directory, registry):
         await directory.refresh()
         limits = Limits(watch_seconds=0.1, poll_timeout_ms=50)
-        yield Desk(replace(around, clocks=clocks, limits=limits), facts)
-        await registry.close()
-        await directory.close()
+        try:
+            yield Desk(replace(around, clocks=clocks, limits=limits), facts)
+        finally:
+            await registry.close()
+            await directory.close()
 
 
 def _reached(positions: Mapping[tuple[str, int], int], ends: Mapping[tuple[str, int], int]) -> bool:
@@ -181,6 +183,18 @@ async def letters_of(stage: Stage, principal: str) -> dict[tuple[str, int, int],
     found = await stage.read(names.dead_letters(stage.namespace, principal))
     letters = [DeadLetter.decode(record.value or b"") for record in found]
     return {(each.place.topic, each.place.partition, each.place.offset): each.reason for each in letters}
+
+
+async def refused_leaves(stage: Stage, principal: str) -> dict[bytes, Reason]:
+    """What a principal put aside, by the leaf of the event that lies at the place that the letter names."""
+    letters = await letters_of(stage, principal)
+    found = {}
+    for topic in sorted({topic for topic, _, _ in letters}):
+        for record in await stage.read(topic):
+            reason = letters.get((record.topic, record.partition, record.offset))
+            if reason is not None:
+                found[parse(record.value or b"").leaf()] = reason
+    return found
 
 
 async def may_write(stage: Stage, principal: str, topic: str) -> bool:
