@@ -379,5 +379,5 @@ class _Walk:
         for session, state in sorted(self.ledger.chains.sessions.items()):
             if state.announced is None or state.close is not None:
                 continue
-            if state.successor or now_ms > state.announced.expires_at_ms + UNCONFIRMED_AFTER_MS:
+            if state.followers() or now_ms > state.announced.expires_at_ms + UNCONFIRMED_AFTER_MS:
                 yield Unended(session, state.announced.producer, state.announced.expires_at_ms)
