@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -32,23 +31,30 @@ async def stage(kafka: TestKafka, tmp_path_factory: pytest.TempPathFactory) -> A
 
 async def test_smoke(stage: EvilStage) -> None:
     import time
-    t=time.time()
+
+    t = time.time()
     documents = [json.dumps(each).encode() for each in generate(7, 30, [TENANT, OTHER], start=datetime.now(UTC))]
     async with PortalProducer(stage.role("portal", "portal")) as portal:
         for each in documents:
             print((await portal.submit(each)).status)
-        print(time.time()-t)
-    print(time.time()-t)
+        print(time.time() - t)
+    print(time.time() - t)
     async with stage.stage.router():
         await until_routed(stage.stage, 15)
-    print(time.time()-t)
-    async with stage.desk(f"review-{TENANT}") as review, stage.desk(f"audit-{TENANT}") as audit, stage.desk(f"helpdesk-{TENANT}") as helpdesk:
+    print(time.time() - t)
+    async with (
+        stage.desk(f"review-{TENANT}") as review,
+        stage.desk(f"audit-{TENANT}") as audit,
+        stage.desk(f"helpdesk-{TENANT}") as helpdesk,
+    ):
         await review.through(names.review(stage.namespace, TENANT))
         await helpdesk.through(names.helpdesk(stage.namespace, TENANT))
         await audit.through(names.audit(stage.namespace, TENANT), names.sessions(stage.namespace))
-        print(time.time()-t)
+        print(time.time() - t)
         stage.clock.a_minute_passes()
-        import asyncio; await asyncio.sleep(1.5)
+        import asyncio
+
+        await asyncio.sleep(1.5)
         for d in (review, helpdesk, audit):
             print(d.alarms(), d.store.counts())
-    print(time.time()-t)
+    print(time.time() - t)

@@ -87,7 +87,7 @@ async def until(condition: Callable[[], object], about: str, seconds: float = 30
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(about)
-        await asyncio.sleep(0.02)  # noqa: ASYNC110 - rows and facts have no event to wait for
+        await asyncio.sleep(0.02)
 
 
 @dataclass
