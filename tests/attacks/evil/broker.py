@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from aiokafka.protocol.fetch import FetchRequest_v4, FetchResponse_v4
 from aiokafka.protocol.offset import OffsetRequest_v2, OffsetResponse_v2
 from aiokafka.protocol.produce import ProduceRequest_v3, ProduceResponse_v3
 
-from hub.transport import Endpoint, TlsIdentity
+from hub.transport import Endpoint, KafkaRecord, TlsIdentity
 from hub.transport.endpoint import ssl_context
 from tests.attacks.evil import wire
 from tests.attacks.evil.copies import Copies, Honest, Place
@@ -67,6 +67,11 @@ class EvilBroker:
     async def settled(self) -> None:
         """Have all that was written so far."""
         await self._honest.until_now(self._places)
+
+    def everything(self) -> Iterator[KafkaRecord]:
+        """All that there is, of all topics."""
+        for place in self._places:
+            yield from self.copies.honest(place)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -74,6 +74,15 @@ class Copies:
             del self._logs[key]
             self._taken.pop(key, None)
 
+    def show(self, principal: str, place: Place, records: Sequence[KafkaRecord]) -> None:
+        """Show this in place of all that is there by now; what comes later follows it, by the rule if there is one."""
+        self._taken[principal, place] = len(self._honest.log[place])
+        self._logs[principal, place] = list(records)
+
+    def honest(self, place: Place) -> list[KafkaRecord]:
+        """What really is there."""
+        return list(self._honest.log[place])
+
     def log(self, principal: str, place: Place) -> list[KafkaRecord]:
         """What the principal sees of a partition now; a test may change it."""
         log, taken = self._logs[principal, place], self._taken[principal, place]
