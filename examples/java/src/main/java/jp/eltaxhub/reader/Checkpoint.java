@@ -28,8 +28,9 @@ record Checkpoint(byte[] hash, byte[] session, long partition, long firstSequenc
         boolean numbers = made.partition >= 0 && made.firstSequence >= 0 && Limits.time(made.producedAt);
         Refusal.unless(numbers && made.producedAt <= now + Limits.AHEAD_MS, Reason.MALFORMED, "its numbers");
         Refusal.unless(Arrays.equals(made.session, session.id()), Reason.FOREIGN_SESSION, "checkpoint");
+        Refusal.unless(made.producedAt >= session.createdAt(), Reason.MALFORMED, "it is older than its session");
         if (!trust.administratorSigned(signed, RECORD)) {
-            trust.verify(signed, RECORD, session.producer(), session.createdAt());
+            trust.verify(signed, RECORD, session.producer(), made.producedAt);
         }
         return made;
     }

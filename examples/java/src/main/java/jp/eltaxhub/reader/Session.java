@@ -49,8 +49,8 @@ record Session(byte[] id, byte[] salt, String producer, String instance, String 
         trust.verify(signed, RECORD, made.producer, made.createdAt);
         Kind kind = Kind.of(made.topic, trust.namespace, made.tenant);
         valid(kind != null, "its topic");
-        boolean may = trust.instance(made.producer, made.instance)
-                && trust.mayProduce(made.producer, kind.dataset, made.tenant, null);
+        Refusal.unless(trust.instance(made.producer, made.instance), Reason.UNTRUSTED, "instance " + made.instance);
+        boolean may = trust.mayProduce(made.producer, kind.dataset, made.tenant, null);
         Refusal.unless(may, Reason.NOT_PERMITTED, made.producer + " on " + made.topic);
         for (Audience each : made.audiences) {
             Trust.Audience listed = trust.audience(each.name());
