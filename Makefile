@@ -6,7 +6,7 @@ SUBMISSIONS ?= 900
 ROUNDS ?= 3
 .DEFAULT_GOAL := help
 
-.PHONY: help demo up test unit lint bench docs attacks lock clean
+.PHONY: help demo up test unit lint bench docs attacks mutate lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,10 +44,14 @@ docs: $(READY) ## write the generated pages again
 attacks: $(READY) ## take the attacks that the last `make test` saw into docs/attacks.md
 	$(BIN)/python -m tests.attacking.page record .attacks/*.jsonl
 
+mutate: $(READY) ## small wrong changes in the code: does a test notice? FILES=hub/envelope/wire.py, else all; long
+	$(BIN)/python -m tests.mutation.run $(FILES)
+	$(BIN)/python -m tests.mutation.report record
+
 lock: $(READY) ## resolve the dependencies again, with hashes and without naming a host
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --extra dev --extra analysis --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
 	  --no-emit-trusted-host --no-header --strip-extras --output-file requirements.lock pyproject.toml
 
 clean: ## the environment and the state of the embedded hub
-	rm -rf .venv .hub .attacks .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .hub .attacks .mutation .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
