@@ -11,6 +11,7 @@ import ast
 import gc
 import importlib.abc
 import importlib.machinery
+import inspect
 import os
 import resource
 import signal
@@ -123,13 +124,43 @@ class Verdicts:
             os.write(_NAMES[1], item.nodeid.encode() + b"\n")
             signal.setitimer(signal.ITIMER_PROF, 1.0 + 8 * usual)
             signal.setitimer(signal.ITIMER_REAL, 30.0 + 60 * usual)
-            following = items[place + 1] if place + 1 < len(items) else None
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            arguments = _plain(item)
+            if arguments is None:
+                following = items[place + 1] if place + 1 < len(items) else None
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            elif _fails(item, arguments):
+                self.failed = item.nodeid
             if self.failed:
                 return self.failed
         return ""
 
 
+def _plain(item: pytest.Item) -> dict[str, Any] | None:
+    """The arguments of a test that can simply be called, which takes a third of the time; None if it cannot."""
+    if not isinstance(item, pytest.Function) or inspect.iscoroutinefunction(item.obj):
+        return None
+    callspec = getattr(item, "callspec", None)
+    given: dict[str, Any] = {} if callspec is None else callspec.params
+    for name in set(item.fixturenames) - _NEEDLESS:
+        made = item._fixtureinfo.name2fixturedefs.get(name, ())
+        if name not in given or any(each.func.__name__ != "get_direct_param_fixture_func" for each in made):
+            return None
+    if any(item.iter_markers("xfail")):
+        return None
+    return {name: value for name, value in given.items() if name not in _NEEDLESS}
+
+
+def _fails(item: pytest.Item, arguments: dict[str, Any]) -> bool:
+    try:
+        item.obj(**arguments)  # type: ignore[attr-defined]
+    except pytest.skip.Exception:
+        return False
+    except BaseException:
+        return True
+    return False
+
+
+_NEEDLESS = frozenset({"request", "event_loop_policy"})
 _NAMES = [-1, -1]
 
 

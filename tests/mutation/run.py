@@ -16,7 +16,7 @@ import re
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from tests.mutation.judging import (
 from tests.mutation.operators import Mutant, files, mutants
 from tests.mutation.scope import KILLED, ROOT, SCOPE, STATE, SURVIVED, TESTS
 
-QUICK = 0.4
+QUICK = 0.3
 _OPTIONS = (
     "-q", "-s", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", "-o", "timeout=0",
     "--tb=no", "--disable-warnings", "-m", "not soak and not broker",
@@ -86,7 +86,7 @@ class Run:
         self.tests = tests
         self.found = {file: mutants(ROOT / file, file) for file in files(ROOT, wanted)}
         self.quick = quick
-        against = digest_of(path for folder in tests for path in (ROOT / folder).rglob("*.py"))
+        against = digest_of(path for name in tests for path in _python_files(ROOT / name))
         self.results = Results("quick" if quick else against)
         self.covering = Covering()
         self._killers: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -212,6 +212,10 @@ class Run:
         return plugin.failed or ("" if plugin.ran and code in (0, 5) else "import")
 
 
+def _python_files(path: Path) -> Iterable[Path]:
+    return path.rglob("*.py") if path.is_dir() else [path]
+
+
 def run_until_failed(items: Sequence[pytest.Item], seconds: dict[str, float]) -> str:
     """Run tests until one fails."""
     verdicts = Verdicts()
@@ -272,7 +276,7 @@ class _Server:
     def _measured(self, items: Sequence[pytest.Item]) -> dict[str, Any]:
         product = digest_of([*(ROOT / "hub").rglob("*.py"), *(ROOT / "schemas").rglob("*.py")])
         support = digest_of(
-            path for folder in self._run.tests for path in (ROOT / folder).glob("*.py") if "test_" not in path.name
+            path for name in self._run.tests for path in _python_files(ROOT / name) if "test_" not in path.name
         )
         by_file: dict[str, list[pytest.Item]] = defaultdict(list)
         for item in items:

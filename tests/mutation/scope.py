@@ -15,6 +15,7 @@ TESTS: Final = (
     "tests/unit/router",
     "tests/unit/producing",
     "tests/unit/reading",
+    "tests/unit/portal/test_delivery.py",
 )
 SURVIVED: Final = "survived"
 KILLED: Final = "killed"
