@@ -173,3 +173,79 @@ def test_a_resolution_counts_where_and_when_it_belongs() -> None:
     ahead = NOW - timedelta(minutes=11)
     assert validate_resolution(signed(REPLAYED), trust(), ahead) is Reason.EXPIRED
     assert validate_resolution(b"\x00", trust(), NOW) is Reason.NOT_FRAMED
+
+
+DISCARD = Discard("r" * 128, "n" * 200)
+LEAST = Place("t", 0, 0)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        replace(REPLAYED, replayed_to=0),
+        replace(REPLAYED, actor="x" * 128),
+        replace(REPLAYED, actor="x"),
+        replace(REPLAYED, letter=LEAST, origin=LEAST),
+        replace(REPLAYED, letter=replace(LETTER, topic="t" * 249)),
+        replace(REPLAYED, tenant=None, event=None),
+        replace(REPLAYED, generation=1, former=LEAST),
+        replace(DISCARDED, discard=DISCARD),
+        replace(DISCARDED, discard=Discard("r", "n")),
+        replace(DISCARDED, discard=Discard("r", "理由" * 100)),
+    ],
+)
+def test_least_and_most_that_a_resolution_says(said: LetterResolved) -> None:
+    assert LetterResolved.decode(said.encode()) == said
+
+
+BEYOND = [
+    replace(REPLAYED, letter=replace(LETTER, topic="t" * 250)),
+    replace(REPLAYED, letter=replace(LETTER, partition=-1)),
+    replace(REPLAYED, origin=replace(LETTER, partition=-1)),
+    replace(REPLAYED, generation=1, former=replace(LEAST, offset=-1)),
+    replace(REPLAYED, generation=1, former=None),
+    replace(DISCARDED, former=None),
+    replace(DISCARDED, generation=0),
+    replace(DISCARDED, generation=-1, former=None),
+    replace(DISCARDED, discard=Discard("r" * 129, "n")),
+    replace(DISCARDED, discard=Discard("r", "n" * 201)),
+    replace(REPLAYED, actor="区" * 43),
+    replace(REPLAYED, replayed_to=-1),
+    replace(REPLAYED, actor=""),
+    replace(REPLAYED, tenant="x"),
+]
+
+
+@pytest.mark.parametrize("said", BEYOND)
+def test_what_says_more_or_less_is_neither_written_nor_read(said: LetterResolved) -> None:
+    with pytest.raises(EnvelopeError) as refused:
+        said.encode()
+    assert refused.value.reason is Reason.MALFORMED
+    with pytest.raises(EnvelopeError) as refused:
+        LetterResolved.decode(encode_body("LetterResolved", fields_of(said)))
+    assert refused.value.reason is Reason.MALFORMED
+
+
+def fields_of(said: LetterResolved) -> dict[str, object]:
+    """The record's fields by a writer that does not look at them."""
+
+    def place(at: Place | None) -> dict[str, object] | None:
+        return None if at is None else {"topic": at.topic, "partition": at.partition, "offset": at.offset}
+
+    event, discard = said.event, said.discard
+    return {
+        "letter": place(said.letter),
+        "origin": place(said.origin),
+        "refused": said.refused.value,
+        "refused_at": 0,
+        "digest": said.digest,
+        "tenant": said.tenant,
+        "event": None if event is None else {"event_id": event.event_id, "leaf": event.leaf, "receipt": event.receipt},
+        "kind": said.kind.value,
+        "discard": None if discard is None else {"reason": discard.reason, "note": discard.note},
+        "replayed_to": said.replayed_to,
+        "generation": said.generation,
+        "former": place(said.former),
+        "actor": said.actor,
+        "resolved_at": 0,
+    }

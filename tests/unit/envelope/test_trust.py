@@ -195,3 +195,41 @@ def test_lists_of_a_trust_file_are_in_order_and_say_what_is_wrong() -> None:
     with pytest.raises(TrustRefused) as refused:
         Trust.load(listed([], []), identity("router").public)
     assert refused.value.detail == "signature"
+
+
+def test_builder_knows_what_it_lists() -> None:
+    builder = trust_builder()
+    assert builder.owner("quarantine") == "operator" and builder.owner("router") == "router"
+    assert builder.owner("nobody") is None
+    assert builder.audience("router", owner="portal").owner("router") == "portal"
+    assert builder.audience("router").owner("router") == "router"
+
+
+def test_builder_says_whether_a_list_would_change() -> None:
+    same = TrustBuilder.following(trust())
+    assert same.says(trust())
+    assert not TrustBuilder.following(trust()).principal("new").says(trust())
+    assert not TrustBuilder.following(trust()).audience("new").says(trust())
+    assert not TrustBuilder(NS).says(trust())
+
+
+def test_serial_only_rises() -> None:
+    for given, serial in ((1, 5), (5, 5), (9, 9)):
+        assert reloaded(TrustBuilder(NS, 5).at_least(given)).serial == serial
+
+
+def test_rights_of_some_tenants_are_kept_in_the_file() -> None:
+    right = Right("submissions", frozenset({"999997", T}), frozenset({"b", "a"}))
+    known = reloaded(trust_builder().principal("portal", may_produce=[right], instances=["b", "a"]))
+    assert known.principals["portal"].may_produce == (right,)
+    assert known.principals["portal"].instances == {"a", "b"}
+
+
+def test_key_of_one_of_many_principals_is_revoked_and_an_unknown_one_is_not() -> None:
+    builder = TrustBuilder.following(trust())
+    for name in ("admin", REVIEW):
+        known = reloaded(builder.revoke(identity(name).key_id, NOW)) if name != "admin" else trust()
+        assert known.revoked(identity(name).key_id) is (name != "admin")
+    with pytest.raises(TrustRefused) as refused:
+        builder.revoke(bytes(8), NOW)
+    assert refused.value.detail == "no such key"
