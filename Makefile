@@ -40,6 +40,7 @@ docs: $(READY) ## write the generated pages again
 	$(BIN)/python -m monitoring.document
 	$(BIN)/python -m schemas.document
 	$(BIN)/python -m consumers.review.export.document
+	$(BIN)/python -m topics.document
 
 attacks: $(READY) ## take the attacks that the last `make test` saw into docs/attacks.md
 	$(BIN)/python -m tests.attacking.page record .attacks/*.jsonl

@@ -251,18 +251,18 @@ def notice_seen(header: EventHeader, leaf: bytes, reason: Reason, at_ms: int) ->
 
 def resolution_seen(said: LetterResolved) -> ResolutionSeen:
     """Return what the store needs of the operator's word on a letter."""
-    event = said.event
+    event, opened = said.event, said.opened
     return ResolutionSeen(
         letter=f"{said.letter.topic}/{said.letter.partition}/{said.letter.offset}",
         kind=said.kind.value,
         tenant=said.tenant,
         event_id=None if event is None else event.event_id,
         leaf=None if event is None else event.leaf,
-        receipt=None if event is None else event.receipt,
+        receipt=None if opened is None else opened.receipt,
         origin=said.origin.topic,
         refused=said.refused.value,
         refused_at_ms=to_ms(said.refused_at),
-        discard=None if said.discard is None else said.discard.reason,
+        discard=said.reason,
         generation=said.generation,
         resolved_at_ms=to_ms(said.resolved_at),
     )

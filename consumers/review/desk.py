@@ -127,7 +127,7 @@ class ReviewDesk:
         sealed = parse(record.value or b"")
         notice = DeadLetterNotice(self._tenant, sealed.header, sealed.digests, reason, from_ms(at_ms))
         value = sign(DeadLetterNotice.RECORD, notice.encode(), self._identity)
-        key = b"notice/" + arrived.leaf.hex().encode()
+        key = notice.key.encode()
         return (Outgoing(self._status_topic, record.partition, key, value, "notice"),)
 
     def answer(self, stored: Sequence[tuple[Arrived, KafkaRecord]], at_ms: int) -> tuple[Outgoing, ...]:

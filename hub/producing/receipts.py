@@ -82,7 +82,7 @@ def judge(record: KafkaRecord, tenant: str, trust: Trust, now: datetime) -> Judg
             return Judged()
     except EnvelopeError as problem:
         return Judged(refused=problem.reason)
-    found = validate_receipt(signed, trust, now, tenant=tenant, partition=record.partition)
+    found = validate_receipt(signed, trust, now, tenant=tenant, partition=record.partition, key=record.key or b"")
     if isinstance(found, Reason):
         return Judged(refused=found)
     return Judged(

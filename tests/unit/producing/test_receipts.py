@@ -11,7 +11,9 @@ import pytest
 
 from hub.crypto.audience import AudiencePrivateKey, Suite
 from hub.envelope.letters import DeadLetter, open_quarantine
-from hub.envelope.records import StoredEvent
+from hub.envelope.reasons import EnvelopeError
+from hub.envelope.records import StoredEvent, StoredReceipt
+from hub.envelope.signed import Signed
 from hub.facts import Alarm, DeadLettered, Fact
 from hub.producing.delivery import Delivery
 from hub.producing.journal import Journal
@@ -47,6 +49,14 @@ async def three_events(journal: Journal) -> list[StoredEvent]:
     return [StoredEvent(each.sequence, each.event_id, each.leaf) for each in entries]
 
 
+def own_key(value: bytes | None) -> bytes:
+    """The Kafka key under which a receipt belongs; any for what is none."""
+    try:
+        return StoredReceipt.decode(Signed.parse(value or b"").body).key.encode()
+    except EnvelopeError:
+        return b"key"
+
+
 class Desk:
     """Runs a receipt reader over given records until it has taken them."""
 
@@ -63,8 +73,9 @@ class Desk:
         self._offset = 0
         self._polls = 0
 
-    def say(self, value: bytes | None, partition: int = 0) -> None:
-        self._records.append(KafkaRecord(STATUS, partition, self._offset, 0, b"key", value))
+    def say(self, value: bytes | None, partition: int = 0, key: bytes | None = None) -> None:
+        key = own_key(value) if key is None else key
+        self._records.append(KafkaRecord(STATUS, partition, self._offset, 0, key, value))
         self._offset += 1
 
     async def new_reader(self, whole: bool) -> Desk:
