@@ -115,7 +115,8 @@ class Verdicts:
         if call.excinfo is not None and not skipped:
             self.failed = self.failed or item.nodeid
         outcome: Any = "passed" if call.excinfo is None else "skipped" if skipped else "failed"
-        return pytest.TestReport(item.nodeid, item.location, {}, outcome, None, call.when)
+        when: Any = call.when
+        return pytest.TestReport(item.nodeid, item.location, {}, outcome, None, when)
 
     def run(self, items: Sequence[pytest.Item], seconds: dict[str, float]) -> str:
         """Run tests until one fails; returns its name. One that takes far longer than ever ends the process."""

@@ -17,6 +17,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ import pytest
 
 from tests.mutation.covering import Covering, digest_of, lines_of, measure, tracer
 from tests.mutation.judging import (
+    Functions,
     Impossible,
     Outcome,
     Verdicts,
@@ -157,10 +159,7 @@ class Run:
                     continue
                 chosen = [by_name[test] for test in self.order(mutant, tests)]
 
-                def work(mutant: Mutant = mutant, tree: ast.Module = tree, chosen: Any = chosen) -> str:
-                    put_in(mutant, tree, functions)
-                    return run_until_failed(chosen, self.covering.seconds)
-
+                work = partial(self._alive, mutant, tree, functions, chosen)
                 try:
                     outcome = in_a_process(work) if chosen else Outcome(SURVIVED)
                 except Impossible:
@@ -173,6 +172,12 @@ class Run:
             if tried:
                 print(f"{time.strftime('%H:%M:%S')} {file}: {tried} in {time.monotonic() - began:.0f} s", flush=True)
         return later
+
+    def _alive(self, mutant: Mutant, tree: ast.Module, living: Functions, chosen: Sequence[pytest.Item]) -> str:
+        put_in(mutant, tree, living)
+        verdicts = Verdicts()
+        chosen[0].config.pluginmanager.register(verdicts)
+        return verdicts.run(chosen, self.covering.seconds)
 
     def _import_anew(self, pending: dict[str, Any]) -> None:
         for name in pending["modules"]:
@@ -192,7 +197,7 @@ class Run:
                 for tests in self._closer_and_all(mutant):
                     order = self.order(mutant, tests)
                     if outcome.result == SURVIVED and order:
-                        outcome = in_a_process(lambda m=mutant, t=tree, o=order: self._anew(m, t, o))
+                        outcome = in_a_process(partial(self._anew, mutant, tree, order))
                 self.judge(mutant, outcome)
             print(f"{time.strftime('%H:%M:%S')} {file}: with their own import", flush=True)
 
@@ -214,13 +219,6 @@ class Run:
 
 def _python_files(path: Path) -> Iterable[Path]:
     return path.rglob("*.py") if path.is_dir() else [path]
-
-
-def run_until_failed(items: Sequence[pytest.Item], seconds: dict[str, float]) -> str:
-    """Run tests until one fails."""
-    verdicts = Verdicts()
-    items[0].config.pluginmanager.register(verdicts)
-    return verdicts.run(items, seconds)
 
 
 def _lines_with(mutant: Mutant) -> dict[str, set[int]]:
@@ -287,7 +285,7 @@ class _Server:
         for name, own in by_file.items():
             into = kept / f"{digest_of([ROOT / name])}-{product}-{support}.json"
             if not into.exists():
-                outcome = in_a_process(lambda own=own, into=into: measure(own, into))
+                outcome = in_a_process(partial(measure, own, into))
                 if outcome.result != SURVIVED:
                     raise SystemExit(f"fails without a mutant: {outcome}")
             known |= json.loads(into.read_text("utf-8"))

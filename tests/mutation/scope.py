@@ -13,6 +13,7 @@ TESTS: Final = (
     "tests/unit/envelope",
     "tests/unit/crypto",
     "tests/unit/router",
+    "tests/unit/vectors",
     "tests/unit/producing",
     "tests/unit/reading",
     "tests/unit/portal/test_delivery.py",

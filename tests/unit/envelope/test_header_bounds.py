@@ -35,7 +35,7 @@ LEAST: dict[str, tuple[Any, Any]] = {
     "sequence": (0, -1),
     "receipt_number": ("1", ""),
     "procedure": ("p", ""),
-    "procedure_version": (0, -1),
+    "procedure_version": (1, 0),
     "tax_item": ("t", ""),
     "accepted_at_ms": (0, -1),
     "produced_at_ms": (0, -1),

@@ -230,7 +230,7 @@ def test_a_versions_id_is_the_locked_one() -> None:
         (b"\x00\x00\x00\xff\xff", Reason.UNKNOWN_SCHEMA),
         (CLOSE.encode(), Reason.FOREIGN_SCHEMA),
         (FIRST.encode()[:-1], Reason.TRUNCATED),
-        (FIRST.encode() + b"\x00", Reason.MALFORMED),
+        (FIRST.encode() + b"\x00", Reason.TRAILING_BYTES),
     ],
 )
 def test_body_that_is_not_the_record_is_refused_for_its_reason(body: bytes, reason: Reason) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.mutation import report
 from tests.mutation.operators import mutants
+from tests.mutation.scope import ROOT
 
 SOURCE = '''"""Not changed."""
 LIMIT: int = 4
@@ -80,6 +81,7 @@ from hub.envelope import leaf
 from tests.mutation import judging
 from tests.mutation.operators import mutants
 from tests.mutation.scope import ROOT
+from tests.mutation.scope import ROOT
 header, digests = b"header", [("a", bytes(32)), ("b", bytes(32))]
 right = leaf.leaf(header, digests)
 living = judging.functions_of(ROOT)
@@ -98,7 +100,7 @@ print(judging.in_a_process(lambda: "").result)
 
 
 def test_mutant_lives_in_its_own_process_and_is_noticed_there() -> None:
-    done = subprocess.run([sys.executable, "-c", _JUDGE], capture_output=True, text=True, cwd=report.ROOT, check=False)
+    done = subprocess.run([sys.executable, "-c", _JUDGE], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     *results, unchanged = done.stdout.split()
     assert unchanged == "survived" and set(results) == {"killed"} and len(results) >= 10
