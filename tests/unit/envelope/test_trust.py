@@ -195,6 +195,35 @@ def test_lists_of_a_trust_file_are_in_order_and_say_what_is_wrong() -> None:
     with pytest.raises(TrustRefused) as refused:
         Trust.load(listed([], []), identity("router").public)
     assert refused.value.detail == "signature"
+    longest = ["p" * 128], ["a" * 63]
+    assert Trust.load(listed(*longest), ADMIN.public).owner("a" * 63) == "a" * 63
+    for bad in (
+        listed([""], []),
+        listed(["p" * 129], []),
+        listed([], [""]),
+        listed([], ["a" * 64]),
+        listed([], ["区"]),
+    ):
+        with pytest.raises(TrustRefused) as refused:
+            Trust.load(bad, ADMIN.public)
+        assert refused.value.detail == "names"
+
+
+def test_every_list_that_means_a_set_is_in_order() -> None:
+    def listed(**change: list[str]) -> bytes:
+        right = {"dataset": "status", "tenants": change.get("tenants"), "procedures": change.get("procedures")}
+        entry = {"name": "p", "instances": change.get("instances"), "identities": [], "may_produce": [right]}
+        rule = {"name": "a", "owner": "a", "minimum_epoch": 0, "suites": change.get("suites", [])}
+        body = {"namespace": NS, "serial": 1, "issued_at": 0, "principals": [entry], "audiences": [rule]}
+        return sign("Trust", encode_body("Trust", body), ADMIN)
+
+    ordered = {"suites": ["MLKEM768_X25519", "X25519"], "instances": ["a", "b"], "tenants": ["1", "2"]}
+    for name, names in (ordered | {"procedures": ["p", "q"]}).items():
+        assert Trust.load(listed(**{name: names}), ADMIN.public)
+        for bad in (names[::-1], names[:1] * 2):
+            with pytest.raises(TrustRefused) as refused:
+                Trust.load(listed(**{name: bad}), ADMIN.public)
+            assert refused.value.detail == "order"
 
 
 def test_builder_knows_what_it_lists() -> None:

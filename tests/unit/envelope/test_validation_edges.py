@@ -41,6 +41,7 @@ from tests.unit.envelope.support import (
     trust,
     world,
 )
+from tests.unit.envelope.test_resolutions import REPLAYED
 from tests.unit.envelope.test_validation import SESSION, changed, resigned
 
 AHEAD = timedelta(milliseconds=MAX_CLOCK_AHEAD_MS)
@@ -192,6 +193,12 @@ STATEMENTS: dict[str, Statement] = {
         lambda value, now: v.validate_key_destroyed(value, trust(), now),
         Reason.EXPIRED,
     ),
+    "resolution": (
+        lambda at: replace(REPLAYED.withheld, resolved_at=at),
+        "operator",
+        lambda value, now: v.validate_resolution(value, trust(), now),
+        Reason.EXPIRED,
+    ),
     "report": (report, REVIEW, lambda value, now: v.validate_report(value, trust(), now), Reason.EXPIRED),
 }
 
@@ -240,3 +247,30 @@ def test_owner_of_an_audience_that_is_not_listed_destroys_nothing() -> None:
     value = sign(said.RECORD, said.encode(), identity(HELPDESK))
     assert v.validate_key_destroyed(value, trust(), NOW) == said
     assert v.validate_key_destroyed(value, changed(lambda b: b), NOW) == said
+
+
+def test_statement_counts_under_its_own_kafka_key_or_where_none_is_asked() -> None:
+    cases: list[tuple[Any, str, Callable[..., Any]]] = [
+        (receipt(NOW), REVIEW, lambda value, **key: v.validate_receipt(value, trust(), NOW, **key)),
+        (notice(NOW), "router", lambda value, **key: v.validate_notice(value, trust(), NOW, **key)),
+        (checkpoint(NOW), "portal", lambda value, **key: v.validate_checkpoint(value, SESSION, trust(), NOW, **key)),
+        (close(NOW), "portal", lambda value, **key: v.validate_close(value, SESSION, trust(), NOW, **key)),
+    ]
+    for said, signer, validate in cases:
+        value = sign(said.RECORD, said.encode(), identity(signer))
+        assert validate(value) == validate(value, key=said.key.encode()) == said
+        for other in (b"", b"other", said.key.encode() + b"x"):
+            assert validate(value, key=other) is Reason.WRONG_KEY
+
+
+def test_notice_is_given_by_whom_its_topic_says() -> None:
+    said = notice(NOW)
+    by_desk = sign(said.RECORD, said.encode(), identity(REVIEW))
+    assert v.validate_notice(by_desk, trust(), NOW) is Reason.UNTRUSTED
+    assert v.validate_notice(by_desk, trust(), NOW, signer=REVIEW) == said
+
+
+def test_destroyed_key_is_of_an_epoch() -> None:
+    said = replace(destroyed(NOW), epoch=202613)
+    value = sign(said.RECORD, said.encode(), identity("operator"))
+    assert v.validate_key_destroyed(value, trust(), NOW) is Reason.MALFORMED
