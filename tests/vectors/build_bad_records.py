@@ -172,6 +172,7 @@ def checkpoints(to: Bad) -> None:
     add("under another Kafka key", "wrong-key", key="checkpoint/x")
     add("that begins in the middle", "broken-chain", first_sequence=1)
     add("with a negative sequence", "malformed", first_sequence=-1)
+    add("whose sequences have 64 bits", "malformed", first_sequence=2**63 - 1)
     add("dated before its session", "produced-outside-session", produced_at=NOW - 1)
     add("dated more than ten minutes ahead", "produced-outside-session", produced_at=NOW + 3 * HOUR + 600_001)
     add("signed by a desk", "untrusted", REVIEW)
@@ -317,6 +318,8 @@ def files(to: Bad) -> None:
     trust("with principals in the wrong order", principals=good["principals"][::-1])
     trust("with a principal twice", principals=[good["principals"][0], *good["principals"]])
     shared = good["principals"][0] | {"identities": good["principals"][1]["identities"]}
+    weak = good["principals"][0]["identities"][0] | {"public_key": "01" + "00" * 31}
+    trust("with a key of small order", principals=[good["principals"][0] | {"identities": [weak]}])
     trust("with one key for two principals", principals=[shared, *good["principals"][1:]])
     trust(
         "with an audience of 64 characters", audiences=[*good["audiences"], good["audiences"][0] | {"name": "x" * 64}]
