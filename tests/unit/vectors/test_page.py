@@ -160,3 +160,10 @@ def test_the_page_of_the_vectors_lists_every_file() -> None:
     judges = {each["judge"] for each in json.loads((place / "negative.json").read_text(encoding="utf-8"))["cases"]}
     said = set(re.findall(r"^\| (`.*?) \|", (place / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
     assert judges <= {word for cell in said for word in words(cell)}
+
+
+def test_what_a_published_log_shows_of_an_event() -> None:
+    (row,) = (line for line in PAGE.splitlines() if line.startswith("| an audit log's published files |"))
+    told = set(re.findall(r"[a-z_]+", row.partition("anybody:")[2].partition(";")[0]))
+    assert told == {field["name"] for field in registry.contract("AuditedEvent").schema["fields"]}
+    assert "receipt" not in "".join(told)
