@@ -13,6 +13,7 @@ from hub.crypto import keyfile
 from hub.envelope import delivery, limits
 from hub.envelope.names import Kind
 from hub.envelope.reasons import Reason
+from hub.producing import lanes
 from schemas import checks, counting, decisions, parts, registry
 from tests.unit.vectors.files import WORLD, load
 
@@ -167,3 +168,8 @@ def test_what_a_published_log_shows_of_an_event() -> None:
     told = set(re.findall(r"[a-z_]+", row.partition("anybody:")[2].partition(";")[0]))
     assert told == {field["name"] for field in registry.contract("AuditedEvent").schema["fields"]}
     assert "receipt" not in "".join(told)
+
+
+def test_how_often_a_producer_lists_what_it_sent() -> None:
+    said = f"at least every {lanes.CHECKPOINT_EVENTS} events or {lanes.CHECKPOINT_SECONDS * 1_000:.0f} ms"
+    assert f"{said}; an empty one every {lanes.HEARTBEAT_SECONDS:.0f} seconds" in PAGE
