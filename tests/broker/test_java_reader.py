@@ -18,6 +18,7 @@ from hub.envelope.sealed import parse
 from hub.transport import BatchWriter, Endpoint, KafkaRecord, Outgoing, PartitionReader, TlsIdentity
 from schemas.generator import generate
 from tests.broker.hub import Hub, eventually, running
+from tests.unit.envelope import test_vectors as vectors
 from topics import names
 from topics.declaration import read
 
@@ -31,12 +32,16 @@ REVIEW = f"review-{TENANT}"
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """One hub for the module, and the reader built."""
-    built = subprocess.run(
-        ["make", "examples/java/target/eltax-hub-reader.jar"], cwd=ROOT, capture_output=True, check=False
-    )
-    assert built.returncode == 0, built.stdout.decode()[-3_000:]
+def reader() -> Path:
+    """The program, built if anything of it has changed. Without Maven and a JDK the tests fail, never skipped."""
+    built = subprocess.run(["make", str(JAR.relative_to(ROOT))], cwd=ROOT, capture_output=True, check=False)
+    assert built.returncode == 0, (built.stdout[-3_000:], built.stderr[-1_000:])
+    return JAR
+
+
+@pytest.fixture(scope="module")
+def hub(reader: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """One hub for the module, with a second instance of the portal declared."""
     directory = tmp_path_factory.mktemp("hub")
     home = Home(directory / "home")
     home.prepare()
@@ -101,6 +106,23 @@ def as_sent(items: Any) -> Any:
     if not isinstance(items, dict):
         return items
     return {name: as_sent(each) for name, each in items.items() if each is not None and not name.endswith("_parsed")}
+
+
+def test_python_opens_what_java_sealed(reader: Path, tmp_path: Path) -> None:
+    written = tmp_path / "event.json"
+    done = subprocess.run(
+        ["java", "-jar", str(reader), "vectors", "tests/vectors", "--write", str(written)],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout.decode()[-2_000:]
+    event = json.loads(written.read_text())
+    assert event["session_id"] != vectors.EVENTS[0]["session_id"]
+    vectors.test_a_second_implementation_derives_every_value_of_the_vectors(event)
+    vectors.test_session_of_the_vectors_is_read_signed_and_opened(event)
+    vectors.test_header_of_the_vectors_is_written_and_read(event)
+    vectors.test_event_of_the_vectors_is_sealed_routed_and_opened(event)
 
 
 def test_the_reader_in_java_opens_what_the_portal_produced(hub: Hub, tmp_path: Path) -> None:

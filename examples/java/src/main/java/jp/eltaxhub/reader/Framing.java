@@ -44,6 +44,19 @@ final class Framing {
         }
     }
 
+    /** Writes a single number; vectors ask for it. */
+    static byte[] number(long value) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        try {
+            BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(out, null);
+            encoder.writeLong(value);
+            encoder.flush();
+        } catch (IOException problem) {
+            throw new IllegalStateException(problem);
+        }
+        return out.toByteArray();
+    }
+
     /** Writes a record under the id of its contract. */
     static byte[] write(GenericRecord value) {
         return write(Contracts.of(value.getSchema().getName()), value);

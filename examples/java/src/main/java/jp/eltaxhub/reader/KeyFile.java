@@ -13,7 +13,7 @@ import org.bouncycastle.crypto.generators.SCrypt;
  * <pre>
  * file  = clear ‖ AES-256-GCM(scrypt(passphrase, salt, N, r, p), nonce, seeds, aad = clear)
  * clear = "ELTAXKEY" ‖ u8 version 1 ‖ u8 suite ‖ u8 log2 N ‖ u8 r ‖ u8 p ‖ salt(16) ‖ nonce(12) ‖ u16 len(name) ‖ name
- * suite = 1 Ed25519 (seed of 32 bytes), 2 MLKEM768_X25519 (64 + 32), 3 X25519 (32)
+ * suite = 1 Ed25519 (seed of 32 bytes), 2 MLKEM768_X25519 (64 + 32), 3 X25519 (32), 4 ML-DSA-44 (32)
  * </pre>
  */
 record KeyFile(String name, int suite, byte[] seeds) {
@@ -43,7 +43,7 @@ record KeyFile(String name, int suite, byte[] seeds) {
         int log2n = data[10];
         int end = FIXED + (ByteBuffer.wrap(data).getShort(41) & 0xffff);
         int seedBytes = suite == 2 ? 96 : 32;
-        damagedUnless(suite >= 1 && suite <= 3 && data.length == end + seedBytes + Gcm.TAG, "length of the key file");
+        damagedUnless(suite >= 1 && suite <= 4 && data.length == end + seedBytes + Gcm.TAG, "length of the key file");
         damagedUnless(log2n >= (allowWeak ? 1 : 17) && log2n <= 20, "its scrypt cost is not between 2^17 and 2^20");
         damagedUnless(data[11] == 8 && data[12] == 1, "its scrypt cost is not r = 8, p = 1");
         byte[] key = SCrypt.generate(passphrase, Bytes.slice(data, 13, 29), 1 << log2n, 8, 1, 32);
@@ -57,7 +57,7 @@ record KeyFile(String name, int suite, byte[] seeds) {
 
     /** The suite of an audience's key. */
     Hpke.Suite audienceSuite() {
-        damagedUnless(suite != ED25519, "this is an identity key, not an audience's");
+        damagedUnless(suite == 2 || suite == 3, "this is no audience's key");
         return suite == 2 ? Hpke.Suite.MLKEM768_X25519 : Hpke.Suite.X25519;
     }
 
