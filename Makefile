@@ -4,11 +4,13 @@ BIN := .venv/bin
 READY := .venv/.ready
 SUBMISSIONS ?= 900
 ROUNDS ?= 3
+SECONDS ?= 30
+RUNS ?= 500
 .DEFAULT_GOAL := help
 
 READER := examples/java/target/eltax-hub-reader.jar
 
-.PHONY: help demo up test unit lint java bench docs attacks lock clean
+.PHONY: help demo up test unit lint java bench docs attacks fuzz machines lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,9 +52,18 @@ docs: $(READY) ## write the generated pages again
 	$(BIN)/python -m monitoring.document
 	$(BIN)/python -m schemas.document
 	$(BIN)/python -m consumers.review.export.document
+	$(BIN)/python -m topics.document
 
 attacks: $(READY) ## take the attacks that the last `make test` saw into docs/attacks.md
 	$(BIN)/python -m tests.attacking.page record .attacks/*.jsonl
+
+fuzz: $(READY) ## SECONDS for each decoder with foreign bytes, or TARGET=x alone; REPORT=1 notes it in docs/reports
+	$(BIN)/python -m tests.fuzz run $(or $(TARGET),all) --seconds $(SECONDS) $(if $(REPORT),--report)
+
+machines: $(READY) ## the state machines, RUNS each with new choices (SEED=n: the same again)
+	HUB_MACHINE_RUNS=$(RUNS) HUB_MACHINE_SEED=$(or $(SEED),0) $(BIN)/python -m pytest -q -s --timeout 0 -k "_model" \
+	  tests/unit/producing/test_journal_model.py tests/unit/reading/test_sessions_model.py \
+	  tests/unit/consumers/test_store_model.py tests/unit/consumers/test_audit_log_model.py
 
 lock: $(READY) ## resolve the dependencies again, with hashes and without naming a host
 	$(BIN)/python -m pip install --quiet pip-tools
@@ -60,4 +71,4 @@ lock: $(READY) ## resolve the dependencies again, with hashes and without naming
 	  --no-emit-trusted-host --no-header --strip-extras --output-file requirements.lock pyproject.toml
 
 clean: ## the environment and the state of the embedded hub
-	rm -rf examples/java/target .venv .hub .attacks .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf examples/java/target .venv .hub .fuzz .attacks .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -160,7 +160,7 @@ def _signed(key: bytes | None, signed: Signed, known: Known, place: Place, trust
     session = known.sessions.get(claimed)
     if session is None:
         return _without(claimed, known)
-    checkpoint = validate_checkpoint(signed, session, trust, now, partition=place.partition, key=key)
+    checkpoint = validate_checkpoint(signed, session, trust, now, partition=place.partition, key=key or b"")
     if isinstance(checkpoint, Reason):
         return Refuse(checkpoint, session=claimed)
     routes = place.routes.get(session.tenant)

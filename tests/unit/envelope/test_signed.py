@@ -107,7 +107,7 @@ def test_no_signature_twice_the_same_or_nine_are_refused() -> None:
 def test_body_with_trailing_bytes_or_of_another_record_is_refused() -> None:
     """Four byte strings decode equal in fastavro; one of them is the record."""
     for body, reason in (
-        (BODY + b"\x00", Reason.MALFORMED),
+        (BODY + b"\x00", Reason.TRAILING_BYTES),
         (BODY[:-1], Reason.TRUNCATED),
         (b"{}", Reason.NOT_FRAMED),
         (b"\x00\xff\xff\xff\xff", Reason.UNKNOWN_SCHEMA),
