@@ -19,6 +19,7 @@ final class Vectors {
             Map.entry("hpke.json", RecordVectors::hpke),
             Map.entry("key-files.json", RecordVectors::keyFiles),
             Map.entry("merkle.json", MerkleVectors::ofEvents),
+            Map.entry("negative.json", NegativeVectors::check),
             Map.entry("primitives.json", RecordVectors::primitives),
             Map.entry("records.json", RecordVectors::records),
             Map.entry("rfc6962.json", MerkleVectors::ofTransparency),

@@ -41,12 +41,12 @@ class MainTest {
         KeyFile opened = KeyFile.open(file, passphrase, true);
         assertEquals("review", opened.name());
         assertTrue(Bytes.same(seeds, opened.seeds()));
-        assertThrows(KeyFile.Damaged.class, () -> KeyFile.open(file, passphrase, false));
-        assertThrows(KeyFile.Damaged.class, () -> KeyFile.open(file, Bytes.utf8("x"), true));
+        assertThrows(KeyFile.Unusable.class, () -> KeyFile.open(file, passphrase, false));
+        assertThrows(KeyFile.Unusable.class, () -> KeyFile.open(file, Bytes.utf8("x"), true));
         for (int at = 0; at < file.length; at++) {
             byte[] changed = file.clone();
             changed[at] ^= 1;
-            assertThrows(KeyFile.Damaged.class, () -> KeyFile.open(changed, passphrase, true), "byte " + at);
+            assertThrows(KeyFile.Unusable.class, () -> KeyFile.open(changed, passphrase, true), "byte " + at);
         }
     }
 }
