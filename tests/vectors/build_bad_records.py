@@ -291,6 +291,20 @@ def letters(to: Bad) -> None:
     letter("moved to another offset", "secret", shut, offset=44)
     letter("moved to another topic", "secret", shut, topic=f"{NS}.{T}.review")
     to.add("open-session", "by who is not among its audiences", "not-addressed", to.portal["body"], reader=TAX)
+    listed = to.portal["fields"]["audiences"]
+    sealed = {each["audience"]: bytes.fromhex(each["sealed"]) for each in listed}
+    turned = {name: bytes([value[0] ^ 1]) + value[1:] for name, value in sealed.items()}
+    for name, audience, value in (
+        ("an enc of zeros, X25519's point of small order", HELPDESK, bytes(32) + sealed[HELPDESK][32:]),
+        ("an X25519 enc with a bit turned", HELPDESK, turned[HELPDESK]),
+        ("an ML-KEM ciphertext with a bit turned", REVIEW, turned[REVIEW]),
+        ("a hybrid enc whose X25519 half is zeros", REVIEW, sealed[REVIEW][:1088] + bytes(32) + sealed[REVIEW][1120:]),
+        ("a ciphertext without its last byte", REVIEW, sealed[REVIEW][:-1]),
+        ("nothing but an enc", REVIEW, sealed[REVIEW][:1120]),
+        ("another audience's", HELPDESK, sealed[REVIEW]),
+    ):
+        body = avro.encode("Session", to.portal["fields"] | {"audiences": _with(listed, audience, sealed=value.hex())})
+        to.add("open-session", name, "secret", body, reader=audience)
 
 
 def files(to: Bad) -> None:
