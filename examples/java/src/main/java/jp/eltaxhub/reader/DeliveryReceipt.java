@@ -27,7 +27,8 @@ final class DeliveryReceipt {
             header = Base64.getDecoder().decode(said.path("header").asText());
             record = Base64.getDecoder().decode(said.path("record").asText());
             for (JsonNode each : said.path("sections")) {
-                sections.add(new Derivation.Digest(each.path("audience").asText(), Bytes.unhex(each.path("digest").asText())));
+                byte[] digest = Bytes.unhex(each.path("digest").asText());
+                sections.add(new Derivation.Digest(each.path("audience").asText(), digest));
             }
         } catch (IOException | IllegalArgumentException problem) {
             throw new Refusal(Reason.MALFORMED, "no delivery receipt");

@@ -22,8 +22,9 @@ record Header(byte[] session, Kind kind, String tenant, String producer, long pa
         }
 
         private static Fixed of(GenericRecord value) {
-            return new Fixed(Fields.bytes(value, "session"), Kind.valueOf(Fields.text(value, "kind").toUpperCase(Locale.ROOT)),
-                    Fields.text(value, "tenant"), Fields.text(value, "producer"), Fields.number(value, "partition"));
+            Kind kind = Kind.valueOf(Fields.text(value, "kind").toUpperCase(Locale.ROOT));
+            return new Fixed(Fields.bytes(value, "session"), kind, Fields.text(value, "tenant"),
+                    Fields.text(value, "producer"), Fields.number(value, "partition"));
         }
     }
 
@@ -38,8 +39,9 @@ record Header(byte[] session, Kind kind, String tenant, String producer, long pa
         Fixed fixed = Fixed.of(value);
         return new Header(fixed.session(), fixed.kind(), fixed.tenant(), fixed.producer(), fixed.partition(),
                 Fields.number(value, "sequence"), Fields.text(value, "event_id"), Fields.text(value, "receipt_number"),
-                Fields.text(value, "procedure"), Fields.number(value, "procedure_version"), Fields.text(value, "tax_item"),
-                Fields.number(value, "accepted_at"), Fields.number(value, "produced_at"), Fields.record(value, "cause"), value);
+                Fields.text(value, "procedure"), Fields.number(value, "procedure_version"),
+                Fields.text(value, "tax_item"), Fields.number(value, "accepted_at"),
+                Fields.number(value, "produced_at"), Fields.record(value, "cause"), value);
     }
 
     /** Checks the fields that neither session nor partition fixes. */

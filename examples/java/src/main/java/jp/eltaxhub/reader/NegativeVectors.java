@@ -30,7 +30,8 @@ final class NegativeVectors {
         NegativeVectors made = new NegativeVectors(RecordVectors.World.of(run), run.read("records.json"));
         for (JsonNode each : file.get("cases")) {
             String name = text(each, "judge") + ": " + text(each, "name");
-            run.check("refused: " + name + ": " + text(each, "code"), () -> same("code", text(each, "code"), made.code(each)));
+            String code = text(each, "code");
+            run.check("refused: " + name + ": " + code, () -> same("code", code, made.code(each)));
         }
     }
 
@@ -85,7 +86,8 @@ final class NegativeVectors {
             case "open-session" -> secret(Session.read(value), text(vector, "reader"));
             case "trust" -> new Trust(value, hex(world.said(), "administrator_public"));
             case "delivery-receipt" -> DeliveryReceipt.verified(value, world.trust(), now);
-            case "key-file" -> KeyFile.open(value, Bytes.utf8(text(vector, "passphrase")), vector.get("allow_weak").asBoolean());
+            case "key-file" ->
+                KeyFile.open(value, Bytes.utf8(text(vector, "passphrase")), vector.get("allow_weak").asBoolean());
             default -> throw new IllegalArgumentException("no judge " + judge);
         }
     }

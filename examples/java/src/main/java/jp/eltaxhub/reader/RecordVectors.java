@@ -27,7 +27,8 @@ final class RecordVectors {
             long now = said.get("now").asLong();
             Map<String, Session> sessions = new LinkedHashMap<>();
             for (JsonNode each : run.read("sessions.json")) {
-                Session made = Session.validated(hex(each, "signed"), trust, Math.max(now, each.at("/fields/created_at").asLong()));
+                long created = each.at("/fields/created_at").asLong();
+                Session made = Session.validated(hex(each, "signed"), trust, Math.max(now, created));
                 sessions.put(Bytes.hex(made.id()), made);
             }
             return new World(said, trust, now, sessions);

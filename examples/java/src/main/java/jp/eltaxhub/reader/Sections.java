@@ -64,7 +64,8 @@ final class Sections {
     private static String allowed(Header header, String audience) {
         boolean part = header.procedure().equals(PART);
         return switch (header.kind()) {
-            case SUBMISSION -> audience.startsWith("helpdesk-") ? "HelpdeskRecord" : part ? "AttachmentPart" : "ReviewSection";
+            case SUBMISSION -> audience.startsWith("helpdesk-") ? "HelpdeskRecord"
+                    : part ? "AttachmentPart" : "ReviewSection";
             case STATUS -> "Decision";
             case ACCEPTED -> part ? "AttachmentPart" : "AcceptedSubmission";
         };

@@ -55,8 +55,8 @@ record Session(byte[] id, byte[] salt, String producer, String instance, String 
         valid(made.createdAt <= now + Limits.AHEAD_MS, "it is dated ahead");
         trust.verify(signed, RECORD, made.producer, made.createdAt);
         Kind kind = Kind.of(made.topic, trust.namespace, made.tenant);
-        boolean foreign = kind == null && made.topic.matches(Pattern.quote(trust.namespace) + "\\.[0-9]{6}\\.(status|accepted)");
-        Refusal.unless(!foreign, Reason.WRONG_TENANT, made.topic);
+        String anyTenants = Pattern.quote(trust.namespace) + "\\.[0-9]{6}\\.(status|accepted)";
+        Refusal.unless(kind != null || !made.topic.matches(anyTenants), Reason.WRONG_TENANT, made.topic);
         valid(kind != null, "its topic");
         Refusal.unless(trust.instance(made.producer, made.instance), Reason.UNTRUSTED, "instance " + made.instance);
         boolean may = trust.mayProduce(made.producer, kind.dataset, made.tenant, null);

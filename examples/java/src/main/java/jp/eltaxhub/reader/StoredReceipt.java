@@ -4,7 +4,8 @@ import java.util.List;
 import org.apache.avro.generic.GenericRecord;
 
 /** Events that a review desk holds durably. */
-record StoredReceipt(byte[] session, long partition, String tenant, String desk, List<GenericRecord> entries, long storedAt) {
+record StoredReceipt(byte[] session, long partition, String tenant, String desk, List<GenericRecord> entries,
+        long storedAt) {
     static final String RECORD = "StoredReceipt";
 
     /** Reads a signed receipt about a tenant; it counts only from that tenant's review desk. */

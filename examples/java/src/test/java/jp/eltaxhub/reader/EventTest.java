@@ -82,7 +82,8 @@ class EventTest {
         refused(Reason.NOT_ADDRESSED, () -> session.open("portal", World.suite("router"), world.seeds.get("router")));
         byte[] key = Derivation.eventKey(secret(REVIEW), event.header(), REVIEW);
         byte[] twice = Derivation.pad(Derivation.pad(new byte[10]));
-        for (byte[] padded : List.of(Bytes.NONE, new byte[1024], new byte[] {(byte) 0x80}, java.util.Arrays.copyOf(twice, 1025))) {
+        byte[] longer = java.util.Arrays.copyOf(twice, 1025);
+        for (byte[] padded : List.of(Bytes.NONE, new byte[1024], new byte[] {(byte) 0x80}, longer)) {
             byte[] sealed = Gcm.seal(key, new byte[12], padded, Bytes.NONE);
             refused(Reason.PADDING, () -> Derivation.openSection(secret(REVIEW), event.header(), REVIEW, sealed));
         }

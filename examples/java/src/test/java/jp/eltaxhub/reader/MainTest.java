@@ -18,12 +18,19 @@ class MainTest {
         assertEquals(2, Main.run(List.of()));
         assertEquals(2, Main.run(List.of("open", "--nonsense", "1")));
         assertEquals(2, Main.run(List.of("vectors")));
-        String text = Files.readString(Path.of("../../tests/vectors/envelope-v1.json"));
-        Files.writeString(directory.resolve("envelope-v1.json"), text);
+        Path vectors = Path.of("../../tests/vectors");
+        for (String name : List.of("delivery-receipt", "envelope-v1", "events", "hpke", "key-files", "merkle", "negative",
+                "primitives", "records", "rfc6962", "sessions", "world")) {
+            Files.copy(vectors.resolve(name + ".json"), directory.resolve(name + ".json"));
+        }
         assertEquals(0, Main.run(List.of("vectors", directory.toString())));
-        Files.writeString(directory.resolve("envelope-v1.json"), text.replaceFirst("\"leaf\": \"..", "\"leaf\": \"00"));
+        Path events = directory.resolve("events.json");
+        String text = Files.readString(events);
+        Files.writeString(events, text.replaceFirst("\"leaf\": \"..", "\"leaf\": \"00"));
         assertEquals(1, Main.run(List.of("vectors", directory.toString())));
-        Files.writeString(directory.resolve("envelope-v1.json"), text);
+        Files.delete(events);
+        assertEquals(1, Main.run(List.of("vectors", directory.toString())));
+        Files.writeString(events, text);
         Files.writeString(directory.resolve("unknown.json"), "{}");
         assertEquals(1, Main.run(List.of("vectors", directory.toString())));
     }

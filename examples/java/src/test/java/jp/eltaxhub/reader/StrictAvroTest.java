@@ -26,7 +26,8 @@ class StrictAvroTest {
         "01 00 00, MALFORMED",
         "00 00 00, TRAILING_BYTES",
         "00, TRUNCATED",
-        "feffffffffffffffff01 00 00, TRUNCATED",
+        "feffffffffffffffff01 00 00, TOO_LARGE",
+        "8040 00 00, TRUNCATED",
         "00 ffffffffffffffffffff01, MALFORMED",
         "00 ffffffffffffffffff02, MALFORMED",
         "00 feffffffffffffffff01, ''",
@@ -38,6 +39,12 @@ class StrictAvroTest {
         } else {
             assertEquals(Reason.valueOf(reason), refused(hex));
         }
+    }
+
+    @Test
+    void aLengthCostsNothingUntilItsBytesAreThere() {
+        byte[] bomb = Bytes.unhex("0000000009" + "02" + "feffffffffffffffff01" + "00");
+        assertEquals(Reason.TRUNCATED, assertThrows(Refusal.class, () -> Framing.read(bomb)).reason());
     }
 
     @Test

@@ -54,7 +54,7 @@ final class World {
             principals.add(principal(name, identity(seed), List.of()));
             audiences.add(Map.of("name", name, "owner", name, "minimum_epoch", minimumEpoch, "suites", suites));
         });
-        principals.add(principal("portal", identity, List.of(right)));
+        principals.add(1, principal("portal", identity, List.of(right))); // names ascend
         byte[] body = Framing.write(Fields.make("Trust", Map.of("namespace", "rehearsal", "serial", 1, "issued_at", NOW,
                 "principals", principals, "audiences", audiences)));
         return new Trust(Signed.write("Trust", body, administrator), Signed.publicKey(administrator));
