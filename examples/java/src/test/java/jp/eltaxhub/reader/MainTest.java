@@ -4,7 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -14,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class MainTest {
     @Test
-    void wrongUsageAndWrongVectorsAreToldApartByTheStatus(@TempDir Path directory) throws IOException {
+    void wrongUsageAndWrongVectorsAreTold(@TempDir Path directory) throws IOException {
         assertEquals(2, Main.run(List.of()));
         assertEquals(2, Main.run(List.of("open", "--nonsense", "1")));
         assertEquals(2, Main.run(List.of("vectors")));
@@ -23,16 +26,22 @@ class MainTest {
                 "primitives", "records", "rfc6962", "sessions", "world")) {
             Files.copy(vectors.resolve(name + ".json"), directory.resolve(name + ".json"));
         }
-        assertEquals(0, Main.run(List.of("vectors", directory.toString())));
         Path events = directory.resolve("events.json");
-        String text = Files.readString(events);
-        Files.writeString(events, text.replaceFirst("\"leaf\": \"..", "\"leaf\": \"00"));
-        assertEquals(1, Main.run(List.of("vectors", directory.toString())));
-        Files.delete(events);
-        assertEquals(1, Main.run(List.of("vectors", directory.toString())));
-        Files.writeString(events, text);
+        Files.writeString(events, Files.readString(events).replaceFirst("\"leaf\": \"..", "\"leaf\": \"00"));
+        Files.delete(directory.resolve("key-files.json"));
         Files.writeString(directory.resolve("unknown.json"), "{}");
-        assertEquals(1, Main.run(List.of("vectors", directory.toString())));
+        ByteArrayOutputStream said = new ByteArrayOutputStream();
+        PrintStream before = System.out;
+        System.setOut(new PrintStream(said, true, StandardCharsets.UTF_8));
+        try {
+            assertEquals(1, Main.run(List.of("vectors", directory.toString())));
+        } finally {
+            System.setOut(before);
+        }
+        List<String> failed = said.toString(StandardCharsets.UTF_8).lines().filter(each -> each.startsWith("FAIL")).toList();
+        assertEquals(3, failed.size(), failed.toString());
+        assertTrue(failed.get(0).contains("event: ") && failed.get(0).contains("leaf"));
+        assertTrue(failed.get(1).contains("key-files.json") && failed.get(2).contains("unknown.json"));
     }
 
     @Test
