@@ -5,11 +5,12 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.bouncycastle.crypto.generators.SCrypt;
 
 /** A small artificial world: administrator, portal, three audiences; everything made here, nothing taken from the hub. */
 final class World {
     static final String TENANT = "131041";
-    static final long NOW = 1_775_012_400_000L;
+    static final long NOW = System.currentTimeMillis();
     static final int PARTITIONS = 6;
 
     final byte[] administrator = Bytes.random(32);
@@ -48,6 +49,10 @@ final class World {
     }
 
     Trust trust() {
+        return new Trust(signedTrust(), Signed.publicKey(administrator));
+    }
+
+    byte[] signedTrust() {
         List<Object> principals = new ArrayList<>();
         List<Object> audiences = new ArrayList<>();
         owners.forEach((name, seed) -> {
@@ -57,7 +62,16 @@ final class World {
         principals.add(1, principal("portal", identity, List.of(right))); // names ascend
         byte[] body = Framing.write(Fields.make("Trust", Map.of("namespace", "rehearsal", "serial", 1, "issued_at", NOW,
                 "principals", principals, "audiences", audiences)));
-        return new Trust(Signed.write("Trust", body, administrator), Signed.publicKey(administrator));
+        return Signed.write("Trust", body, administrator);
+    }
+
+    /** A key file with a cost that only tests may use. */
+    static byte[] keyFile(int suite, byte[] seeds, byte[] passphrase) {
+        byte[] salt = Bytes.random(16);
+        byte[] nonce = Bytes.random(12);
+        byte[] head = {1, (byte) suite, 4, 8, 1};
+        byte[] clear = Bytes.join(Bytes.utf8("ELTAXKEY"), head, salt, nonce, Bytes.u16(6), Bytes.utf8("見本"));
+        return Bytes.join(clear, Gcm.seal(SCrypt.generate(passphrase, salt, 16, 8, 1, 32), nonce, seeds, clear));
     }
 
     /** A signed key of an audience. */
@@ -76,14 +90,18 @@ final class World {
         return new Portal(portal, "rehearsal", "java-1", TENANT, PARTITIONS, keys, null, NOW);
     }
 
+    static String document(String receipt) {
+        return """
+                {"procedure": "heir-representative-designation", "receipt_number": "%s", "tenant": "131041",
+                 "tax_item": null, "accepted_at": "2026-04-01T11:00:00+09:00", "rehearsal": true,
+                 "checks": {"calculation": "passed", "signature": "not_performed"},
+                 "items": {"decedent_name": "見本一郎", "heirs": [{"heir_name": "架空花子"}]}}
+                """.formatted(receipt);
+    }
+
     static Filing filing(String receipt) {
         try {
-            return new Filing(Json.MAPPER.readTree("""
-                    {"procedure": "heir-representative-designation", "receipt_number": "%s", "tenant": "131041",
-                     "tax_item": null, "accepted_at": "2026-04-01T11:00:00+09:00", "rehearsal": true,
-                     "checks": {"calculation": "passed", "signature": "not_performed"},
-                     "items": {"decedent_name": "見本一郎", "heirs": [{"heir_name": "架空花子"}]}}
-                    """.formatted(receipt)));
+            return new Filing(Json.MAPPER.readTree(document(receipt)));
         } catch (java.io.IOException problem) {
             throw new IllegalStateException(problem);
         }
