@@ -10,7 +10,7 @@ RUNS ?= 500
 
 READER := examples/java/target/eltax-hub-reader.jar
 
-.PHONY: help demo up test unit lint java bench docs attacks fuzz machines lock clean
+.PHONY: help demo up test unit lint java bench docs attacks fuzz machines mutate lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,10 +65,14 @@ machines: $(READY) ## the state machines, RUNS each with new choices (SEED=n: th
 	  tests/unit/producing/test_journal_model.py tests/unit/reading/test_sessions_model.py \
 	  tests/unit/consumers/test_store_model.py tests/unit/consumers/test_audit_log_model.py
 
+mutate: $(READY) ## small wrong changes in the code: does a test notice? FILES=hub/envelope/wire.py, else all; long
+	$(BIN)/python -m tests.mutation.run $(FILES)
+	$(BIN)/python -m tests.mutation.report record
+
 lock: $(READY) ## resolve the dependencies again, with hashes and without naming a host
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --extra dev --extra analysis --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
 	  --no-emit-trusted-host --no-header --strip-extras --output-file requirements.lock pyproject.toml
 
 clean: ## the environment and the state of the embedded hub
-	rm -rf examples/java/target .venv .hub .fuzz .attacks .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf examples/java/target .venv .hub .fuzz .attacks .mutation .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -157,7 +157,7 @@ class FileKeyStore:
             with path.open("rb") as file:
                 if os.fstat(file.fileno()).st_mode & 0o077:
                     raise KeyFileExposed(name)
-                data = file.read(keyfile.MAX_FILE_BYTES + 1)
+                data = file.read(keyfile.MAX_FILE_BYTES)
         except FileNotFoundError as problem:
             raise KeyMissing(name) from problem
         clear, seeds = keyfile.open_file(data, self._keys)

@@ -193,8 +193,8 @@ class Trust:
         rule = self.audiences.get(audience)
         return None if rule is None else rule.owner
 
-    def suite_allowed(self, audience: str, suite: Suite) -> bool:
-        """Say whether an audience may have keys of a suite."""
+    def suite_allowed(self, audience: str, suite: Suite | None) -> bool:
+        """Say whether an audience may have keys of a suite; of None, which is no suite, nobody may."""
         rule = self.audiences.get(audience)
         return rule is not None and suite in rule.suites
 

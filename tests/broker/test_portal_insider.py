@@ -82,7 +82,7 @@ def test_its_own_signed_lists_give_it_away(outcome: Outcome, attack: Attack) -> 
 
     leaf = {name: event.out.leaf for name, event in outcome.portal.events.items()}
     assert not audited.verified and audited.damage == ()
-    print(audited.troubles, {k: v for k, v in outcome.alarms.items()})
+    print(audited.troubles, dict(outcome.alarms.items()))
     for desk in (REVIEW, HELPDESK, AUDIT):
         assert {leaf["sequence twice"], leaf["does not list what it sent"]} <= outcome.unconfirmed[desk], desk
         assert leaf["sequence twice, listed"] not in outcome.unconfirmed[desk]
