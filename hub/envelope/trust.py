@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from hub.crypto.audience import Suite
-from hub.crypto.identity import key_id
+from hub.crypto.identity import is_weak, key_id
 from hub.envelope.contracts import decode_body
 from hub.envelope.limits import MAX_NAME_BYTES
 from hub.envelope.names import ADMIN, parse_topic
@@ -193,8 +193,8 @@ class Trust:
         rule = self.audiences.get(audience)
         return None if rule is None else rule.owner
 
-    def suite_allowed(self, audience: str, suite: Suite) -> bool:
-        """Say whether an audience may have keys of a suite."""
+    def suite_allowed(self, audience: str, suite: Suite | None) -> bool:
+        """Say whether an audience may have keys of a suite; of None, which is no suite, nobody may."""
         rule = self.audiences.get(audience)
         return rule is not None and suite in rule.suites
 
@@ -221,6 +221,8 @@ def _read(value: Mapping[str, Any]) -> Trust:
         for identity in principal.identities:
             if owners.setdefault(identity.key_id, principal.name) != principal.name:
                 raise TrustRefused("one key, two principals")
+            if is_weak(identity.public):
+                raise TrustRefused("a key of small order")
     return Trust(
         value["namespace"],
         value["serial"],

@@ -81,7 +81,8 @@ def validate_audience_key(
 
 def is_epoch(number: int) -> bool:
     """Say whether a number is a YYYYMM."""
-    return 1970_01 <= number <= 9999_12 and 1 <= number % 100 <= 12
+    year, month = divmod(number, 100)
+    return 1970 <= year <= 9999 and 1 <= month <= 12
 
 
 def validate_session(
@@ -143,7 +144,7 @@ def _session_audiences(session: Session, trust: Trust, keys: KeyLookup | None) -
         if not check_audience(each.audience) or not is_epoch(each.epoch):
             return Reason.INVALID_SESSION
         suite = _SEALED_BYTES.get(len(each.sealed))
-        if suite is None or not trust.suite_allowed(each.audience, suite):
+        if not trust.suite_allowed(each.audience, suite):
             return Reason.SUITE
         if each.epoch < trust.minimum_epoch(each.audience):
             return Reason.OLD_EPOCH
