@@ -51,6 +51,7 @@ _SIGNED = {
 }
 _HEADER = {
     "header-invalid",
+    "unknown-schema",
     "wrong-tenant",
     "wrong-producer",
     "wrong-topic",
@@ -102,7 +103,7 @@ def test_spoiled_event_is_refused_by_the_router(ran: Ran, attack: Attack) -> Non
         Part.FRAME: {"not-framed", "foreign-schema"},
         Part.LENGTHS: _LENGTHS | {"stripped-ciphertext", "bad-mac", "header-invalid"},
         Part.SESSION: {"unknown-session"},
-        Part.HEADER: {"bad-mac", "header-invalid"},
+        Part.HEADER: {"bad-mac", "header-invalid", "unknown-schema"},
         Part.AUDIENCE: {"bad-mac", "malformed", "audience-order"},
         Part.DIGEST: {"bad-mac"},
         Part.CIPHERTEXT: {"digest-mismatch"},
