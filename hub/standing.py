@@ -42,7 +42,9 @@ class RoleWithdrawn(HubError):
     """The administrator has withdrawn this role: its keys are revoked, or it is declared no more."""
 
     code: ClassVar[str] = "role.withdrawn"
-    hint: ClassVar[str] = "The tenant was removed. Its store stays readable; what else becomes of it you decide."
+    hint: ClassVar[str] = (
+        "The tenant was removed, or the role was shut out. Its store stays readable; what becomes of it you decide."
+    )
 
 
 class RoleChanged(HubError):

@@ -73,14 +73,14 @@ class Announcements:
     def _session(self, record: KafkaRecord, signed: Signed, now: datetime) -> tuple[str, Signed] | Refused | None:
         if Session.decode(signed.body).tenant != self._tenant:
             return None
-        session = validate_session(signed, self._trust(), now, topic=record.topic, key=record.key)
+        session = validate_session(signed, self._trust(), now, topic=record.topic, key=record.key or b"")
         return Refused(session) if isinstance(session, Reason) else (Session.RECORD, signed)
 
     def _close(self, record: KafkaRecord, signed: Signed, now: datetime) -> tuple[str, Signed] | Refused | None:
         session = self._sessions.find(SessionClose.decode(signed.body).session)
         if isinstance(session, Reason) or session.tenant != self._tenant:
             return None  # whose it is cannot be known; a session of ours without its close is a trouble
-        close = validate_close(signed, session, self._trust(), now, key=record.key)
+        close = validate_close(signed, session, self._trust(), now, key=record.key or b"")
         return Refused(close) if isinstance(close, Reason) else (SessionClose.RECORD, signed)
 
 
@@ -203,8 +203,8 @@ class _Work:
             case Resolved(said, signed):
                 self._state(place, signed)
                 self.resolutions.append(resolution_seen(said))
-                if said.discard is not None:
-                    self.alarms.append(("letter-discarded", said.discard.reason))
+                if said.reason is not None:
+                    self.alarms.append(("letter-discarded", said.reason))
             case Refused() as refused:
                 self._refuse(record, refused)
                 self.outgoing.append(self._letters_of.write(record, refused, self._at_ms))

@@ -129,7 +129,7 @@ def encode(header: EventHeader) -> bytes:
         encode_text(header.event_id),
         _name(header.receipt_number, MAX_RECEIPT_NUMBER_BYTES),
         _name(header.procedure),
-        encode_long(_from_zero(header.procedure_version, _MAX_INT)),
+        encode_long(_from_zero(header.procedure_version - 1, _MAX_INT - 1) + 1),
         b"\x00" if header.tax_item is None else b"\x02" + _name(header.tax_item),
         encode_long(_from_zero(header.accepted_at_ms, MAX_TIME_MS - 1)),
         encode_long(_from_zero(header.produced_at_ms, MAX_TIME_MS - 1)),
@@ -208,7 +208,7 @@ def read_rest(header: bytes, at: int, fixed: Fixed) -> EventHeader:
     if (
         at != len(header)
         or sequence < 0
-        or not 0 <= version <= _MAX_INT
+        or not 1 <= version <= _MAX_INT
         or not 0 <= accepted < MAX_TIME_MS
         or not 0 <= produced < MAX_TIME_MS
     ):

@@ -117,13 +117,11 @@ def parse(value: bytes, schema_ids: Collection[int] = _ACCEPTED) -> Sealed:
             elif present:
                 raise EnvelopeError(Reason.MALFORMED)
             sections.append(Section(audience, digest, ciphertext, start, union, at))
+        tail = at
         if count:
             if value[at]:
                 raise EnvelopeError(Reason.MALFORMED)
-            tail = at
             at += 1
-        else:
-            tail = at - 1
         present = value[at]
         at += 1
         mac = None
@@ -136,8 +134,10 @@ def parse(value: bytes, schema_ids: Collection[int] = _ACCEPTED) -> Sealed:
         raise EnvelopeError(Reason.TRUNCATED) from problem
     except UnicodeDecodeError as problem:
         raise EnvelopeError(Reason.MALFORMED) from problem
-    if at != size:  # also where a slice came out short
-        raise EnvelopeError(Reason.TRUNCATED if at > size else Reason.TRAILING_BYTES)
+    if at > size:  # a slice came out short
+        raise EnvelopeError(Reason.TRUNCATED)
+    if at < size:
+        raise EnvelopeError(Reason.TRAILING_BYTES)
     return Sealed(value, header, tuple(sections), mac, tail)
 
 
@@ -184,7 +184,7 @@ def outputs(sealed: Sealed, keeps: Sequence[str | None]) -> list[bytes]:
     none = b"\x00".join(stripped)
     copies = []
     for keep in keeps:
-        if keep is None or keep not in names:
+        if keep not in names:
             copies.append(none + b"\x00" + end)
             continue
         place = names.index(keep)

@@ -11,7 +11,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
@@ -37,6 +37,10 @@ T = TypeVar("T")
 POLL_BYTES: Final = 4 * 1024 * 1024
 POLL_MS: Final = 500
 PAUSE_SECONDS: Final = 1.0
+OVERDUE_SECONDS: Final = 60.0
+"""how old an acknowledged event may be before its receipt is missed"""
+_LOOKS: Final = 12
+"""how often in that time it is looked"""
 
 
 class StatusReader(Protocol):
@@ -81,7 +85,7 @@ def judge(record: KafkaRecord, tenant: str, trust: Trust, now: datetime) -> Judg
             return Judged()
     except EnvelopeError as problem:
         return Judged(refused=problem.reason)
-    found = validate_receipt(signed, trust, now, tenant=tenant, partition=record.partition)
+    found = validate_receipt(signed, trust, now, tenant=tenant, partition=record.partition, key=record.key or b"")
     if isinstance(found, Reason):
         return Judged(refused=found)
     return Judged(
@@ -109,6 +113,7 @@ class ReceiptReader:
         confirmed: Callable[[int], None],
         observer: Observer,
         wall: Callable[[], datetime],
+        overdue_seconds: float = OVERDUE_SECONDS,
     ) -> None:
         """`new_reader` gives a started reader from the journal's positions, or (True) of all there is.
 
@@ -129,6 +134,9 @@ class ReceiptReader:
         self._confirmed = confirmed
         self._observer = observer
         self._wall = wall
+        self._overdue_seconds = overdue_seconds
+        self._look_at = asyncio.get_running_loop().time() + overdue_seconds / _LOOKS
+        self._standing = 0
 
     async def start(self) -> None:
         """Connect to the status topics. Raises what the reader raises if no broker answers now."""
@@ -144,6 +152,21 @@ class ReceiptReader:
         while True:
             for place, records in (await self._patiently(self._poll)).items():
                 await self._patiently(partial(self._take, *place, records))
+            self._look()
+
+    def _look(self) -> None:
+        """Alarm when more events than before wait too long: a broker may have acknowledged what nobody ever gets.
+
+        Whoever withholds an event, its checkpoint and its session from all readers is noticed here and nowhere else.
+        """
+        now = asyncio.get_running_loop().time()
+        if now < self._look_at:
+            return
+        self._look_at = now + self._overdue_seconds / _LOOKS
+        overdue = self._journal.overdue(self._wall() - timedelta(seconds=self._overdue_seconds))
+        if overdue > self._standing:
+            self._observer(Alarm("receipt.overdue", self._principal))
+        self._standing = overdue
 
     async def close(self) -> None:
         """Disconnect, once `run` has been cancelled."""

@@ -152,7 +152,7 @@ class SessionRegistry:
         refused: Reason = Reason.UNKNOWN_SESSION
         for copy in reversed(copies):
             outcome = validate_session(
-                copy.value or b"", trust, now, topic=copy.topic, key=copy.key, audience_keys=self._audience_keys
+                copy.value or b"", trust, now, topic=copy.topic, key=copy.key or b"", audience_keys=self._audience_keys
             )
             if isinstance(outcome, Session):
                 return outcome

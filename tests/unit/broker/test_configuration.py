@@ -10,6 +10,8 @@ import pytest
 from broker import java, ports
 from broker.configuration import NodeConfiguration, logging
 from broker.errors import CompilerUnknown
+from hub.crypto.certificates import CertificateAuthority
+from hub.transport import Endpoint, TlsIdentity
 
 
 def settings() -> dict[str, str]:
@@ -31,6 +33,14 @@ def test_who_has_no_right_has_none() -> None:
     assert said["allow.everyone.if.no.acl.found"] == "false"
     assert said["super.users"] == "User:CN=admin;User:CN=broker"
     assert said["auto.create.topics.enable"] == "false"
+
+
+def test_a_request_that_waits_does_not_outlast_the_rights_it_came_with(tmp_path: Path) -> None:
+    seconds = int(settings()["connections.max.idle.ms"]) / 1_000
+    assert seconds < 60, "who is shut out has nothing left within a minute"
+    issued = CertificateAuthority.create(tmp_path / "authority").issue("portal", tmp_path)
+    ours = Endpoint("nowhere:1", TlsIdentity(issued.certificate, issued.private_key, issued.ca), "test")
+    assert ours.client_options()["connections_max_idle_ms"] / 1_000 < seconds, "our clients hang up first"
 
 
 def test_no_path_of_the_machine_stands_in_the_configuration() -> None:

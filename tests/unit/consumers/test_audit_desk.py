@@ -22,7 +22,7 @@ from hub.envelope.inspection import PRODUCED, STRIPPED
 from hub.envelope.letters import Place
 from hub.envelope.names import Kind
 from hub.envelope.reasons import Reason
-from hub.envelope.records import DeadLetterNotice, Discard, LetterResolved, RefusedEvent, StoredEvent, StoredReceipt
+from hub.envelope.records import Confided, DeadLetterNotice, LetterResolved, RefusedEvent, StoredEvent, StoredReceipt
 from hub.envelope.resolutions import receipt_fingerprint
 from hub.envelope.sealed import parse
 from hub.envelope.signed import Signed, sign
@@ -31,6 +31,8 @@ from hub.envelope.trust_builder import TrustBuilder
 from hub.facts import Alarm, LogExtended
 from hub.reading.at_hand import SessionsAtHand
 from hub.reading.intake import Expectation, Intake
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker, Verdict
 from tests.unit.consumers.world import (
     AUDIT,
     NAMESPACE,
@@ -87,7 +89,7 @@ def receipt(world: World, *events: Event, desk: str = REVIEW) -> None:
 
 def judge(world: World, store: SqlStore) -> AuditJudge:
     routed = Expectation(
-        TENANT, Kind.SUBMISSION, names.submissions(NAMESPACE), STRIPPED, notices=True, resolutions=True
+        TENANT, Kind.SUBMISSION, names.submissions(NAMESPACE), STRIPPED, notices=True, resolutions="LetterResolved"
     )
     status = Expectation(TENANT, Kind.STATUS, STATUS, PRODUCED, receipts=True, noticing=REVIEW)
     sessions = SessionsAtHand(world.sessions)
@@ -328,6 +330,21 @@ async def test_other_tenants_sessions_are_not_entered(world: World, store: SqlSt
     assert announcements.take(record, NOW) is None
 
 
+async def test_a_forked_line_of_sessions_is_found(world: World, store: SqlStore, attack: Attack) -> None:
+    tried = attack(Attacker.PORTAL, "starts two sessions after the same one, each for other readers", Verdict.DETECTED)
+    first = Portal(world)
+    announce(world, first)
+    close(world, first)
+    for _ in range(2):
+        following = Portal(world, previous=first.id)
+        announce(world, following)
+        close(world, following)
+    await run(world, store, lambda: Alarm("session-fork", AUDIT) in world.facts)
+    found = checked(world, store)
+    assert (found.verified, found.troubles) == (False, {"session-fork": 1})
+    tried.detected(by="audit desk", how="alarm `session-fork`; `audit verify` fails", within="60 s")
+
+
 async def test_forged_session_is_refused(world: World, store: SqlStore) -> None:
     world.identities["portal"] = world.identities[REVIEW]
     announce(world, Portal(world))
@@ -375,14 +392,19 @@ def word(world: World, event: Event, *, signer: str = "operator", origin: str = 
         origin=Place(origin, header.partition, header.sequence),
         refused=Reason.UNKNOWN_SESSION,
         refused_at=NOW,
-        digest=bytes(32),
         tenant=TENANT,
-        event=RefusedEvent(header.event_id, event.out.leaf, receipt_fingerprint(header.receipt_number)),
-        discard=Discard("damaged", "a line fault") if discard else None,
+        event=RefusedEvent(header.event_id, event.out.leaf),
+        reason="damaged" if discard else None,
         replayed_to=None if discard else 70,
         generation=0,
         former=None,
-        actor="operator-1",
+        confided=Confided(
+            bytes(32),
+            bytes(32),
+            receipt_fingerprint(header.receipt_number),
+            "operator-1",
+            "a line fault" if discard else None,
+        ),
         resolved_at=NOW,
     )
     value = sign(said.RECORD, said.encode(), world.identities[signer])
@@ -407,8 +429,11 @@ async def test_a_discard_is_kept_as_it_was_signed_and_explains_the_missing_event
     assert found.verified and found.damage == ()
     assert (found.discarded, found.replayed, found.gaps) == (1, 1, 0)
     assert Alarm("letter-discarded", "damaged") in world.facts
-    words = [each for _, kind, each in store.log_entries() if kind == "statement" and b"operator-1" in each]
-    assert len(words) == 2, "the log holds the statements with their signatures"
+    logged = [each for _, kind, each in store.log_entries() if kind == "statement"]
+    assert sum(b"LetterResolved" in each for each in logged) == 2, "the log holds the statements with their signatures"
+    assert not any(b"operator-1" in each or b"a line fault" in each for each in logged), (
+        "but not who and in which words"
+    )
     resumed = resume(store)
     assert resumed.checkpoints == PARTITIONS
 
@@ -461,7 +486,7 @@ async def test_a_desks_word_that_it_refused_an_event_is_kept_and_explains_nothin
     sealed = parse(event.out.value)
     body = DeadLetterNotice(TENANT, sealed.header, sealed.digests, Reason.PLAINTEXT_INVALID, NOW).encode()
     value = sign(DeadLetterNotice.RECORD, body, world.identities[REVIEW])
-    world.topics.append(STATUS, event.header.partition, b"notice/x", value)
+    world.topics.append(STATUS, event.header.partition, b"notice/" + event.out.leaf.hex().encode(), value)
     checkpoints(world, portal)
     await run(world, store)
     found = checked(world, store)
