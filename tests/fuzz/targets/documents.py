@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from consumers.desk import Reading, new_event
 from consumers.helpdesk.desk import HelpdeskDesk
@@ -197,7 +198,7 @@ def _review() -> ReviewDesk:
     return ReviewDesk(world.REVIEW, world.T, world.identity(world.REVIEW), world.STATUS)
 
 
-def _about(framed: bytes) -> dict[str, object]:
+def _about(framed: bytes) -> dict[str, Any]:
     """What a header must say so that the section's own words agree with it."""
     try:
         value = codec.decode(framed, {each.name for each in registry.all_contracts()}).value
@@ -205,7 +206,7 @@ def _about(framed: bytes) -> dict[str, object]:
             return _about(value["submission"])
     except HubError:
         return {}
-    said: dict[str, object] = {
+    said: dict[str, Any] = {
         "procedure": value.get("procedure", ATTACHMENT_PART),
         "receipt_number": value.get("receipt_number", "x"),
         "tax_item": value.get("tax_item"),

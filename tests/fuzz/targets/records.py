@@ -52,7 +52,7 @@ from hub.envelope.validation import (
 from hub.envelope.validation import validate_receipt as _receipt
 from hub.reading.intake import Refused, session_named
 from hub.transport import KafkaRecord
-from schemas import codec
+from schemas import registry
 from schemas.codec import CodecError
 from tests.fuzz import mutate, world
 from tests.fuzz.guard import ensure, refusal
@@ -102,7 +102,7 @@ _VALIDATIONS: dict[str, Callable[[bytes], Any]] = {}
 
 
 def _keys(body: bytes) -> list[IdentityKey]:
-    contract = codec.registry.by_id(int.from_bytes(body[:5], "big")) if len(body) > 4 else None
+    contract = registry.by_id(int.from_bytes(body[:5], "big")) if len(body) > 4 else None
     return [world.identity(name) for name in _SIGNERS.get("" if contract is None else contract.name, ())]
 
 
@@ -114,7 +114,7 @@ def run(data: bytes) -> None:
     if data[0] & 1:
         keys = _keys(value)
         if keys:
-            contract = codec.registry.by_id(int.from_bytes(value[1:5], "big"))
+            contract = registry.by_id(int.from_bytes(value[1:5], "big"))
             assert contract is not None
             value = sign(contract.name, value, *keys)
     if not _VALIDATIONS:

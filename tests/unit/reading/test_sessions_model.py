@@ -90,7 +90,7 @@ class RegistryMachine(RuleBasedStateMachine):
             [SESSIONS],
             lambda: self.trust,
             lambda: self.now,
-            self.facts.append,
+            self.facts.append,  # type: ignore[arg-type]
             open_reader=self.lists.open,
             max_index_entries=MAX_INDEX,
             max_held_bytes=MAX_HELD,
