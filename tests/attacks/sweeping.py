@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import urllib.error
 import urllib.request
@@ -22,15 +23,15 @@ def processes(hub: Hub) -> dict[str, int]:
 
 
 def process_list(hub: Hub, more: dict[str, int] | None = None) -> Iterator[tuple[str, bytes]]:
-    """What `ps` shows of them: arguments, environment, names of open files."""
+    """What `ps` shows of them: arguments, environment, names of open files; what nobody but root may see, to root."""
     for name, pid in {**processes(hub), **(more or {})}.items():
         for part in ("cmdline", "environ", "comm"):
-            yield f"{part} of {name}", Path(f"/proc/{pid}/{part}").read_bytes()
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                yield f"open file of {name}", os.fsencode(link.readlink())
-            except FileNotFoundError:
-                continue
+            with contextlib.suppress(PermissionError):
+                yield f"{part} of {name}", Path(f"/proc/{pid}/{part}").read_bytes()
+        with contextlib.suppress(PermissionError):
+            for link in Path(f"/proc/{pid}/fd").iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    yield f"open file of {name}", os.fsencode(link.readlink())
 
 
 def endpoints(hub: Hub) -> Iterator[tuple[str, bytes]]:

@@ -75,7 +75,16 @@ def worked(hub: Hub) -> Hub:
     for receipt in (RECEIPT, "R7-13104-000000902", "R7-99999-000000901"):
         hub.stored(receipt)
     hub.json(
-        "review", "decide", RECEIPT, "accept", "--reason", "with-findings", "--tax-item", "resident-tax", "--by", "shinsa-1"
+        "review",
+        "decide",
+        RECEIPT,
+        "accept",
+        "--reason",
+        "with-findings",
+        "--tax-item",
+        "resident-tax",
+        "--by",
+        "shinsa-1",
     )
     eventually(lambda: hub.run("helpdesk", "lookup", RECEIPT, "--json").returncode == 0)
     assert hub.run("submit", "-", stdin=_all_wrong()).returncode == 1
