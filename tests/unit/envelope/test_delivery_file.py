@@ -85,6 +85,7 @@ def changed(**members: Any) -> bytes:
         (b" " * MAX_BYTES, "unreadable"),
         (b" " * (MAX_BYTES + 1), "too large"),
     ],
+    ids=map(str, range(19)),
 )
 def test_no_other_file_is_a_delivery_receipt(document: bytes, detail: str) -> None:
     with pytest.raises(NoDeliveryReceipt) as refused:
