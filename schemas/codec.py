@@ -18,7 +18,7 @@ from typing import Any
 from fastavro import schemaless_reader, schemaless_writer
 from fastavro.read import SchemaResolutionError
 
-from schemas import registry
+from schemas import counting, registry
 from schemas.errors import HubError
 from schemas.narrow import Check, int_check
 
@@ -59,6 +59,12 @@ class TrailingBytes(CodecError):
     """Bytes follow the record's end."""
 
     code = "codec.trailing-bytes"
+
+
+class TooManyItems(CodecError):
+    """The record's arrays have more items than any reader takes."""
+
+    code = "codec.too-many"
 
 
 class NotCanonical(CodecError):
@@ -102,6 +108,11 @@ def _encode(contract: registry.Contract, value: Mapping[str, Any]) -> bytes:
 
 
 @cache
+def _walk(contract: registry.Contract) -> counting.Walk:
+    return counting.walk_of(contract.schema)
+
+
+@cache
 def _int_check(contract: registry.Contract) -> Check | None:
     return int_check(contract.schema)
 
@@ -121,6 +132,8 @@ def decode(framed: bytes, accept: Collection[str]) -> Decoded:
         raise UnknownSchema
     if contract.name not in accept:
         raise ForeignSchema(contract.name)
+    if len(framed) > counting.COUNTED_BYTES and counting.too_many(_walk(contract), framed, FRAME_BYTES):
+        raise TooManyItems(contract.name)
     source = BytesIO(framed)
     source.seek(FRAME_BYTES)
     try:

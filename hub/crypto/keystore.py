@@ -110,7 +110,10 @@ class FileKeyStore:
         if len(found) != 1:
             raise KeyMissing(f"{audience}/{epoch}")
         clear, seeds = self._load(found[0])
-        key = AudiencePrivateKey.from_seeds(_SUITES[clear.suite], seeds)
+        suite = _SUITES.get(clear.suite)
+        if suite is None:
+            raise KeyFileDamaged(f"{audience}/{epoch}")  # a witness's key under an audience's name
+        key = AudiencePrivateKey.from_seeds(suite, seeds)
         if key.key_id != found[0].key_id:
             raise KeyFileDamaged(f"{audience}/{epoch}")
         return key

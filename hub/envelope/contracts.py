@@ -41,4 +41,5 @@ _REASONS: Final = {
     "codec.foreign-schema": Reason.FOREIGN_SCHEMA,
     "codec.truncated": Reason.TRUNCATED,
     "codec.trailing-bytes": Reason.TRAILING_BYTES,
+    "codec.too-many": Reason.TOO_LARGE,
 }

@@ -187,7 +187,7 @@ def _contents(sealed: Sealed, one: Lane, expect: Expect) -> tuple[bytes, bool, R
                 reason = reason or Reason.STRIPPED_CIPHERTEXT
         elif not whole and audience != own:
             reason = reason or Reason.FOREIGN_CIPHERTEXT
-        elif sha256(ciphertext).digest() != digest:
+        elif not compare_digest(sha256(ciphertext).digest(), digest):
             reason = reason or Reason.DIGEST_MISMATCH
     found = sha256(b"".join(parts)).digest()
     mac = sealed.mac

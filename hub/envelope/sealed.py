@@ -13,6 +13,7 @@ the oracle in the tests.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from hmac import compare_digest
 from typing import Final, NamedTuple
 
 from hub.crypto.hkdf import sha256
@@ -69,7 +70,8 @@ class Sealed(NamedTuple):
     def digests_hold(self) -> bool:
         """Say whether every ciphertext that is present has its digest."""
         return all(
-            section.ciphertext is None or sha256(section.ciphertext) == section.digest for section in self.sections
+            section.ciphertext is None or compare_digest(sha256(section.ciphertext), section.digest)
+            for section in self.sections
         )
 
 

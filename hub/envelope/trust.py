@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from hub.crypto.audience import Suite
-from hub.crypto.identity import key_id
+from hub.crypto.identity import is_weak, key_id
 from hub.envelope.contracts import decode_body
 from hub.envelope.limits import MAX_NAME_BYTES
 from hub.envelope.names import ADMIN, parse_topic
@@ -221,6 +221,8 @@ def _read(value: Mapping[str, Any]) -> Trust:
         for identity in principal.identities:
             if owners.setdefault(identity.key_id, principal.name) != principal.name:
                 raise TrustRefused("one key, two principals")
+            if is_weak(identity.public):
+                raise TrustRefused("a key of small order")
     return Trust(
         value["namespace"],
         value["serial"],

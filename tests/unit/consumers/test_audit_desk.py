@@ -31,6 +31,8 @@ from hub.envelope.trust_builder import TrustBuilder
 from hub.facts import Alarm, LogExtended
 from hub.reading.at_hand import SessionsAtHand
 from hub.reading.intake import Expectation, Intake
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker, Verdict
 from tests.unit.consumers.world import (
     AUDIT,
     NAMESPACE,
@@ -326,6 +328,21 @@ async def test_other_tenants_sessions_are_not_entered(world: World, store: SqlSt
     announcements = Announcements("131041", world.sessions, lambda: world.trust)
     record = world.topics.all(SESSIONS)[0]
     assert announcements.take(record, NOW) is None
+
+
+async def test_a_forked_line_of_sessions_is_found(world: World, store: SqlStore, attack: Attack) -> None:
+    tried = attack(Attacker.PORTAL, "starts two sessions after the same one, each for other readers", Verdict.DETECTED)
+    first = Portal(world)
+    announce(world, first)
+    close(world, first)
+    for _ in range(2):
+        following = Portal(world, previous=first.id)
+        announce(world, following)
+        close(world, following)
+    await run(world, store, lambda: Alarm("session-fork", AUDIT) in world.facts)
+    found = checked(world, store)
+    assert (found.verified, found.troubles) == (False, {"session-fork": 1})
+    tried.detected(by="audit desk", how="alarm `session-fork`; `audit verify` fails", within="60 s")
 
 
 async def test_forged_session_is_refused(world: World, store: SqlStore) -> None:
