@@ -287,6 +287,8 @@ class _Server:
                 if outcome.result != SURVIVED:
                     raise SystemExit(f"fails without a mutant: {outcome}")
             known |= json.loads(into.read_text("utf-8"))
+        for name in sorted({item.nodeid for item in items} - known.keys()):
+            print(f"fails without a mutant: {name}", flush=True)
         strange = known.keys() - {item.nodeid for item in items}
         if strange:
             raise SystemExit(f"names of tests differ from run to run: {sorted(strange)}")

@@ -97,6 +97,8 @@ def refused(cls: Any, record: Record, **change: Any) -> Reason | None:
         (FIRST, {"partition": 0, "first_sequence": 0}, None),
         (FIRST, {"partition": -1}, Reason.MALFORMED),
         (FIRST, {"first_sequence": -1}, Reason.MALFORMED),
+        (FIRST, {"first_sequence": 2**63 - 3}, None),
+        (FIRST, {"first_sequence": 2**63 - 2}, Reason.MALFORMED),
         (FIRST, {"produced_at": -1}, Reason.MALFORMED),
         (FIRST, {"produced_at": 0}, None),
         (FIRST, {"produced_at": MAX_TIME_MS - 1}, None),
