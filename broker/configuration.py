@@ -15,6 +15,10 @@ from broker.storage import NODE_ID
 DATA: Final = "data"
 KEYSTORE: Final = "config/keystore.pem"
 TRUSTSTORE: Final = "config/ca.crt"
+CIPHER_SUITES: Final = ("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
+"""keys of 256 bits only: what is recorded today must not be readable later"""
+CONNECTION_IDLE_SECONDS: Final = 20
+"""after which the broker closes a connection on which nothing moves, a request that waits included"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class NodeConfiguration:
             "ssl.client.auth": "required",
             "ssl.enabled.protocols": "TLSv1.3",
             "ssl.protocol": "TLSv1.3",
+            "ssl.cipher.suites": ",".join(CIPHER_SUITES),
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": KEYSTORE,
             "ssl.truststore.type": "PEM",
@@ -50,6 +55,8 @@ class NodeConfiguration:
             "allow.everyone.if.no.acl.found": "false",
             "super.users": users,
             "auto.create.topics.enable": "false",
+            # rights are looked at when a request comes in; one that then waits here for data must not outlast them
+            "connections.max.idle.ms": str(CONNECTION_IDLE_SECONDS * 1_000),
             # one node: everything that is replicated in a cluster has one copy here
             "default.replication.factor": "1",
             "min.insync.replicas": "1",

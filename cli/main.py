@@ -28,6 +28,7 @@ from cli import (
     up,
     witness,
 )
+from cli.hardening import keep_memory_here
 
 app = typer.Typer(
     name="eltax-hub",
@@ -66,5 +67,6 @@ app.add_typer(deadletters.app, name="dead-letters")
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; whatever it opens stays in its memory."""
+    keep_memory_here()
     app()

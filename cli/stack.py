@@ -12,10 +12,11 @@ from typing import Final, Self
 
 from broker.node import EmbeddedKafka
 from cli.home import Home, NoHub, Running
-from cli.processes import Roles
+from cli.processes import RoleDied, Roles
 from hub.applying import Wanted, admin_endpoint, apply, last_applied
 from hub.crypto.certificates import CertificateAuthority
 from hub.enrolment import enrol
+from hub.shut_out_book import shut_out_at
 from hub.standing import DECLARATION
 from hub.transport import Endpoint
 from schemas.errors import HubError
@@ -63,6 +64,7 @@ class Stack:
         self._roles: Roles | None = None
         self._published = b""
         self._starting: list[str] = []
+        self._out: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
         """Start. Raises AlreadyUp, ForeignHome, JarsUnavailable, BrokerFailed, RoleDied, RoleNotReady and others."""
@@ -144,7 +146,7 @@ class Stack:
         return path.read_bytes() if path.exists() else b""
 
     def follow(self) -> None:
-        """See whether a declaration was applied; start the desks that came, stop those that left.
+        """See whether a declaration was applied or a role shut out; start the roles that came, stop those that left.
 
         Nobody else waits until the new ones are ready. Raises DeclarationRefused.
         """
@@ -153,6 +155,7 @@ class Stack:
             self._starting = [name for name in self._starting if name not in ready]
             self._tell(f"ready: {', '.join(ready)}")
             self.home.announce(self.describe())
+        self._follow_shut_out()
         published = self._declaration()
         if published == self._published:
             return
@@ -166,11 +169,43 @@ class Stack:
         if gone:
             self.roles.stop(gone)
             self._tell(f"stopped: {', '.join(gone)}")
-        new = [name for name in after if name not in before]
+        new = [name for name in after if name not in before and name not in self._out]
         for name in new:
-            self.roles.start(name, name, "consume", name.partition("-")[0])
+            self._start_role(name)
         self._starting = [name for name in self._starting if name in after] + new
         self.home.announce(self.describe())
+
+    def _follow_shut_out(self) -> None:
+        """A role that is shut out would end anyway, as one that failed; who is let in begins again."""
+        if self._roles is None:
+            return
+        out = frozenset(shut_out_at(self.home.path))
+        gone = [name for name in self.roles.running if name in out]
+        back = [name for name in self._of_ours() if name in self._out - out]
+        self._out = out
+        if gone:
+            self.roles.stop(gone)
+            self._tell(f"stopped, for they are shut out: {', '.join(gone)}")
+        for name in back:
+            self._start_role(name)
+        self._starting = [name for name in self._starting if name not in out] + back
+        if gone or back:
+            self.home.announce(self.describe())
+
+    def check(self) -> None:
+        """Raise RoleDied if a role has ended that nobody asked to, and that was not shut out."""
+        try:
+            self.roles.check()
+        except RoleDied:
+            self._follow_shut_out()
+            self.roles.check()
+
+    def _of_ours(self) -> list[str]:
+        return ["router", *_desks(self.topology), "monitor"]
+
+    def _start_role(self, name: str) -> None:
+        commands = {"router": ("route",), "monitor": ("watch",)}
+        self.roles.start(name, name, *commands.get(name, ("consume", name.partition("-")[0])))
 
     def _start_roles(self) -> None:
         self._roles = Roles(
@@ -179,10 +214,10 @@ class Stack:
             namespace=self.topology.namespace,
             partitions=self.topology.partitions,
         )
-        self._roles.start("router", "router", "route")
-        for name in _desks(self.topology):
-            self._roles.start(name, name, "consume", name.partition("-")[0])
-        self._roles.start("monitor", "monitor", "watch")
+        self._out = frozenset(shut_out_at(self.home.path))
+        for name in self._of_ours():
+            if name not in self._out:
+                self._start_role(name)
         self._roles.wait_ready(READY_SECONDS, lambda name, _: self._tell(f"{name} is ready"))
         self.home.announce(self.describe())
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -13,6 +15,7 @@ from cli.output import console, fail, json_line, reports_errors, table
 
 if TYPE_CHECKING:
     from hub.applying import Wanted
+    from hub.shutting_out import Changed
     from hub.transport import Endpoint
     from topics.plan import Step
 
@@ -60,6 +63,17 @@ def _show(steps: tuple[Step, ...], title: str, *, as_json: bool) -> None:
             if len(listed) > _ROWS:
                 rows.append(("", "", f"and {len(listed) - _ROWS} more; --json lists all"))
         table(title, ("step", "how many", "what"), rows)
+
+
+def _show_shut_out(home: Path, principals: tuple[str, ...], *, as_json: bool) -> None:
+    from hub.shut_out_book import shut_out_at
+
+    since = shut_out_at(home)
+    for name in principals:
+        if as_json:
+            json_line({"kind": "shut-out", "principal": name, "since": since[name]})
+        else:
+            console.print(f"[bold red]shut out[/] {name} since {since[name]}: the broker denies it everything")
 
 
 def _in_words(said: dict[str, Any]) -> str:
@@ -116,6 +130,7 @@ def plan_(prune: Prune = False, delete_data: DeleteData = False, as_json: Json =
     found = asyncio.run(survey(home, wanted, endpoint, prune=prune, delete_data=delete_data))
     _show(found.steps, "step", as_json=as_json)
     _show(found.drift, "drift", as_json=as_json)
+    _show_shut_out(home, found.shut_out, as_json=as_json)
     if not as_json and found.empty:
         console.print("nothing to do" + (f"; {len(found.drift)} not declared, left alone" if found.drift else ""))
     if not found.empty:
@@ -147,6 +162,7 @@ def apply(prune: Prune = False, delete_data: DeleteData = False, force: Force = 
     )
     _show(done.plan.steps, "done", as_json=as_json)
     _show(done.plan.drift, "drift", as_json=as_json)
+    _show_shut_out(home, done.plan.shut_out, as_json=as_json)
     emptied = _emptied(done.plan.steps) - {tenant.code for tenant in wanted.topology.tenants}
     moved, running = set_aside(Home(home), emptied, f"declaration-{done.declaration_serial}") if emptied else ([], [])
     for path in moved:
@@ -160,3 +176,65 @@ def apply(prune: Prune = False, delete_data: DeleteData = False, force: Force = 
     if not done.left.empty:
         _show(done.left.steps, "left", as_json=as_json)
         raise typer.Exit(1)
+
+
+@app.command("shut-out")
+@reports_errors
+def shut_out(
+    principal: Annotated[str, typer.Argument(help="as `keys list` names it")],
+    as_json: Annotated[bool, typer.Option("--json", help="one object")] = False,
+) -> None:
+    """Deny a principal everything, on open connections too, and revoke its keys; all others go on. / 締め出す"""
+    from hub.shutting_out import shut_out as carry_out
+
+    _change(carry_out, principal, as_json=as_json)
+
+
+@app.command("let-in")
+@reports_errors
+def let_in(
+    principal: Annotated[str, typer.Argument(help="as `topics plan` names it")],
+    certificate_was_safe: Annotated[
+        bool, typer.Option("--certificate-was-safe", help="nobody else can have had its certificate's private key")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one object")] = False,
+) -> None:
+    """Give a principal that was shut out its rights and new identity keys. / 締め出しを解く"""
+    from hub.shutting_out import let_in as carry_out
+
+    if not certificate_was_safe and not _authority_is_newer(principal):
+        fail(
+            "shut-out.certificate",
+            f"every copy of {principal}'s certificate would have its rights again",
+            "If its private key may be out: docs/runbooks/shut-out.md. If it never was: --certificate-was-safe.",
+            as_json=as_json,
+        )
+    _change(carry_out, principal, as_json=as_json)
+
+
+def _authority_is_newer(principal: str) -> bool:
+    """Whether all certificates that there were when it was shut out are worthless now."""
+    from cli.people import the_home
+    from hub.crypto.certificates import made_at
+    from hub.shut_out_book import shut_out_at
+
+    home = the_home().path
+    since = shut_out_at(home).get(principal)
+    return since is not None and made_at(home / "authority" / "ca.crt") >= datetime.fromisoformat(since)
+
+
+def _change(carry_out: Callable[..., Coroutine[Any, Any, Changed]], principal: str, *, as_json: bool) -> None:
+    from hub.applying import last_applied
+    from hub.crypto.certificates import CertificateAuthority
+
+    home, wanted, endpoint = _hub()
+    wanted = last_applied(home) or wanted  # what is edited and not applied yet must not come with it
+    authority = CertificateAuthority.load(home / "authority")
+    done = asyncio.run(carry_out(home, wanted, authority, endpoint, principal, lambda: datetime.now(UTC)))
+    if as_json:
+        json_line({"kind": done.done.value, **asdict(done)})
+    else:
+        console.print(
+            f"{done.done.value}: {done.principal}; {len(done.revoked)} keys revoked, {len(done.listed)} listed; "
+            f"trust list {done.trust_serial}"
+        )

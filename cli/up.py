@@ -57,7 +57,7 @@ def up(
             while True:
                 time.sleep(0.5)
                 stack.follow()  # first: a desk whose tenant was removed ends by itself
-                stack.roles.check()
+                stack.check()
     except _Stop:
         if not as_json:
             console.print("stopped")

@@ -24,6 +24,7 @@ from hub.envelope.names import ADMIN, ROUTER
 from hub.envelope.trust import Trust, TrustRefused
 from hub.hearing import Hearing
 from hub.reading.control import DECLARATION_KEY, TRUST_KEY
+from hub.shut_out_book import shut_out_at
 from hub.standing import DECLARATION
 from hub.transport import BatchWriter, Endpoint, Outgoing, PartitionReader, TlsIdentity
 from hub.transport.admin import Admin
@@ -87,7 +88,8 @@ async def survey(
     applied = None if base is None else base.topology
     async with Admin(endpoint) as admin:
         current = await admin.current(wanted.topology, applied)
-    return plan_for(current, wanted.topology, applied=applied, prune=prune, delete_data=delete_data)
+    out = shut_out_at(home)
+    return plan_for(current, wanted.topology, applied=applied, prune=prune, delete_data=delete_data, shut_out=out)
 
 
 async def apply(
@@ -109,23 +111,29 @@ async def apply(
     topology = wanted.topology
     base = last_applied(home)
     applied = None if base is None else base.topology
+    out = shut_out_at(home)
     async with Admin(endpoint) as admin:
         planned = plan_for(
-            await admin.current(topology, applied), topology, applied=applied, prune=prune, delete_data=delete_data
+            await admin.current(topology, applied),
+            topology,
+            applied=applied,
+            prune=prune,
+            delete_data=delete_data,
+            shut_out=out,
         )
         if applied is not None and not force:
             await _nothing_is_left(admin, home, endpoint, applied, _removed(planned))
         first, last = _in_order(planned, applied)
         await admin.execute(first)
         await admin.settle(replace(topology, quotas=()))  # nobody hears of topics that are not there yet
-        published = await _newest(endpoint, names.control(topology.namespace))
+        published = await newest(endpoint, names.control(topology.namespace))
         enrolled = enrol(
             home,
             topology,
             authority,
             now=now(),
             cost=cost,
-            least_serial=_least_serial(published, home),
+            least_serial=least_serial(published, home),
             withdraw=bool(_removed(planned)),
         )
         declaration = _declare(home, wanted, published, now(), cost)
@@ -136,7 +144,7 @@ async def apply(
             trust = Trust.load(enrolled.trust, pinned_at(home))
             unheard = await hearing.until_all(trust)
         await admin.execute(last)
-        left = await admin.settle(topology, applied=applied, prune=prune)
+        left = await admin.settle(topology, applied=applied, prune=prune, shut_out=out)
     write_private(home / APPLIED, declaration)
     return Applied(planned, left, enrolled.added, enrolled.withdrawn, trust.serial, serial, unheard)
 
@@ -177,7 +185,7 @@ def _in_order(planned: Plan, applied: Topology | None) -> tuple[Plan, Plan]:
     )
 
 
-async def _newest(endpoint: Endpoint, topic: str) -> dict[bytes, bytes]:
+async def newest(endpoint: Endpoint, topic: str) -> dict[bytes, bytes]:
     """The newest value of each key of a compacted topic of one partition."""
     found: dict[bytes, bytes] = {}
     async with PartitionReader(endpoint, {(topic, 0): None}) as reader:
@@ -189,7 +197,7 @@ async def _newest(endpoint: Endpoint, topic: str) -> dict[bytes, bytes]:
     return found
 
 
-def _least_serial(published: Mapping[bytes, bytes], home: Path) -> int:
+def least_serial(published: Mapping[bytes, bytes], home: Path) -> int:
     """Above what roles have seen, if this home is older than what it published (restored from a copy)."""
     value = published.get(TRUST_KEY)
     if value is None or not (home / "trust.bin").exists() or value == (home / "trust.bin").read_bytes():
@@ -229,16 +237,17 @@ async def _publish(
     endpoint: Endpoint, namespace: str, enrolled: Enrolled, declaration: bytes, published: Mapping[bytes, bytes]
 ) -> None:
     """Write what is not there yet: audience keys first, for who hears of a tenant seals to it."""
-    keys = await _newest(endpoint, names.audiences(namespace))
+    keys = await newest(endpoint, names.audiences(namespace))
     wanted = {TRUST_KEY: enrolled.trust, DECLARATION_KEY: declaration}
     async with BatchWriter(endpoint) as writer:
         for topic, records in (
-            (names.audiences(namespace), _news(keys, {k.encode(): v for k, v in enrolled.audience_keys})),
-            (names.control(namespace), _news(published, wanted)),
+            (names.audiences(namespace), news(keys, {k.encode(): v for k, v in enrolled.audience_keys})),
+            (names.control(namespace), news(published, wanted)),
         ):
             if records:
                 await writer.write(topic, 0, records)
 
 
-def _news(there: Mapping[bytes, bytes], wanted: Mapping[bytes, bytes]) -> Sequence[Outgoing]:
+def news(there: Mapping[bytes, bytes], wanted: Mapping[bytes, bytes]) -> Sequence[Outgoing]:
+    """The records of `wanted` that are not there as they are wanted."""
     return [Outgoing(key, value) for key, value in wanted.items() if there.get(key) != value]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +28,7 @@ from hub.envelope.signed import sign
 from hub.envelope.times import epoch_bounds, epoch_of, next_epoch
 from hub.envelope.trust import Right, Trust
 from hub.envelope.trust_builder import TrustBuilder
+from hub.shut_out_book import shut_out_at
 from hub.transport import BatchWriter, Endpoint, Outgoing, TlsIdentity
 from topics import names
 from topics.layout import Principal, Topology
@@ -73,20 +74,25 @@ def enrol(
     """Make `roles/<principal>/` for every declared principal without keys, `certificates/`, trust list, audience keys.
 
     In a home that is enrolled, who has keys keeps them. With `withdraw`, the keys of principals that `topology`
-    does not name are revoked; their directories stay. A trust list that changes gets the next serial, and
+    does not name are revoked; their directories stay. Who is shut out (`hub.shut_out_book`) is given nothing, and its
+    keys are revoked. A trust list that changes gets the next serial, and
     `least_serial` at least. `now` is aware.
     """
     published = home / "audience-keys"
     trust = listed_at(home)
-    missing = [each for each in topology.principals if trust is None or not _listed(trust, each.name)]
-    gone = _unnamed(trust, topology) if trust is not None and withdraw else {}
+    out = shut_out_at(home)
+    served = [each for each in topology.principals if each.name not in out]
+    missing = [each for each in served if trust is None or not _listed(trust, each.name)]
+    gone = _unnamed(trust, {each.name for each in topology.principals}) if trust is not None and withdraw else {}
+    if trust is not None:
+        gone |= {name: ids for name, ids in _unnamed(trust, {each.name for each in served}).items() if name in out}
     epochs = [epoch_of(now)]
     while len(epochs) < _EPOCHS:
         epochs.append(next_epoch(epochs[-1]))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # scrypt takes its time, and lets others run
         made = list(pool.map(lambda each: _keys(home, each, epochs, authority, cost), missing))
     builder = TrustBuilder(topology.namespace) if trust is None else TrustBuilder.following(trust)
-    _list(builder, topology, made, now)
+    _list(builder, served, made, now)
     for key_ids in gone.values():
         for key_id in key_ids:
             builder.revoke(key_id, now)
@@ -118,6 +124,33 @@ def enrol(
         tuple(sorted(gone)),
         changed,
     )
+
+
+def new_authority(home: Path, *, now: datetime) -> tuple[CertificateAuthority, tuple[str, ...]]:
+    """Make a new authority and a new certificate and TLS key for every role of a home; nothing of it may run.
+
+    The old authority is kept as `authority-retired-<date>` and nothing trusts it. What a crash cuts short, the next
+    run does again. Returns the authority, and who was given a certificate.
+    """
+    fresh, current = home / "authority-new", home / "authority"
+    exists = (fresh / "ca.crt").exists()
+    authority = CertificateAuthority.load(fresh) if exists else CertificateAuthority.create(fresh, now=now)
+    names = sorted(each.parent.name for each in (home / "roles").glob("*/tls.crt"))
+    for name in names:
+        _certify(home, name, authority)
+    if current.exists():
+        current.rename(home / f"authority-retired-{now:%Y%m%dT%H%M%S}")
+    fresh.rename(current)
+    return CertificateAuthority.load(current), tuple(names)
+
+
+def _certify(home: Path, name: str, authority: CertificateAuthority) -> None:
+    """Put a new certificate, its key and the authority's certificate into a role directory."""
+    directory = home / "roles" / name
+    issued = authority.issue(name, home / "certificates")
+    write_private(directory / "tls.key", issued.private_key.read_bytes())
+    shutil.copyfile(issued.certificate, directory / "tls.crt")
+    shutil.copyfile(issued.ca, directory / "ca.crt")
 
 
 def administrator(home: Path, *, cost: ScryptCost = STANDARD) -> IdentityKey:
@@ -169,9 +202,8 @@ def _listed(trust: Trust, principal: str) -> bool:
     return known is not None and any(each.revoked_at is None for each in known.identities)
 
 
-def _unnamed(trust: Trust, topology: Topology) -> Mapping[str, Collection[bytes]]:
-    """The principals that are listed with keys that count, and declared no more; with those keys' ids."""
-    named = {each.name for each in topology.principals}
+def _unnamed(trust: Trust, named: Collection[str]) -> dict[str, Collection[bytes]]:
+    """The principals that are listed with keys that count, and are not `named`; with those keys' ids."""
     return {
         each.name: [identity.key_id for identity in each.identities if identity.revoked_at is None]
         for each in trust.principals.values()
@@ -193,10 +225,7 @@ def _keys(
     """Make a principal's certificate and keys. One that was withdrawn and comes back keeps its audience keys."""
     directory = home / "roles" / principal.name
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    issued = authority.issue(principal.name, home / "certificates")
-    write_private(directory / "tls.key", issued.private_key.read_bytes())
-    shutil.copyfile(issued.certificate, directory / "tls.crt")
-    shutil.copyfile(issued.ca, directory / "ca.crt")
+    _certify(home, principal.name, authority)
     store = _store(directory, cost)
     identity = IdentityKey.generate()
     store.save_identity(identity)
@@ -213,10 +242,10 @@ def _keys(
     return _Keys(principal, identity, tuple(audience_keys))
 
 
-def _list(builder: TrustBuilder, topology: Topology, made: Sequence[_Keys], now: datetime) -> None:
-    """List what is declared: rights and audiences of all principals, and the keys that were made now."""
+def _list(builder: TrustBuilder, served: Sequence[Principal], made: Sequence[_Keys], now: datetime) -> None:
+    """List what is declared: rights and audiences of principals, and the keys that were made now."""
     identities = {each.principal.name: each.identity for each in made}
-    for principal in topology.principals:
+    for principal in served:
         rights = {}
         for topic in principal.produces:
             parsed = parse_topic(topic)

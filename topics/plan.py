@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -52,6 +52,8 @@ class Current:
     quotas: tuple[Quota, ...] = ()
     foreign_acls: tuple[ForeignAcl, ...] = ()
     foreign_quotas: tuple[ForeignQuota, ...] = ()
+    denied: frozenset[str] = frozenset()
+    """the principals that are denied everything"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +199,32 @@ class RemoveTenant(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class ShutOut(Step):
+    """Deny a principal everything, whatever rights are declared."""
+
+    principal: str
+
+
+@dataclass(frozen=True, slots=True)
+class LetIn(Step):
+    """Take the denial of everything away. No plan does it: only the command that says so."""
+
+    principal: str
+
+    @property
+    def deletes(self) -> bool:
+        """It does."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The steps to take, and what is there beyond the declaration and left alone (drift)."""
 
     steps: tuple[Step, ...]
     drift: tuple[Step, ...]
+    shut_out: tuple[str, ...] = ()
+    """who is denied everything now, and is meant to be"""
 
     @property
     def empty(self) -> bool:
@@ -216,16 +239,20 @@ def plan(
     applied: Topology | None = None,
     prune: bool = False,
     delete_data: bool = False,
+    shut_out: Collection[str] = (),
 ) -> Plan:
     """Plan from `current` to `wanted`. `applied` is what was carried out last, if that is known.
+
+    Who is to be `shut_out` is denied everything, and stays so: not even `prune` takes a denial of everything away.
 
     What was applied and is wanted no more is taken away, but for topics: those hold data, and go only with
     `delete_data`. What nobody ever declared is shown as drift, and taken away only with `prune`.
     Raises PartitionsChanged if a topic exists with another number of partitions.
     """
     found = {topic.name: topic for topic in current.topics}
-    steps: list[Step] = list(tenants_added(applied, wanted))
-    drift: list[Step] = []
+    steps: list[Step] = [ShutOut(name) for name in sorted(set(shut_out) - current.denied)]
+    steps += tenants_added(applied, wanted)
+    drift: list[Step] = [LetIn(name) for name in sorted(current.denied - set(shut_out))]
     for topic in wanted.topics:
         changes, surplus = _topic_steps(topic, found.get(topic.name), current.brokers, prune)
         steps += changes
@@ -248,7 +275,7 @@ def plan(
     (steps if prune else drift).extend(by_hand)
     for name in sorted(found.keys() - {topic.name for topic in wanted.topics}):
         (steps if delete_data else drift).append(DeleteTopic(name))
-    return Plan(tuple(steps), tuple(drift))
+    return Plan(tuple(steps), tuple(drift), tuple(sorted(current.denied & set(shut_out))))
 
 
 def tenants_added(applied: Topology | None, wanted: Topology) -> tuple[AddTenant, ...]:

@@ -15,13 +15,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from hub.envelope.letters import Content, DeadLetter, Place, quarantine
 from hub.envelope.names import QUARANTINE
 from hub.envelope.reasons import EnvelopeError, Reason
-from hub.envelope.records import AudienceKey, StoredReceipt
+from hub.envelope.records import StoredReceipt
 from hub.envelope.sealed import SCHEMA_ID as SEALED_EVENT
 from hub.envelope.signed import Signed
-from hub.envelope.times import from_ms
 from hub.envelope.trust import Trust
 from hub.envelope.validation import validate_receipt
 from hub.envelope.wire import frame_id
@@ -30,7 +28,8 @@ from hub.producing.audience_keys import SealingKey
 from hub.producing.delivery import Delivery
 from hub.producing.journal import Journal
 from hub.producing.journal_rows import Confirm, Confirmed, Receipt
-from hub.transport import KafkaRecord, OffsetGone, Outgoing
+from hub.reading.deadletters import write_letter
+from hub.transport import KafkaRecord, OffsetGone
 from schemas.errors import HubError
 
 T = TypeVar("T")
@@ -86,7 +85,7 @@ def judge(record: KafkaRecord, tenant: str, trust: Trust, now: datetime) -> Judg
             return Judged()
     except EnvelopeError as problem:
         return Judged(refused=problem.reason)
-    found = validate_receipt(signed, trust, now, tenant=tenant, partition=record.partition)
+    found = validate_receipt(signed, trust, now, tenant=tenant, partition=record.partition, key=record.key or b"")
     if isinstance(found, Reason):
         return Judged(refused=found)
     return Judged(
@@ -215,13 +214,16 @@ class ReceiptReader:
     async def _take(self, topic: str, partition: int, records: Sequence[KafkaRecord]) -> None:
         receipts: list[Receipt] = []
         proofs: list[bytes] = []
+        refused: list[tuple[KafkaRecord, Reason]] = []
         for record in records:
             judged = judge(record, self._reading[topic], self._trust(), self._wall())
             if judged.record is not None:
                 receipts += [replace(each, record=len(proofs)) for each in judged.receipts]
                 proofs.append(judged.record)
             if judged.refused is not None:
-                await self._put_aside(record, judged.refused)
+                refused.append((record, judged.refused))
+        if refused:
+            await self._put_aside(topic, partition, refused)
         step = Confirm(topic, partition, records[-1].offset + 1, tuple(receipts), tuple(proofs))
         (done,) = await self._journal.apply(step)
         assert isinstance(done, Confirmed)
@@ -230,23 +232,24 @@ class ReceiptReader:
         if done.trimmed:
             self._confirmed(done.trimmed)
 
-    async def _put_aside(self, record: KafkaRecord, reason: Reason) -> None:
-        (operator,) = await self._keys.current([QUARANTINE], self._wall())
-        letter = self._letter(record, reason, operator.key)
-        await self._delivery.send(
-            self._dead_letters, record.partition, [Outgoing(letter.key.encode(), letter.encode())]
-        )
-        self._observer(DeadLettered(self._principal, reason.value))
-        self._observer(Alarm("receipt.refused", f"{record.topic}/{record.partition} {reason.value}"))
-
-    def _letter(self, record: KafkaRecord, reason: Reason, key: AudienceKey) -> DeadLetter:
-        place = Place(record.topic, record.partition, record.offset)
-        return DeadLetter(
-            reason=reason,
-            stage=self._principal,
-            place=place,
-            appended_at=from_ms(max(0, record.timestamp_ms)),
-            written_at=self._wall(),
-            content=None,
-            quarantine=quarantine(place, Content(record.key, record.value), key),
-        )
+    async def _put_aside(self, topic: str, partition: int, refused: Sequence[tuple[KafkaRecord, Reason]]) -> None:
+        """Write the letters of one poll together: garbage one by one would hold up the receipts behind it."""
+        now = self._wall()
+        (operator,) = await self._keys.current([QUARANTINE], now)
+        letters = [
+            write_letter(
+                record,
+                reason,
+                stage=self._principal,
+                authentic=False,
+                session=None,
+                leaf=None,
+                key=lambda: operator.key,
+                now=now,
+            )
+            for record, reason in refused
+        ]
+        await self._delivery.send(self._dead_letters, partition, letters)
+        for _, reason in refused:
+            self._observer(DeadLettered(self._principal, reason.value))
+            self._observer(Alarm("receipt.refused", f"{topic}/{partition} {reason.value}"))

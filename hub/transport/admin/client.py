@@ -26,6 +26,7 @@ from hub.transport.admin.protocol import (
     DeleteAcls,
     DescribeAllAcls,
     RemoveQuotas,
+    denials,
 )
 from hub.transport.endpoint import Endpoint
 from hub.transport.errors import translate
@@ -40,6 +41,7 @@ from topics.plan import (
     ForeignAcl,
     ForeignQuota,
     FoundTopic,
+    LetIn,
     Plan,
     RemoveAcl,
     RemoveForeignAcl,
@@ -47,6 +49,7 @@ from topics.plan import (
     RemoveQuota,
     RemoveTenant,
     SetQuota,
+    ShutOut,
 )
 from topics.plan import plan as plan_for
 
@@ -61,6 +64,7 @@ _SET_ON_TOPIC: Final = 1
 _RESOURCE_OF: Final = {code: resource for resource, code in RESOURCES.items()}
 _OPERATION_OF: Final = {code: operation for operation, code in OPERATIONS.items()}
 _ALLOW: Final = 3
+_DENY: Final = 2
 _PREFIXED: Final = 4
 
 
@@ -106,7 +110,7 @@ class Admin:
         """
         ours = {each.name for known in (topology, applied) if known for each in known.principals}
         try:
-            acls, foreign_acls = await self._acls(topology.namespace, ours)
+            acls, foreign_acls, denied = await self._acls(topology.namespace, ours)
             quotas, foreign_quotas = await self._quotas(ours)
             return Current(
                 brokers=len((await self._client().describe_cluster())["brokers"]),
@@ -115,6 +119,7 @@ class Admin:
                 quotas=quotas,
                 foreign_acls=foreign_acls,
                 foreign_quotas=foreign_quotas,
+                denied=denied,
             )
         except (KafkaError, OSError) as error:
             raise translate(error) from error
@@ -136,11 +141,13 @@ class Admin:
         return frozenset(member[1] for answer in answers for found in answer.groups for member in found[5])
 
     async def execute(self, plan: Plan) -> None:
-        """Carry out the steps: rights are taken away first, topics come before rights, deletions last.
+        """Carry out the steps: denials and the removal of rights first, topics before rights, deletions last.
 
         Raises NotAuthorized or another TransportError at the first step that is refused; a second run goes on there.
         """
         try:
+            shut = [acl for step in plan.steps if isinstance(step, ShutOut) for acl in denials(step.principal)]
+            await self._rights(CreateAcls, shut)
             taken = [step.acl for step in plan.steps if isinstance(step, RemoveAcl | RemoveForeignAcl)]
             await self._rights(DeleteAcls, taken)
             await self._create([step for step in plan.steps if isinstance(step, CreateTopic)])
@@ -149,6 +156,8 @@ class Admin:
             await self._rights(CreateAcls, [step.acl for step in plan.steps if isinstance(step, AllowAcl)])
             await self._set([step.quota for step in plan.steps if isinstance(step, RemoveQuota)], remove=True)
             await self._lift([step.quota for step in plan.steps if isinstance(step, RemoveForeignQuota)])
+            let_in = [acl for step in plan.steps if isinstance(step, LetIn) for acl in denials(step.principal)]
+            await self._rights(DeleteAcls, let_in)
             doomed = [step.name for step in plan.steps if isinstance(step, DeleteTopic)]
             if doomed:
                 answer = await self._client().delete_topics(doomed)
@@ -158,16 +167,23 @@ class Admin:
             raise translate(error, str(error.args[0]) if error.args else "") from error
 
     async def settle(
-        self, topology: Topology, *, applied: Topology | None = None, prune: bool = False, seconds: float = 20.0
+        self,
+        topology: Topology,
+        *,
+        applied: Topology | None = None,
+        prune: bool = False,
+        shut_out: Collection[str] = (),
+        seconds: float = 20.0,
     ) -> Plan:
         """Wait until the broker answers as if the plan were carried out; return what still differs after `seconds`.
 
-        The controller says yes before the brokers have heard of it. `applied` and `prune` as for `topics.plan`;
+        The controller says yes before the brokers have heard of it. The options are those of `topics.plan`;
         tenants that come and go are none of the broker's business and not waited for.
         """
         deadline = time.monotonic() + seconds
         while True:
-            left = plan_for(await self.current(topology, applied), topology, applied=applied, prune=prune)
+            current = await self.current(topology, applied)
+            left = plan_for(current, topology, applied=applied, prune=prune, shut_out=shut_out)
             left = replace(left, steps=tuple(s for s in left.steps if not isinstance(s, AddTenant | RemoveTenant)))
             if left.empty or time.monotonic() > deadline:
                 return left
@@ -189,13 +205,23 @@ class Admin:
             for each in sorted(found, key=lambda each: each["topic"])
         )
 
-    async def _acls(self, namespace: str, ours: Collection[str]) -> tuple[frozenset[Acl], tuple[ForeignAcl, ...]]:
-        """Rights as declarations make them, and everything else that reaches our topics or principals."""
+    async def denied(self) -> frozenset[str]:
+        """The principals that are denied everything. Raises TransportError."""
+        try:
+            return (await self._acls("", ()))[2]
+        except (KafkaError, OSError) as error:
+            raise translate(error) from error
+
+    async def _acls(
+        self, namespace: str, ours: Collection[str]
+    ) -> tuple[frozenset[Acl], tuple[ForeignAcl, ...], frozenset[str]]:
+        """Rights as declarations make them, all else that reaches our topics or principals, and who is denied all."""
         answer = await self._send(DescribeAllAcls())
         _check(answer.error_code, "rights")
         prefix = f"{namespace}."
         holders = {_USER + name for name in ours}
         found, foreign = set(), set()
+        denying = set()
         for kind, name, pattern, entries in answer.resources:
             reaches = name.startswith(prefix) or name == "*" or (pattern == _PREFIXED and prefix.startswith(name))
             for principal, host, operation, permission in entries:
@@ -204,9 +230,15 @@ class Admin:
                     holder = principal.removeprefix(_USER)
                     acl = Acl(holder, _RESOURCE_OF[kind], name, _OPERATION_OF[operation], pattern == _PREFIXED)
                     found.add(acl)
-                elif reaches or principal in holders:
-                    foreign.add(_foreign(principal, host, (kind, name, pattern), operation, permission))
-        return frozenset(found), tuple(sorted(foreign))
+                    continue
+                other = _foreign(principal, host, (kind, name, pattern), operation, permission)
+                if permission == _DENY:
+                    denying.add(other)
+                if reaches or principal in holders:
+                    foreign.add(other)
+        names = {each.principal.removeprefix(_USER) for each in denying if each.principal.startswith(_USER)}
+        denied = frozenset(name for name in names if denying.issuperset(denials(name)))
+        return frozenset(found), tuple(sorted(foreign - {acl for name in denied for acl in denials(name)})), denied
 
     async def _quotas(self, ours: Collection[str]) -> tuple[tuple[Quota, ...], tuple[ForeignQuota, ...]]:
         """Produce quotas of our principals, and every other limit of theirs, or of all users by default."""

@@ -64,6 +64,25 @@ def _foreign_row(acl: ForeignAcl) -> tuple[int, str, int, str, str, int, int]:
     )
 
 
+_EVERYTHING: Final = (
+    ("topic", "*"),
+    ("group", "*"),
+    ("transactional-id", "*"),
+    ("delegation-token", "*"),
+    ("cluster", "kafka-cluster"),
+)
+
+
+def denials(principal: str) -> tuple[ForeignAcl, ...]:
+    """What denies a principal everything: a denial goes before every right, whoever gave it."""
+    holder = principal_name(principal)
+    return tuple(ForeignAcl(holder, _ANY_HOST, kind, name, "literal", "all", "deny") for kind, name in _EVERYTHING)
+
+
+def _any_row(acl: Acl | ForeignAcl) -> tuple[int, str, int, str, str, int, int]:
+    return _foreign_row(acl) if isinstance(acl, ForeignAcl) else _row(acl)
+
+
 class DescribeAllAcls(Request[DescribeAclsRequest_v1]):  # type: ignore[misc]
     """Every right there is."""
 
@@ -75,17 +94,17 @@ class DescribeAllAcls(Request[DescribeAclsRequest_v1]):  # type: ignore[misc]
 
 
 class CreateAcls(Request[CreateAclsRequest_v1]):  # type: ignore[misc]
-    """Add rights."""
+    """Add rights and denials."""
 
     API_KEY = 30
 
-    def __init__(self, acls: Sequence[Acl]) -> None:
+    def __init__(self, acls: Sequence[Acl | ForeignAcl]) -> None:
         """Of all these."""
         self._acls = acls
 
     def build(self, request_struct_class: Any) -> Any:
         """Fill the struct."""
-        return request_struct_class([_row(acl) for acl in self._acls])
+        return request_struct_class([_any_row(acl) for acl in self._acls])
 
 
 class DeleteAcls(Request[DeleteAclsRequest_v1]):  # type: ignore[misc]
@@ -99,9 +118,7 @@ class DeleteAcls(Request[DeleteAclsRequest_v1]):  # type: ignore[misc]
 
     def build(self, request_struct_class: Any) -> Any:
         """Fill the struct."""
-        return request_struct_class(
-            [_foreign_row(acl) if isinstance(acl, ForeignAcl) else _row(acl) for acl in self._acls]
-        )
+        return request_struct_class([_any_row(acl) for acl in self._acls])
 
 
 class AlterClientQuotasResponse_v0(Response):  # type: ignore[misc]  # noqa: N801 - the library's way of naming

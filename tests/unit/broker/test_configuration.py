@@ -9,6 +9,9 @@ import pytest
 
 from broker import java, ports
 from broker.configuration import NodeConfiguration, logging
+from broker.errors import CompilerUnknown
+from hub.crypto.certificates import CertificateAuthority
+from hub.transport import Endpoint, TlsIdentity
 
 
 def settings() -> dict[str, str]:
@@ -32,6 +35,14 @@ def test_who_has_no_right_has_none() -> None:
     assert said["auto.create.topics.enable"] == "false"
 
 
+def test_a_request_that_waits_does_not_outlast_the_rights_it_came_with(tmp_path: Path) -> None:
+    seconds = int(settings()["connections.max.idle.ms"]) / 1_000
+    assert seconds < 60, "who is shut out has nothing left within a minute"
+    issued = CertificateAuthority.create(tmp_path / "authority").issue("portal", tmp_path)
+    ours = Endpoint("nowhere:1", TlsIdentity(issued.certificate, issued.private_key, issued.ca), "test")
+    assert ours.client_options()["connections_max_idle_ms"] / 1_000 < seconds, "our clients hang up first"
+
+
 def test_no_path_of_the_machine_stands_in_the_configuration() -> None:
     assert not [value for name, value in settings().items() if value.startswith("/")]
     assert 'fileName="/' not in logging()
@@ -52,6 +63,18 @@ def test_java_is_the_one_of_our_package(monkeypatch: pytest.MonkeyPatch) -> None
     assert Path(made[0]).exists()
     assert "-Xmx256m" in made
     assert made[-4:] == ["-cp", "a.jar:b.jar", "some.Main", "argument"]
+
+
+def test_a_node_for_minutes_compiles_less_and_no_other_word_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HUB_KAFKA_COMPILER")
+    jars = [Path("a.jar")]
+    assert "-XX:TieredStopAtLevel=1" not in java.command(jars, "256m", "some.Main")
+    monkeypatch.setenv("HUB_KAFKA_COMPILER", "quick")
+    assert "-XX:TieredStopAtLevel=1" in java.command(jars, "256m", "some.Main")
+    monkeypatch.setenv("HUB_KAFKA_COMPILER", "-javaagent:x.jar")
+    with pytest.raises(CompilerUnknown) as caught:
+        java.command(jars, "256m", "some.Main")
+    assert "javaagent" not in str(caught.value)
 
 
 def test_a_chosen_port_can_be_listened_on() -> None:

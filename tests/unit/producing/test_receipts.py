@@ -13,7 +13,9 @@ import pytest
 from hub.crypto.audience import AudiencePrivateKey, Suite
 from hub.envelope.event_ids import id_of_time
 from hub.envelope.letters import DeadLetter, open_quarantine
-from hub.envelope.records import StoredEvent
+from hub.envelope.reasons import EnvelopeError, Reason
+from hub.envelope.records import StoredEvent, StoredReceipt
+from hub.envelope.signed import Signed
 from hub.envelope.times import to_ms
 from hub.facts import Alarm, DeadLettered, Fact
 from hub.producing.delivery import Delivery
@@ -50,6 +52,14 @@ async def three_events(journal: Journal) -> list[StoredEvent]:
     return [StoredEvent(each.sequence, each.event_id, each.leaf) for each in entries]
 
 
+def own_key(value: bytes | None) -> bytes:
+    """The Kafka key under which a receipt belongs; any for what is none."""
+    try:
+        return StoredReceipt.decode(Signed.parse(value or b"").body).key.encode()
+    except EnvelopeError:
+        return b"key"
+
+
 class Desk:
     """Runs a receipt reader over given records until it has taken them."""
 
@@ -68,8 +78,9 @@ class Desk:
         self._offset = 0
         self._polls = 0
 
-    def say(self, value: bytes | None, partition: int = 0) -> None:
-        self._records.append(KafkaRecord(STATUS, partition, self._offset, 0, b"key", value))
+    def say(self, value: bytes | None, partition: int = 0, key: bytes | None = None, timestamp_ms: int = 0) -> None:
+        key = own_key(value) if key is None else key
+        self._records.append(KafkaRecord(STATUS, partition, self._offset, timestamp_ms, key, value))
         self._offset += 1
 
     async def new_reader(self, whole: bool) -> Desk:
@@ -123,6 +134,17 @@ class Desk:
 
     def put_aside(self) -> list[DeadLetter]:
         return [DeadLetter.decode(value) for _, value in self.letters.records[LETTERS, 0]]
+
+
+async def test_garbage_dated_beyond_all_time_becomes_a_letter_and_stops_nobody(journal: Journal) -> None:
+    events = await three_events(journal)
+    desk = Desk(journal)
+    desk.say(b"garbage", timestamp_ms=2**62)
+    desk.say(b"garbage", timestamp_ms=-1)
+    desk.say(desk.world.receipt(S, 0, events[:1]))
+    await desk.listen()
+    assert desk.trimmed == 1
+    assert [letter.reason for letter in desk.put_aside()] == [Reason.NOT_FRAMED] * 2
 
 
 async def test_receipt_of_the_review_desk_trims_the_journal(journal: Journal) -> None:
