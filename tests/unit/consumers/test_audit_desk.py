@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -245,7 +246,10 @@ async def test_notice_explains_a_missing_event(world: World, store: SqlStore) ->
     assert store.overdue(world.now_ms + 61_000).explained == 1
 
 
-async def test_forged_receipt_and_plaintext_become_letters_and_entries(world: World, store: SqlStore) -> None:
+async def test_forged_receipt_and_plaintext_become_letters_and_entries(
+    world: World, store: SqlStore, attack: Attack
+) -> None:
+    tried = attack(Attacker.OUTSIDER, "completes the 個人番号 of a refused plaintext by trying, from a published log")
     portal = Portal(world)
     announce(world, portal)
     event = portal.seal(1)
@@ -259,6 +263,11 @@ async def test_forged_receipt_and_plaintext_become_letters_and_entries(world: Wo
     assert found.receipted == 0
     files = b"".join(file.read_bytes() for file in world.directory.iterdir())
     assert "見本太郎".encode() not in files
+    logged = b"".join(each for _, _, each in store.log_entries())
+    assert sha256("見本太郎".encode()).digest() not in logged, "a log that is published confirms no guess"
+    forged = [each.value or b"" for each in world.topics.all(STATUS)]
+    assert any(sha256(each).digest() in logged for each in forged), "what is signed can be told by its digest"
+    tried.prevented(by="audit desk", how="no digest of what may be a plaintext is entered", within="the same entry")
 
 
 async def test_copy_with_a_ciphertext_is_refused_by_audit(world: World, store: SqlStore) -> None:

@@ -21,8 +21,8 @@ from hub.crypto.identity import IdentityKey
 from hub.crypto.notes import Note, NoteSigner
 from hub.envelope import delivery
 from hub.envelope.sealed import parse
+from tests.attacking import Attacker
 from tests.attacking.plugin import Attack
-from tests.attacking.rows import Attacker
 from tests.unit.consumers.making import NOW, TENANT, batch, new_event
 from tests.unit.consumers.published import (
     IDENTITY,
@@ -164,7 +164,8 @@ def cuts(data: bytes) -> Iterator[bytes]:
         yield more + data
 
 
-def test_every_byte_of_every_file_counts(store: SqlStore, tlog: LogDirectory) -> None:
+def test_every_byte_of_every_file_counts(store: SqlStore, tlog: LogDirectory, attack: Attack) -> None:
+    attempt = attack(Attacker.AUDIT, "alters any byte of a proof, its entry, or the keys that it is checked with")
     found = find_event(store, uuid7(7))
     proof = prove(tlog, IDENTITY.keys, found).encode()
     good = {"key": KEY, "proof": proof, "entry": found.entry, "witness": WITNESS_KEY}
@@ -184,15 +185,18 @@ def test_every_byte_of_every_file_counts(store: SqlStore, tlog: LogDirectory) ->
                 continue  # the same key twice
             with pytest.raises(NotProved):
                 tried(**{name: changed})
+    attempt.prevented(by="whoever checks the proof", how=f"`{NotProved.code}`", within="at once")
 
 
-def test_every_byte_of_a_delivery_receipt_counts(store: SqlStore, tlog: LogDirectory) -> None:
+def test_every_byte_of_a_delivery_receipt_counts(store: SqlStore, tlog: LogDirectory, attack: Attack) -> None:
+    attempt = attack(Attacker.APPLICANT, "alters any byte of a delivery receipt, or cuts it")
     proof = prove(tlog, IDENTITY.keys, find_stored(store, uuid7(101))).encode()
     good = delivery_receipt(101, receipt_record(range(100, 103)))
     assert check(KEY, proof, good).receipt is not None
     for changed in (*flips(good), *cuts(good)):
         with pytest.raises(NotProved):
             check(KEY, proof, changed)
+    attempt.prevented(by="whoever checks the proof", how=f"`{NotProved.code}`", within="at once")
 
 
 def test_an_opening_shows_the_receipt_number_of_an_entry(store: SqlStore, tlog: LogDirectory) -> None:

@@ -32,6 +32,8 @@ from hub.reading.intake import (
     session_named,
 )
 from hub.transport import KafkaRecord
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker
 from tests.unit.consumers.world import (
     EPOCH,
     HELPDESK,
@@ -336,7 +338,10 @@ def test_the_operators_word_is_taken_where_it_belongs_and_from_nobody_else(world
     assert reason(with_words(world, word(world, TENANT), notices=True)) is Reason.FOREIGN_SCHEMA
 
 
-def test_a_desks_notice_counts_on_its_own_topic_and_explains_nothing(world: World, portal: Portal) -> None:
+def test_a_desks_notice_counts_on_its_own_topic_and_explains_nothing(
+    world: World, portal: Portal, attack: Attack
+) -> None:
+    tried = attack(Attacker.BROKER, "puts a desk's signed word under another Kafka key, or under none")
     event = portal.seal(1)
     sealed = parse(event.out.value)
     body = DeadLetterNotice(TENANT, sealed.header, sealed.digests, Reason.PLAINTEXT_INVALID, NOW).encode()
@@ -352,6 +357,7 @@ def test_a_desks_notice_counts_on_its_own_topic_and_explains_nothing(world: Worl
     assert (outcome.desk, outcome.leaf, outcome.header) == (REVIEW, event.out.leaf, event.header)
     for key in (event.key, None):
         assert reason(with_words(world, said(REVIEW, key), noticing=REVIEW)) is Reason.WRONG_KEY
+    tried.prevented(by="every reader", how=f"dead letter `{Reason.WRONG_KEY}`", within="the same record")
     for other in ("router", HELPDESK, "operator"):
         assert reason(with_words(world, said(other), noticing=REVIEW)) is Reason.UNTRUSTED
     assert reason(with_words(world, said(REVIEW))) is Reason.FOREIGN_SCHEMA
