@@ -10,10 +10,10 @@ RUNS ?= 500
 
 READER := examples/java/target/eltax-hub-reader.jar
 
-.PHONY: help demo up test unit lint java bench docs attacks fuzz machines mutate lock clean
+.PHONY: help demo up test unit lint java bench docs attacks attacks-long fuzz machines mutate lock clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("eltax-hub needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -68,6 +68,9 @@ machines: $(READY) ## the state machines, RUNS each with new choices (SEED=n: th
 mutate: $(READY) ## small wrong changes in the code: does a test notice? FILES=hub/envelope/wire.py, else all; long
 	$(BIN)/python -m tests.mutation.run $(FILES)
 	$(BIN)/python -m tests.mutation.report record
+
+attacks-long: $(READY) ## every bit of every byte on the hub's topics, and long walks of the state machines; an hour
+	$(BIN)/python -m pytest -q -m "soak(target='attacks-long')" tests
 
 lock: $(READY) ## resolve the dependencies again, with hashes and without naming a host
 	$(BIN)/python -m pip install --quiet pip-tools

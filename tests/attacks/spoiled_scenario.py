@@ -277,6 +277,26 @@ async def _collect(flow: Flow, ran: Ran) -> None:
     ran.audit = await asyncio.to_thread(verify_store, role, store, later)
 
 
+async def larger_event(kafka: TestKafka, home: Path) -> Sweep:
+    """Spoil one larger event at the router alone, cut at every byte."""
+    ran = Ran()
+    async with flowing(kafka, home, large=True) as flow:
+        found = flow.recorded["submissions"]
+        sweep = ran.sweeps["router submissions"] = await spoil(
+            flow.stage,
+            "portal",
+            found.topic,
+            found.partition,
+            found.key or b"",
+            found.value or b"",
+            thorough=True,
+            midst=flow.submit,
+        )
+        await until(lambda: _routed(flow) >= sweep.count, 1_500)
+        assert await sort_letters(flow.stage, "router", [sweep]) == []
+    return sweep
+
+
 async def scenario(kafka: TestKafka, home: Path, *, thorough: bool) -> Ran:
     """Run it all; `thorough` turns every bit and cuts at every byte."""
     ran = Ran()

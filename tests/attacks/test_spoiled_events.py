@@ -19,12 +19,12 @@ from hub.envelope.reasons import Reason
 from hub.producing.journal_rows import EventState
 from tests.attacking import Attacker, Verdict
 from tests.attacking.plugin import Attack
-from tests.attacks.spoiled_scenario import Ran, for_others, scenario
+from tests.attacks.spoiled_scenario import Ran, for_others, larger_event, scenario
 from tests.attacks.spoiling import CUT, Part, Sweep, parts
 from tests.broker.router_stage import TENANT, events_of
 from tests.kafka import TestKafka
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
 
 _SHORT = {"truncated", "not-framed", "audience-order"}
 """what a record is that ends too early; a name that ends too early may come before the one in front of it"""
@@ -329,6 +329,16 @@ def test_every_bit_of_every_byte(kafka: TestKafka, tmp_path: Path) -> None:
     receipt = thorough.sweeps["portal receipt"]
     assert {offset for offset, _ in receipt.passed()} == for_others(receipt)
     assert len(thorough.messages) == 2
+
+
+@pytest.mark.soak(target="attacks-long")
+@pytest.mark.timeout(3_000)
+def test_every_bit_of_a_larger_event(kafka: TestKafka, tmp_path: Path) -> None:
+    """At the router, an event of several KiB with all eight bits and all lengths."""
+    sweep = asyncio.run(larger_event(kafka, tmp_path))
+    assert 4_500 < len(sweep.original) < 20_000
+    assert sweep.count == 9 * len(sweep.original)
+    assert sweep.passed() == []
 
 
 def _all_refused(ran: Ran, names: Iterable[str]) -> None:
