@@ -207,16 +207,16 @@ def _contents(sealed: Sealed, one: Lane, expect: Expect) -> tuple[bytes, bool, R
         mac_good = compare_digest(mac_digest(mac_key, found, "sha256"), mac)
         if not mac_good:
             return found, False, Reason.BAD_MAC
-    if reason is None and tuple(audiences) != one.sections and _foreign(audiences, one, own):
+    if reason is None and tuple(audiences) != one.sections and _foreign(audiences, one):
         reason = Reason.SECTIONS
+    if reason is None and own is not None and own not in audiences:
+        reason = Reason.NOT_ADDRESSED  # a session without this reader: what it cannot read it must not confirm
     return found, mac_good, reason
 
 
-def _foreign(audiences: list[str], one: Lane, own: str | None) -> bool:
-    """Say whether the sections are not those of the session (all, or some), or lack the reader's own."""
-    if one.whole or not audiences or not set(audiences) <= set(one.sections):
-        return True
-    return own is not None and own not in audiences
+def _foreign(audiences: list[str], one: Lane) -> bool:
+    """Say whether the sections are not those of the session: all, or (of what a desk produces) some."""
+    return one.whole or not audiences or not set(audiences) <= set(one.sections)
 
 
 def _difference(header: bytes, fixed: Fixed) -> Reason:

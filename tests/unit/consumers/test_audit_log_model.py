@@ -150,25 +150,39 @@ class LogMachine(RuleBasedStateMachine):
         if copied:
             self.dies(files=copied[0])
 
-    @precondition(lambda self: len(self.shown) > 1)
-    @rule()
-    def database_is_rolled_back(self) -> None:
-        """An old copy of the database under a newer published log: refused, and nothing is overwritten."""
-        newest = max(self.shown)
-        if newest != self.published_size() or newest < 2:
-            return
+    @precondition(lambda self: self.published_size() > 1)
+    @rule(lost=st.integers(0, 3), other=st.floats(0, 0.999))
+    def database_is_rolled_back_or_rewritten(self, lost: int, other: float) -> None:
+        """Not the history that was published: refused, and nothing is overwritten."""
+        size = self.published_size()
+        history = self.entries[: max(1, size - lost)]
+        if len(history) == size:
+            history[int(size * other)] = entry(1_000_000)
         self.copies += 1
         directory = self.home / f"rolled-{self.copies}"
         directory.mkdir()
         store = open_sqlite(directory / "audit.db", OWNER)
         tree = Tree.load(TENANT, DESK, store)
-        step = tree.extend([(EVENT, each) for each in self.entries[: newest - 1]], NOW)
+        step = tree.extend([(EVENT, each) for each in history], NOW)
         store.commit(replace(batch(None, 1), log=step))
         before = LogDirectory(self.files).read_checkpoint()
         with pytest.raises(LogContradicted):
             Publisher(store, LogDirectory(self.files), IDENTITY, head_holds).publish()
         assert LogDirectory(self.files).read_checkpoint() == before
         store.close()
+
+    @precondition(lambda self: self.published_size() > 1)
+    @rule(which=st.floats(0, 0.999), place=st.floats(0, 0.999))
+    def a_published_file_is_altered(self, which: float, place: float) -> None:
+        """One bit of any file: whoever publishes next says so."""
+        files = sorted(path for path in self.copy_of_files().rglob("*") if path.is_file() and path.name != ".lock")
+        path = files[int(len(files) * which)]
+        data = bytearray(path.read_bytes())
+        data[int(len(data) * place)] ^= 1
+        path.write_bytes(data)
+        with pytest.raises(LogContradicted):
+            Publisher(self.store, LogDirectory(self.home / f"log-{self.copies}"), IDENTITY, head_holds).publish()
+        assert path.read_bytes() == data
 
     def look(self) -> None:
         self.shown.add(self.published_size())

@@ -104,7 +104,8 @@ def test_a_filer_proves_his_delivery_receipt(store: SqlStore, tlog: LogDirectory
     assert (done.receipt.header, done.receipt.receipt.desk) == (header(101), f"review-{TENANT}")
 
 
-def test_another_receipt_is_not_proved(store: SqlStore, tlog: LogDirectory) -> None:
+def test_another_receipt_is_not_proved(store: SqlStore, tlog: LogDirectory, attack: Attack) -> None:
+    tried = attack(Attacker.AUDIT, "hands a filer the proof of another event, or of another receipt")
     stored = prove(tlog, IDENTITY.keys, find_stored(store, uuid7(101))).encode()
     event = prove(tlog, IDENTITY.keys, find_event(store, uuid7(101))).encode()
     mine = delivery_receipt(101, receipt_record(range(100, 103)))
@@ -114,6 +115,7 @@ def test_another_receipt_is_not_proved(store: SqlStore, tlog: LogDirectory) -> N
         check(KEY, stored, delivery_receipt(104, receipt_record(range(100, 103))))
     with pytest.raises(NotProved, match="not the one in the log"):
         check(KEY, stored, delivery_receipt(101, receipt_record(range(101, 103))))
+    tried.prevented(by="`audit check`", how="not proved", within="the check")
 
 
 def test_a_witness_that_is_demanded_must_have_cosigned(store: SqlStore, tlog: LogDirectory) -> None:
@@ -135,13 +137,15 @@ def test_a_witness_does_not_stand_in_for_the_log(store: SqlStore, tlog: LogDirec
         check(WITNESS_KEY, proof.encode(), found.entry)
 
 
-def test_a_log_does_not_stand_in_for_another(store: SqlStore, tlog: LogDirectory) -> None:
+def test_a_log_does_not_stand_in_for_another(store: SqlStore, tlog: LogDirectory, attack: Attack) -> None:
     """The same key under another name is another log."""
+    tried = attack(Attacker.AUDIT, "proves from another log under the same key")
     found = find_event(store, uuid7(3))
     proof = prove(tlog, IDENTITY.keys, found)
     other = NoteSigner("audit.example/rehearsal/999998", SIGNER.key).verifier().encode().encode() + b"\n"
     with pytest.raises(NotProved):
         check(other, proof.encode(), found.entry)
+    tried.prevented(by="`audit check`", how="not proved: the log's name is signed", within="the check")
 
 
 def flips(data: bytes) -> Iterator[bytes]:

@@ -25,8 +25,8 @@ from tests.unit.envelope.support import NOW, SESSIONS, identity, new_session, tr
 from tests.unit.reading.lists import Lists
 
 NOWHERE: Endpoint = None  # type: ignore[assignment]  # never asked: the lists are read instead
-MAX_INDEX, MAX_HELD, MAX_VERDICTS, MAX_COPIES = 6, 9_000, 3, 4
-COUNT = 9
+MAX_INDEX, MAX_HELD, MAX_VERDICTS, MAX_COPIES = 12, 9_000, 3, 4
+COUNT = 14
 
 
 @cache
@@ -90,7 +90,7 @@ class RegistryMachine(RuleBasedStateMachine):
             [SESSIONS],
             lambda: self.trust,
             lambda: self.now,
-            self.facts.append,
+            self.facts.append,  # type: ignore[arg-type]
             open_reader=self.lists.open,
             max_index_entries=MAX_INDEX,
             max_held_bytes=MAX_HELD,
@@ -108,6 +108,15 @@ class RegistryMachine(RuleBasedStateMachine):
     @rule(number=NUMBER)
     def forged(self, number: int) -> None:
         self.append(number, sessions()[number].session.key.encode(), forged(number), good=False)
+
+    @rule(number=NUMBER, before=st.integers(0, 2), after=st.integers(0, 2))
+    def announced_among_forgeries_and_looked_for(self, number: int, before: int, after: int) -> None:
+        for _ in range(before):
+            self.forged(number)
+        self.announced(number)
+        for _ in range(after):
+            self.forged(number)
+        self.ensure({number})
 
     @rule(number=NUMBER, other=NUMBER)
     def announced_under_the_key_of_another(self, number: int, other: int) -> None:
@@ -182,7 +191,12 @@ class RegistryMachine(RuleBasedStateMachine):
         sizes = self.registry.sizes
         assert sizes["index"] <= MAX_INDEX and sizes["verdicts"] <= MAX_VERDICTS
         largest = max((len(each.signed) + 64 for each in sessions()), default=0) * MAX_COPIES
-        assert sizes["held_bytes"] <= MAX_HELD + largest
+        assert sizes["held_bytes"] <= max(MAX_HELD, largest)
+
+    @invariant()
+    def believes_only_what_it_may(self) -> None:
+        for number in range(COUNT):
+            self.judged(number, looked_for=False)
 
     def teardown(self) -> None:
         self.runner.run(self.registry.close())
