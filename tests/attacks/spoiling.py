@@ -175,11 +175,11 @@ def letters_told(facts: Collection[Fact], stage: str) -> int:
     return sum(fact.count for fact in facts if isinstance(fact, DeadLettered) and fact.stage == stage)
 
 
-def documents_for(tenant: str, partition: int, count: int, seed: int = 7) -> list[bytes]:
+def documents_for(tenant: str, partition: int, seed: int = 7) -> list[bytes]:
     """Return artificial submissions of one tenant that all lie on one partition, small ones first."""
     found: list[bytes] = []
     for document in generate(seed, 400, (tenant,)):
         if partition_for(document["receipt_number"], PARTITIONS) == partition and "attachments" not in document:
             found.append(json.dumps(document, ensure_ascii=False).encode())
     found.sort(key=len)
-    return found[:count]
+    return found
