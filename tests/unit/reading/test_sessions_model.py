@@ -21,6 +21,8 @@ from hub.reading.errors import SessionsUnavailable
 from hub.reading.sessions import SessionRegistry
 from hub.transport import BrokerUnavailable, Endpoint, KafkaRecord
 from tests import machines
+from tests.attacking import Attacker, Verdict
+from tests.attacking.plugin import Attack
 from tests.unit.envelope.support import NOW, SESSIONS, identity, new_session, trust, trust_builder
 from tests.unit.reading.lists import Lists
 
@@ -204,5 +206,17 @@ class RegistryMachine(RuleBasedStateMachine):
         assert self.lists.open_now == 0, "every reader was closed"
 
 
-def test_registry_model() -> None:
+def test_registry_model(attack: Attack) -> None:
+    forged = attack(
+        Attacker.BROKER, "announces sessions again under another's signature, before, after and among true ones"
+    )
+    filled = attack(
+        Attacker.BROKER,
+        "fills a reader's memory with announcements, true ones, forged ones and garbage",
+        Verdict.CONTAINED,
+    )
     machines.run(RegistryMachine, runs=25, steps=30)
+    forged.prevented(by="session registry", how="only what its producer signed is found", within="same look-up")
+    filled.contained(
+        by="session registry", how="index, bytes and verdicts stay within their bounds", within="same record"
+    )
