@@ -126,6 +126,33 @@ def enrol(
     )
 
 
+def new_authority(home: Path, *, now: datetime) -> tuple[CertificateAuthority, tuple[str, ...]]:
+    """Make a new authority and a new certificate and TLS key for every role of a home; nothing of it may run.
+
+    The old authority is kept as `authority-retired-<date>` and nothing trusts it. What a crash cuts short, the next
+    run does again. Returns the authority, and who was given a certificate.
+    """
+    fresh, current = home / "authority-new", home / "authority"
+    exists = (fresh / "ca.crt").exists()
+    authority = CertificateAuthority.load(fresh) if exists else CertificateAuthority.create(fresh, now=now)
+    names = sorted(each.parent.name for each in (home / "roles").glob("*/tls.crt"))
+    for name in names:
+        _certify(home, name, authority)
+    if current.exists():
+        current.rename(home / f"authority-retired-{now:%Y%m%dT%H%M%S}")
+    fresh.rename(current)
+    return CertificateAuthority.load(current), tuple(names)
+
+
+def _certify(home: Path, name: str, authority: CertificateAuthority) -> None:
+    """Put a new certificate, its key and the authority's certificate into a role directory."""
+    directory = home / "roles" / name
+    issued = authority.issue(name, home / "certificates")
+    write_private(directory / "tls.key", issued.private_key.read_bytes())
+    shutil.copyfile(issued.certificate, directory / "tls.crt")
+    shutil.copyfile(issued.ca, directory / "ca.crt")
+
+
 def administrator(home: Path, *, cost: ScryptCost = STANDARD) -> IdentityKey:
     """Load the key that signs trust lists and declarations. Raises KeyMissing."""
     identities = _store(home / "roles" / ADMIN, cost).load_identities()
@@ -198,10 +225,7 @@ def _keys(
     """Make a principal's certificate and keys. One that was withdrawn and comes back keeps its audience keys."""
     directory = home / "roles" / principal.name
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    issued = authority.issue(principal.name, home / "certificates")
-    write_private(directory / "tls.key", issued.private_key.read_bytes())
-    shutil.copyfile(issued.certificate, directory / "tls.crt")
-    shutil.copyfile(issued.ca, directory / "ca.crt")
+    _certify(home, principal.name, authority)
     store = _store(directory, cost)
     identity = IdentityKey.generate()
     store.save_identity(identity)

@@ -2,7 +2,7 @@
 
 Pure: the same record, sessions, keys and time give the same outcome. The router's word is not taken for
 anything: session signature and trust, topic, tenant, partition, key, digests, leaf and the section's own
-authenticity are judged here again (docs/envelope.md, "What each hop does"). Only the mac is the router's.
+authenticity are judged here again (docs/envelope.md, "What a hop checks"). Only the mac is the router's.
 """
 
 from __future__ import annotations

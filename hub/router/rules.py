@@ -1,6 +1,6 @@
 """What becomes of one record of the submissions topic. Pure: no clock, no socket, nothing remembered.
 
-The checks are the router's row of docs/envelope.md, "What each hop does". A record that passes goes to
+The checks are the router's row of docs/envelope.md, "What a hop checks". A record that passes goes to
 every route of its tenant; a valid checkpoint too; anything else is a dead letter with a reason, never dropped.
 """
 

@@ -20,7 +20,7 @@ from topics import names
 from topics.partition import partition_for
 
 CUT = -1
-_EDGE = 400
+_EDGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ def flips(value: bytes, *, every_bit: bool) -> Iterator[Spoiled]:
 
 
 def cuts(value: bytes, *, every_one: bool) -> Iterator[Spoiled]:
-    """Yield proper beginnings of the record: all, or but one in eleven within what is no more than a long string."""
+    """Yield proper beginnings of the record: all, or but one in 29 within what is no more than a long string."""
     for at in range(len(value)):
-        if every_one or at < _EDGE or at > len(value) - _EDGE or at % 11 == 0:
+        if every_one or at < _EDGE or at > len(value) - _EDGE or at % 29 == 0:
             yield Spoiled(at, CUT, value[:at])
 
 

@@ -171,6 +171,22 @@ def test_everybody_on_the_cluster(kafka: TestKafka, topology: Topology, everybod
         row.prevented(by="broker", how="CLUSTER_AUTHORIZATION_FAILED", within="the same request")
 
 
+def test_the_controllers_listener_is_for_brokers_alone(
+    kafka: TestKafka, topology: Topology, everybody: list[str], attack: Attack
+) -> None:
+    envelope = attack(Attacker.CONTRACTOR, "sends the controller a request wrapped in the administrator's name")
+    broker = attack(Attacker.CONTRACTOR, "speaks to the controller as if it were a broker")
+    topic = names.submissions(topology.namespace)
+    for principal in everybody:
+        if principal != RULER:
+            with wired(kafka, principal, listener="controller_port") as wire:
+                answers = probes.to_controller(wire, topic)
+                assert set(answers.values()) == {CLUSTER_DENIED}, (principal, answers)
+                assert probes.delete(wire, [topic]) == {topic: TOPIC_DENIED}
+    for row in (envelope, broker):
+        row.prevented(by="controller", how="CLUSTER_AUTHORIZATION_FAILED", within="the same request")
+
+
 def test_the_super_user_may_take_everything_away(kafka: TestKafka, topology: Topology) -> None:
     """Last in this file: the one cell that cannot be tried before the others."""
     topics = [topic.name for topic in topology.topics]

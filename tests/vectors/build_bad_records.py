@@ -30,6 +30,7 @@ from tests.vectors.build_world import (
     seed,
     session,
     signed,
+    suite_of,
 )
 
 HOUR = 3_600_000
@@ -172,6 +173,7 @@ def checkpoints(to: Bad) -> None:
     add("under another Kafka key", "wrong-key", key="checkpoint/x")
     add("that begins in the middle", "broken-chain", first_sequence=1)
     add("with a negative sequence", "malformed", first_sequence=-1)
+    add("whose sequences have 64 bits", "malformed", first_sequence=2**63 - 1)
     add("dated before its session", "produced-outside-session", produced_at=NOW - 1)
     add("dated more than ten minutes ahead", "produced-outside-session", produced_at=NOW + 3 * HOUR + 600_001)
     add("signed by a desk", "untrusted", REVIEW)
@@ -291,6 +293,28 @@ def letters(to: Bad) -> None:
     letter("moved to another offset", "secret", shut, offset=44)
     letter("moved to another topic", "secret", shut, topic=f"{NS}.{T}.review")
     to.add("open-session", "by who is not among its audiences", "not-addressed", to.portal["body"], reader=TAX)
+    listed = to.portal["fields"]["audiences"]
+    sealed = {each["audience"]: bytes.fromhex(each["sealed"]) for each in listed}
+    known = {each["audience"]: {name: bytes.fromhex(each[name]) for name in ("seeds", "info", "secret")}
+             for each in to.portal["opened"]}  # fmt: skip
+    zero = {
+        name: reference.hpke_seal_to_zero(
+            suite_of(name), known[name]["seeds"], known[name]["info"], known[name]["secret"]
+        )
+        for name in (HELPDESK, REVIEW)
+    }
+    turned = {name: bytes([value[0] ^ 1]) + value[1:] for name, value in sealed.items()}
+    for name, audience, value in (
+        ("an enc of zeros, X25519's point of small order", HELPDESK, zero[HELPDESK]),
+        ("an X25519 enc with a bit turned", HELPDESK, turned[HELPDESK]),
+        ("an ML-KEM ciphertext with a bit turned", REVIEW, turned[REVIEW]),
+        ("a hybrid enc whose X25519 half is zeros", REVIEW, zero[REVIEW]),
+        ("a ciphertext without its last byte", REVIEW, sealed[REVIEW][:-1]),
+        ("nothing but an enc", REVIEW, sealed[REVIEW][:1120]),
+        ("another audience's", HELPDESK, sealed[REVIEW]),
+    ):
+        body = avro.encode("Session", to.portal["fields"] | {"audiences": _with(listed, audience, sealed=value.hex())})
+        to.add("open-session", name, "secret", body, reader=audience)
 
 
 def files(to: Bad) -> None:
@@ -303,6 +327,8 @@ def files(to: Bad) -> None:
     trust("with principals in the wrong order", principals=good["principals"][::-1])
     trust("with a principal twice", principals=[good["principals"][0], *good["principals"]])
     shared = good["principals"][0] | {"identities": good["principals"][1]["identities"]}
+    weak = good["principals"][0]["identities"][0] | {"public_key": "01" + "00" * 31}
+    trust("with a key of small order", principals=[good["principals"][0] | {"identities": [weak]}])
     trust("with one key for two principals", principals=[shared, *good["principals"][1:]])
     trust(
         "with an audience of 64 characters", audiences=[*good["audiences"], good["audiences"][0] | {"name": "x" * 64}]

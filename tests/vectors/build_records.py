@@ -54,7 +54,7 @@ def _filled(schema: Any, value: Json) -> Json:
     return {field["name"]: value.get(field["name"]) for field in schema["fields"]}
 
 
-def submission() -> Json:
+def submission(**change: Any) -> Json:
     schema = avro.contract("HeirRepresentativeDesignationSubmission")[1]
     items = next(each for each in schema["fields"] if each["name"] == "items")["type"][1]
     return _filled(
@@ -69,12 +69,13 @@ def submission() -> Json:
             "rehearsal": True,
             "items": _filled(items, {"decedent_name": "見本 太郎", "decedent_address": "東京都テスト区見本町1-1"}),
             "attachments": [{"file_name": "見本.bin", "media_type": "application/octet-stream", "content": ""}],
-        },
+        }
+        | change,
     )
 
 
-def masked(items: list[Json]) -> Json:
-    copied = {name: value for name, value in submission().items() if name not in ("items", "attachments")}
+def masked(items: list[Json], **change: Any) -> Json:
+    copied = {name: value for name, value in submission(**change).items() if name not in ("items", "attachments")}
     return copied | {"attachments": len(items) and 1, "items": items}
 
 
@@ -88,13 +89,13 @@ def sessions() -> dict[str, Json]:
     }
 
 
-def review_section(part: Json | None) -> Json:
+def review_section(part: Json | None, **change: Any) -> Json:
     large = []
     if part is not None:
         names = [{"event_id": part["key"], "leaf": part["leaf"]}]
         whole = sha256(PART_CONTENT).hexdigest()
         large = [{"position": 0, "size": len(PART_CONTENT), "sha256": whole, "parts": names}]
-    value = submission()
+    value = submission(**change)
     name = "HeirRepresentativeDesignationSubmission"
     return {
         "submission": avro.encode(name, value).hex(),
@@ -124,15 +125,17 @@ def events(known: dict[str, Json]) -> dict[str, Json]:
         event_id=event_id(2),
         produced_at=NOW + 1_001,
     )
+    checks: Json = {"tax_item": "light-vehicle-tax", "calculation_check": "failed", "signature_check": "passed"}
     refused = event(
         portal,
         "submission that the broker refused for good",
-        {REVIEW: ("ReviewSection", review_section(None)), HELPDESK: ("HelpdeskRecord", masked([]))},
+        {
+            REVIEW: ("ReviewSection", review_section(None, **checks)),
+            HELPDESK: ("HelpdeskRecord", masked([], **checks)),
+        },
         sequence=2,
         event_id=event_id(3),
-        tax_item="light-vehicle-tax",
-        calculation_check="failed",
-        signature_check="passed",
+        **checks,
     )
     cause = {"event_id": filing["key"], "leaf": filing["leaf"]}
     decision = about | {

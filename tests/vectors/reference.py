@@ -268,3 +268,18 @@ def key_file(suite: int, name: str, log2_n: int, salt: bytes, nonce: bytes, pass
 
 def file_key(passphrase: bytes, salt: bytes, log2_n: int) -> bytes:
     return hashlib.scrypt(passphrase, salt=salt, n=1 << log2_n, r=8, p=1, maxmem=1 << 28, dklen=32)
+
+
+def hpke_seal_to_zero(suite_name: str, seeds: bytes, info: bytes, plaintext: bytes) -> bytes:
+    """What must not open: sealed with an X25519 half of zeros, whose secret everybody knows."""
+    public, zero = public_key(suite_name, seeds), bytes(32)
+    if suite_name == "X25519":
+        suite = b"KEM" + (0x0020).to_bytes(2, "big")
+        prk = _labeled_extract(suite, b"", b"eae_prk", zero)
+        enc, shared = zero, _labeled_expand(suite, prk, b"shared_secret", zero + public, 32)
+    else:
+        inner, content = lattice.encapsulate(public[:1184], zero)
+        enc = content + zero
+        shared = hashlib.sha3_256(inner + zero + zero + public[1184:] + rb"\.//^" + b"\\").digest()
+    key, nonce = hpke_schedule(suite_name, shared, info)
+    return enc + AESGCM(key).encrypt(nonce, plaintext, b"")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assurance.reconcile import Entry, Kind, Report, State, reconcile
+from assurance.reconcile import Entry, Flow, Kind, Report, State, compare
 from consumers.reporting import entries
 from hub.envelope.records import ReportEntry, Session, SessionClose
 from hub.envelope.signed import Signed
@@ -74,7 +74,7 @@ class Lanes:
     async def watched(self, desk: Desk) -> None:
         """Let the desk read all, let a minute pass, and let it look."""
         await desk.through_all()
-        self.stage.clock.a_minute_passes()
+        desk.clock.a_minute_passes()
         await desk.looked()
 
     def lost(self, desk: Desk) -> int:
@@ -102,7 +102,7 @@ def lost_at(desk: Desk, kind: Kind, journal: Path) -> set[str]:
         Report("portal", None, Kind.PORTAL, now, _entries(sent)),
         Report(desk.role.principal, TENANT, kind, now, _entries(had)),
     ]
-    found = reconcile(mine).lost
+    found = compare(Flow(Kind.PORTAL, (kind,)), mine).lost
     assert found.count == len(found.listed), "more than are listed one by one"
     return {each.event_id for each in found.listed if (each.tenant, each.at) == (TENANT, kind)}
 
@@ -124,7 +124,8 @@ def _without(sessions: Collection[bytes], place: Place) -> Cut:
 async def withheld(lanes: Lanes) -> None:
     """A tail, a partition, and each session with all that speaks of it."""
     longest = max(lanes.places, key=lambda place: len(lanes.events[place]))
-    middle = lanes.events[longest][len(lanes.events[longest]) // 2].offset
+    # right behind a checkpoint: else the desk would hold events that no checkpoint confirms
+    middle = next(each.offset for each in lanes.stage.evil.copies.honest(longest) if is_checkpoint(each)) + 1
 
     def tail(place: Place, records: Sequence[KafkaRecord]) -> list[KafkaRecord]:
         return [each for each in records if place != longest or each.offset < middle]
@@ -144,6 +145,23 @@ async def withheld(lanes: Lanes) -> None:
     await lanes.run(what, cost, "receipt-without-event", "60 s after the review desk's receipt")
 
 
+async def unclosed(lanes: Lanes) -> None:
+    """The close of a session is withheld from an audit desk, which alone reads it."""
+    where = lanes.announcements
+
+    def cut(place: Place, records: Sequence[KafkaRecord]) -> list[KafkaRecord]:
+        closes = [each for each in records if place == where and announced(each) == lanes.first][1:]
+        return [each for each in records if each not in closes]
+
+    lanes.show(cut, where)
+    tried = lanes.attack(Attacker.BROKER, f"withholds the close of a session from the {lanes.by}", Verdict.DETECTED)
+    async with lanes.stage.desk(lanes.victim) as desk:
+        await lanes.watched(desk)
+        alarm = await desk.rings("missing-close")
+        assert desk.alarms() == {alarm: 1}
+    tried.detected(by=lanes.by, how=f"alarm `{alarm}`", within="60 s after the next session, or after its own end")
+
+
 async def unannounced(lanes: Lanes) -> None:
     """Events are shown, and the announcement of their session is not; or the topic is said to end before it."""
     where = lanes.announcements
@@ -154,7 +172,7 @@ async def unannounced(lanes: Lanes) -> None:
 
     for what, lie in (
         ("withholds only the announcement of a session from the {}", lambda: lanes.show(cut, where)),
-        ("tells the {} that the sessions topic ends where it ended long ago", lambda: _old_end(lanes)),
+        ("tells the {} that the sessions topics end where they ended long ago", lambda: _old_end(lanes)),
     ):
         lie()
         tried = lanes.attack(Attacker.BROKER, what.format(lanes.by), Verdict.DETECTED)
@@ -174,8 +192,10 @@ def _at(lanes: Lanes, partition: int, offset: int) -> KafkaRecord:
 
 
 def _old_end(lanes: Lanes) -> None:
-    lanes.stage.evil.copies.anew(lanes.victim)
-    lanes.stage.evil.copies.ends[lanes.victim, lanes.announcements[0]] = 0
+    copies, namespace = lanes.stage.evil.copies, lanes.stage.namespace
+    copies.anew(lanes.victim)
+    for topic in (names.sessions(namespace), names.desk_sessions(namespace, TENANT)):  # read together
+        copies.ends[lanes.victim, topic] = 0
 
 
 async def disordered(lanes: Lanes) -> None:
@@ -205,7 +225,7 @@ async def disordered(lanes: Lanes) -> None:
         alarm = await desk.rings("missing-event")
         lanes.stage.evil.copies.log(lanes.victim, lanes.places[0]).extend(held)
         await desk.through_all()
-        assert desk.store.overdue(lanes.stage.clock.now_ms()).missing == lanes.lost(desk) == 0
+        assert desk.store.overdue(desk.clock.now_ms()).missing == lanes.lost(desk) == 0
         tried.detected(by=lanes.by, how=f"alarm `{alarm}`, gone once they are there", within=MINUTE)
 
 

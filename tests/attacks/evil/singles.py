@@ -95,10 +95,10 @@ async def on_a_desk(stage: EvilStage, attack: Attack, kind: str) -> None:
     async with stage.desk(victim) as desk:
         await desk.through_all()
         assert "missing-event" not in desk.alarms()
-        stage.clock.a_minute_passes()
+        desk.clock.a_minute_passes()
         missing = await desk.rings("missing-event")
         await desk.looked()
-        overdue = desk.store.overdue(stage.clock.now_ms())
+        overdue = desk.store.overdue(desk.clock.now_ms())
     found = {
         shown.named(letter.place.topic, letter.place.partition, letter.place.offset): letter.reason
         for letter in await stage.new_letters(victim)

@@ -97,7 +97,7 @@ async def decisions(stage: EvilStage, attack: Attack) -> None:
         async with stage.desk(victim) as desk:
             await desk.through_all()
             assert "missing-event" not in desk.alarms()
-            stage.clock.a_minute_passes()
+            desk.clock.a_minute_passes()
             alarm = await desk.rings("missing-event")
             rows = {row.event.event_id for row in desk.store.events() if row.event.kind == EventKind.STATUS.value}
             assert {(each.key or b"").decode() for each in told} - rows == {event_id}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -245,7 +246,10 @@ async def test_notice_explains_a_missing_event(world: World, store: SqlStore) ->
     assert store.overdue(world.now_ms + 61_000).explained == 1
 
 
-async def test_forged_receipt_and_plaintext_become_letters_and_entries(world: World, store: SqlStore) -> None:
+async def test_forged_receipt_and_plaintext_become_letters_and_entries(
+    world: World, store: SqlStore, attack: Attack
+) -> None:
+    tried = attack(Attacker.OUTSIDER, "completes the 個人番号 of a refused plaintext by trying, from a published log")
     portal = Portal(world)
     announce(world, portal)
     event = portal.seal(1)
@@ -259,6 +263,11 @@ async def test_forged_receipt_and_plaintext_become_letters_and_entries(world: Wo
     assert found.receipted == 0
     files = b"".join(file.read_bytes() for file in world.directory.iterdir())
     assert "見本太郎".encode() not in files
+    logged = b"".join(each for _, _, each in store.log_entries())
+    assert sha256("見本太郎".encode()).digest() not in logged, "a log that is published confirms no guess"
+    forged = [each.value or b"" for each in world.topics.all(STATUS)]
+    assert any(sha256(each).digest() in logged for each in forged), "what is signed can be told by its digest"
+    tried.prevented(by="audit desk", how="no digest of what may be a plaintext is entered", within="the same entry")
 
 
 async def test_copy_with_a_ciphertext_is_refused_by_audit(world: World, store: SqlStore) -> None:
@@ -281,7 +290,8 @@ async def test_receipt_for_an_event_that_never_passed_is_found(world: World, sto
     assert not world.told(Alarm)
 
 
-async def test_receipt_for_an_event_that_stays_away_alarms(world: World, store: SqlStore) -> None:
+async def test_receipt_for_an_event_that_stays_away_alarms(world: World, store: SqlStore, attack: Attack) -> None:
+    tried = attack(Attacker.ROUTER, "passes an event to the review desk and not to the audit log", Verdict.DETECTED)
     portal = Portal(world)
     announce(world, portal)
     come, gone = portal.seal(1), portal.seal(2)
@@ -294,6 +304,7 @@ async def test_receipt_for_an_event_that_stays_away_alarms(world: World, store: 
         return Alarm("receipt-without-event", AUDIT) in world.facts
 
     await run(world, store, later)
+    tried.detected(by="audit desk", how="alarm `receipt-without-event`", within="60 s")
 
 
 async def test_session_chain_is_checked(world: World, store: SqlStore) -> None:
@@ -448,7 +459,8 @@ async def test_a_discard_at_another_desk_explains_nothing_here(world: World, sto
     assert checked(world, store).troubles["missing-event"] == 1
 
 
-async def test_a_discard_that_another_signed_is_refused(world: World, store: SqlStore) -> None:
+async def test_a_discard_that_another_signed_is_refused(world: World, store: SqlStore, attack: Attack) -> None:
+    tried = attack(Attacker.ROUTER, "signs that the operator discarded what it dropped")
     portal = Portal(world)
     announce(world, portal)
     never = portal.seal(1)
@@ -458,6 +470,7 @@ async def test_a_discard_that_another_signed_is_refused(world: World, store: Sql
     found = checked(world, store)
     assert (found.discarded, found.troubles["refused-record"], found.troubles["missing-event"]) == (0, 1, 1)
     assert store.resolutions() == []
+    tried.prevented(by="audit desk", how="dead letter `untrusted`; the event stays `missing-event`", within="its batch")
 
 
 async def test_a_word_in_the_log_whose_signature_was_replaced_is_found(world: World, store: SqlStore) -> None:

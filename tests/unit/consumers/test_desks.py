@@ -239,12 +239,20 @@ async def test_helpdesk_sees_masked_items_only(world: World, stores: Mapping[str
         assert "findings" not in shown
 
 
-async def test_helpdesk_cannot_open_review_section(world: World, stores: Mapping[str, SqlStore]) -> None:
+async def test_helpdesk_cannot_open_review_section(
+    world: World, stores: Mapping[str, SqlStore], attack: Attack
+) -> None:
+    tried = attack(Attacker.HELPDESK, "is given the review desk's copy by mistake and keeps it")
     events = file_all(world, Portal(world), DOCUMENTS[:2])
     world.route(TOPIC[HELPDESK], REVIEW, events[0])
     await run(world, stores[HELPDESK], HELPDESK)
     assert [letter.reason for letter in letters(world, HELPDESK)] == [Reason.STRIPPED_CIPHERTEXT]
     assert all(not letter.authentic for letter in letters(world, HELPDESK))
+    tried.prevented(
+        by="helpdesk's own process",
+        how="dead letter `stripped-ciphertext`, sealed for the operator",
+        within="its batch",
+    )
 
 
 async def test_nothing_personal_is_in_the_files(world: World, stores: Mapping[str, SqlStore]) -> None:

@@ -20,6 +20,8 @@ from hub.envelope.records import Confided, LetterResolved, RefusedEvent, Resolut
 from hub.envelope.resolutions import receipt_fingerprint
 from hub.envelope.signed import Signed, sign
 from hub.envelope.validation import validate_resolution
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker
 from tests.unit.envelope.support import NOW, NS, SUBMISSIONS, T, identity, seed, trust
 
 CONTRACTS = Path(__file__).parents[3] / "schemas" / "contracts" / "envelope"
@@ -98,14 +100,18 @@ def read_by_avro(name: str, framed: bytes) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("said", [REPLAYED, DISCARDED], ids=["replayed", "discarded"])
-def test_what_the_audit_log_publishes_leads_to_nobody(said: LetterResolved) -> None:
+def test_what_the_audit_log_publishes_leads_to_nobody(said: LetterResolved, attack: Attack) -> None:
     """A log is kept for years: who decided, in which words, and whatever a guess could confirm stays out of it."""
+    guessed = attack(Attacker.OUTSIDER, "finds in a published log which filing a letter was about, by trying numbers")
+    read = attack(Attacker.AUDIT, "reads in its log who decided about a dead letter, and in which words")
     public, opened = signed(said), said.opened
     assert opened is not None
     guesses = [b"operator-1", b"probe of", opened.digest, receipt_fingerprint(NUMBER), receipt_fingerprint(NUMBER)[:8]]
     assert [each for each in guesses if each in public] == []
     salts = {Confided.fresh(opened.digest, opened.receipt, opened.actor, opened.note).commitment for _ in range(8)}
     assert len(salts) == 8, "the same words never have the same digest"
+    guessed.prevented(by="operator", how="the entry has no digest of it without a random salt", within="the same entry")
+    read.prevented(by="operator", how="the entry holds reason code and digest only", within="the same entry")
 
 
 def test_what_was_confided_belongs_to_one_word_alone() -> None:

@@ -16,6 +16,7 @@ from hub.envelope.names import Kind
 from hub.envelope.reasons import Reason
 from hub.envelope.records import Checkpoint, CheckpointEntry, Confided, DeadLetterNotice, LetterResolved
 from hub.envelope.sealed import build, parse
+from hub.envelope.session import SessionSecrets
 from hub.envelope.signed import sign
 from hub.reading.errors import KeyNotLoaded
 from hub.reading.intake import (
@@ -31,6 +32,8 @@ from hub.reading.intake import (
     session_named,
 )
 from hub.transport import KafkaRecord
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker
 from tests.unit.consumers.world import (
     EPOCH,
     HELPDESK,
@@ -104,6 +107,27 @@ def test_helpdesk_copy_is_refused_elsewhere(world: World, portal: Portal, audien
 
 def test_stripped_copy_never_counts_as_delivered(world: World, portal: Portal) -> None:
     assert reason(judged(world, record(portal.seal(1), None))) is Reason.STRIPPED_CIPHERTEXT
+
+
+def test_event_of_a_session_without_its_reader_is_not_taken_for_one_without_content(
+    world: World, portal: Portal
+) -> None:
+    portal.secrets = SessionSecrets.create(
+        producer="portal",
+        instance="a",
+        topic=names.submissions(NAMESPACE),
+        tenant=TENANT,
+        created_at=NOW,
+        expires_at=NOW + timedelta(hours=1),
+        audiences=[world.audience_keys[name] for name in ("router", HELPDESK)],
+        identity=world.identities["portal"],
+    )
+    world.sessions.known[portal.id] = portal.secrets.session
+    header = portal.header(1)
+    event = Event(header, portal.secrets.seal(header, {HELPDESK: b"helpdesk"}))
+    assert reason(judged(world, record(event))) is Reason.NOT_ADDRESSED
+    assert isinstance(judged(world, record(event, HELPDESK), HELPDESK), Arrived)
+    assert isinstance(judged(world, record(event, None), None), Arrived)
 
 
 def test_whole_event_with_foreign_ciphertexts_is_refused(world: World, portal: Portal) -> None:
@@ -314,7 +338,10 @@ def test_the_operators_word_is_taken_where_it_belongs_and_from_nobody_else(world
     assert reason(with_words(world, word(world, TENANT), notices=True)) is Reason.FOREIGN_SCHEMA
 
 
-def test_a_desks_notice_counts_on_its_own_topic_and_explains_nothing(world: World, portal: Portal) -> None:
+def test_a_desks_notice_counts_on_its_own_topic_and_explains_nothing(
+    world: World, portal: Portal, attack: Attack
+) -> None:
+    tried = attack(Attacker.BROKER, "puts a desk's signed word under another Kafka key, or under none")
     event = portal.seal(1)
     sealed = parse(event.out.value)
     body = DeadLetterNotice(TENANT, sealed.header, sealed.digests, Reason.PLAINTEXT_INVALID, NOW).encode()
@@ -330,6 +357,7 @@ def test_a_desks_notice_counts_on_its_own_topic_and_explains_nothing(world: Worl
     assert (outcome.desk, outcome.leaf, outcome.header) == (REVIEW, event.out.leaf, event.header)
     for key in (event.key, None):
         assert reason(with_words(world, said(REVIEW, key), noticing=REVIEW)) is Reason.WRONG_KEY
+    tried.prevented(by="every reader", how=f"dead letter `{Reason.WRONG_KEY}`", within="the same record")
     for other in ("router", HELPDESK, "operator"):
         assert reason(with_words(world, said(other), noticing=REVIEW)) is Reason.UNTRUSTED
     assert reason(with_words(world, said(REVIEW))) is Reason.FOREIGN_SCHEMA

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import stat
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from hub import enrolment
+from hub.crypto.certificates import CertificateAuthority, ForeignCertificate
+from hub.enrolment import new_authority
 from hub.role import RoleIncomplete
 from hub.shut_out_book import BOOK, BookUnreadable, Done, lines, note, shut_out_at
 from hub.standing import RoleWithdrawn
@@ -109,3 +114,44 @@ def test_up_stops_who_is_shut_out_and_starts_who_is_let_in(office: Office) -> No
     note(office.home, Done.LET_IN, DESK, NOW)
     stack.follow()
     assert DESK in roles.running
+
+
+def test_a_new_authority_makes_every_old_certificate_worthless(office: Office, tmp_path: Path) -> None:
+    office.enrol()
+    role = office.home / "roles" / DESK
+    before, old_authority = (role / "tls.crt").read_bytes(), (office.home / "authority" / "ca.crt").read_bytes()
+    identity = office.role(DESK).identity.key_id
+    made, names = new_authority(office.home, now=NOW)
+    assert names == tuple(sorted(each.name for each in laid_out().principals))
+    assert (role / "tls.crt").read_bytes() != before
+    assert (role / "ca.crt").read_bytes() == (office.home / "authority" / "ca.crt").read_bytes() != old_authority
+    (retired,) = office.home.glob("authority-retired-*")
+    assert (retired / "ca.crt").read_bytes() == old_authority
+    copy = tmp_path / "old.crt"
+    copy.write_bytes(before)
+    with pytest.raises(ForeignCertificate):
+        made.renew(copy)
+    made.renew(role / "tls.crt")
+    assert stat.S_IMODE((role / "tls.key").stat().st_mode) == 0o600
+    office.authority = made
+    assert not office.enrol().added
+    assert office.role(DESK).identity.key_id == identity, "keys are another matter"
+
+
+def test_a_new_authority_that_was_cut_short_is_finished(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.enrol()
+    before = enrolment._certify
+
+    def fails(home: Path, name: str, authority: CertificateAuthority) -> None:
+        if name == "router":
+            raise OSError
+        before(home, name, authority)
+
+    monkeypatch.setattr(enrolment, "_certify", fails)
+    with pytest.raises(OSError):
+        new_authority(office.home, now=NOW)
+    monkeypatch.undo()
+    new_authority(office.home, now=NOW)
+    authority = (office.home / "authority" / "ca.crt").read_bytes()
+    assert {path.read_bytes() for path in office.home.glob("roles/*/ca.crt")} == {authority}
+    assert not (office.home / "authority-new").exists()

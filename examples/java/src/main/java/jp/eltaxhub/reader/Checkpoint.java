@@ -24,14 +24,13 @@ record Checkpoint(byte[] hash, byte[] session, long partition, long firstSequenc
         Checkpoint made = new Checkpoint(signed.hash(), Fields.bytes(value, "session"),
                 Fields.number(value, "partition"), Fields.number(value, "first_sequence"), entries,
                 Fields.bytes(value, "previous"), Fields.number(value, "produced_at"));
-        Refusal.unless(entries.size() <= Limits.CHECKPOINT_ENTRIES, Reason.TOO_LARGE, entries.size() + " entries");
-        boolean numbers = made.partition >= 0 && made.firstSequence >= 0 && Limits.time(made.producedAt);
-        Refusal.unless(numbers && made.producedAt <= now + Limits.AHEAD_MS, Reason.MALFORMED, "its numbers");
-        Refusal.unless(Arrays.equals(made.session, session.id()), Reason.FOREIGN_SESSION, "checkpoint");
-        Refusal.unless(made.producedAt >= session.createdAt(), Reason.MALFORMED, "it is older than its session");
-        if (!trust.administratorSigned(signed, RECORD)) {
-            trust.verify(signed, RECORD, session.producer(), made.producedAt);
-        }
+        boolean numbers = made.partition >= 0 && made.firstSequence >= 0 && Limits.time(made.producedAt)
+                && made.firstSequence <= Long.MAX_VALUE - entries.size();
+        Refusal.unless(numbers, Reason.MALFORMED, "its numbers");
+        Refusal.unless(Arrays.equals(made.session, session.id()), Reason.FOREIGN_SESSION, RECORD);
+        session.checkStatement(signed, RECORD, made.producedAt, trust, now);
+        boolean first = made.firstSequence == 0 && made.previous == null;
+        Refusal.unless(first || made.previous != null, Reason.BROKEN_CHAIN, "it begins in the middle");
         return made;
     }
 

@@ -102,7 +102,7 @@ final class Derivation {
         return (murmur2(Bytes.utf8(receiptNumber)) & 0x7fffffff) % partitions;
     }
 
-    private static int murmur2(byte[] data) {
+    static int murmur2(byte[] data) {
         final int m = 0x5bd1e995;
         int hash = 0x9747b28c ^ data.length;
         int whole = data.length & ~3;

@@ -21,6 +21,8 @@ final class Filing {
     private static final Set<String> MEMBERS = Set.of("procedure", "receipt_number", "tenant", "tax_item", "accepted_at",
             "checks", "rehearsal", "items", "attachments", "replaces", "withdraws");
 
+    private static final Set<String> APART = Set.of("checks", "rehearsal", "items", "attachments");
+
     final String procedure;
     final String receiptNumber;
     final String tenant;
@@ -40,8 +42,10 @@ final class Filing {
         acceptedAt = OffsetDateTime.parse(text("accepted_at")).toInstant().toEpochMilli();
         contract = Contracts.ofProcedure(procedure);
         known(contract != null, procedure);
-        for (String name : List.of("procedure", "receipt_number", "tenant", "tax_item", "accepted_at", "replaces", "withdraws")) {
-            common.put(name, optional(name));
+        for (String name : MEMBERS) {
+            if (!APART.contains(name)) {
+                common.put(name, optional(name));
+            }
         }
         common.put("calculation_check", check("calculation"));
         common.put("signature_check", check("signature"));

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericDatumReader;
 import org.apache.avro.generic.GenericDatumWriter;
 import org.apache.avro.generic.GenericRecord;
@@ -23,8 +24,7 @@ final class Framing {
 
     /** Reads a record of one of the accepted names (any, if none is given). */
     static Framed read(byte[] data, String... accepted) {
-        Refusal.unless(data != null && data.length >= HEAD && data[0] == 0, Reason.NOT_FRAMED, "no frame");
-        Contracts.Contract contract = Contracts.of(ByteBuffer.wrap(data).getInt(1));
+        Contracts.Contract contract = Contracts.of(idOf(data));
         Refusal.unless(contract != null, Reason.UNKNOWN_SCHEMA, "not in the lock file");
         boolean wanted = accepted.length == 0 || List.of(accepted).contains(contract.name());
         Refusal.unless(wanted, Reason.FOREIGN_SCHEMA, contract.name());
@@ -35,6 +35,23 @@ final class Framing {
         return new Framed(contract.name(), value);
     }
 
+    /** Reads the first fields of a framed record, whatever follows them. */
+    static GenericRecord prefix(byte[] data, String name, int fields) {
+        Contracts.Contract contract = Contracts.of(name);
+        Refusal.unless(idOf(data) == contract.id(), Reason.FOREIGN_SCHEMA, "no " + name);
+        List<Schema.Field> kept = contract.schema().getFields().subList(0, fields).stream()
+                .map(each -> new Schema.Field(each, each.schema())).toList();
+        Schema first = Schema.createRecord(name + "Prefix", null, contract.schema().getNamespace(), false, kept);
+        StrictAvro.walk(first, data, HEAD);
+        return decode(new Contracts.Contract(contract.id(), name, contract.version(), first), data);
+    }
+
+    /** Returns a frame's schema id. */
+    static int idOf(byte[] data) {
+        Refusal.unless(data != null && data.length >= HEAD && data[0] == 0, Reason.NOT_FRAMED, "no frame");
+        return ByteBuffer.wrap(data).getInt(1);
+    }
+
     private static GenericRecord decode(Contracts.Contract contract, byte[] data) {
         try {
             var reader = new GenericDatumReader<GenericRecord>(contract.schema());
@@ -42,6 +59,19 @@ final class Framing {
         } catch (IOException | RuntimeException problem) {
             throw new Refusal(Reason.MALFORMED, contract.name());
         }
+    }
+
+    /** Writes a single number; vectors ask for it. */
+    static byte[] number(long value) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        try {
+            BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(out, null);
+            encoder.writeLong(value);
+            encoder.flush();
+        } catch (IOException problem) {
+            throw new IllegalStateException(problem);
+        }
+        return out.toByteArray();
     }
 
     /** Writes a record under the id of its contract. */

@@ -36,6 +36,11 @@ final class Hpke {
             this.encapsulatedBytes = encapsulatedBytes;
         }
 
+        /** What one encapsulation uses up. */
+        int randomBytes() {
+            return this == X25519 ? CURVE : 2 * CURVE;
+        }
+
         /** Length of a sealed session secret. */
         int sealedBytes() {
             return encapsulatedBytes + 32 + Gcm.TAG;
@@ -72,7 +77,12 @@ final class Hpke {
 
     /** Seals to a public key; fresh randomness each time. */
     static byte[] seal(Suite suite, byte[] publicKey, byte[] info, byte[] plaintext) {
-        Shared shared = encapsulate(suite, publicKey);
+        return seal(suite, publicKey, info, plaintext, Bytes.random(suite.randomBytes()));
+    }
+
+    /** The same with given randomness (of the lattice, then of the curve); only vectors have a use for that. */
+    static byte[] seal(Suite suite, byte[] publicKey, byte[] info, byte[] plaintext, byte[] randomness) {
+        Shared shared = encapsulate(suite, publicKey, randomness);
         Schedule schedule = schedule(suite, shared.secret(), info);
         return Bytes.join(shared.encapsulated(), Gcm.seal(schedule.key(), schedule.nonce(), plaintext, Bytes.NONE));
     }
@@ -88,15 +98,15 @@ final class Hpke {
         return combine(inner, xwingAgree(curve, ephemeral), ephemeral, curvePublic(curve));
     }
 
-    private static Shared encapsulate(Suite suite, byte[] publicKey) {
-        byte[] seed = Bytes.random(CURVE);
+    private static Shared encapsulate(Suite suite, byte[] publicKey, byte[] randomness) {
+        byte[] seed = Bytes.slice(randomness, randomness.length - CURVE, randomness.length);
         byte[] ephemeral = curvePublic(seed);
         if (suite == Suite.X25519) {
             return new Shared(dhkem(agree(seed, publicKey), ephemeral, publicKey), ephemeral);
         }
         byte[] curve = Bytes.slice(publicKey, LATTICE_PUBLIC, publicKey.length);
         var lattice = new MLKEMPublicKeyParameters(MLKEMParameters.ml_kem_768, Bytes.slice(publicKey, 0, LATTICE_PUBLIC));
-        var inner = new MLKEMGenerator(new java.security.SecureRandom()).generateEncapsulated(lattice);
+        var inner = MLKEMGenerator.internalGenerateEncapsulated(lattice, Bytes.slice(randomness, 0, CURVE));
         byte[] secret = combine(inner.getSecret(), xwingAgree(seed, curve), ephemeral, curve);
         return new Shared(secret, Bytes.join(inner.getEncapsulation(), ephemeral));
     }

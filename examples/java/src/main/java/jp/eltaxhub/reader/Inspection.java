@@ -21,19 +21,20 @@ final class Inspection {
      */
     static Header inspect(SealedEvent event, Session session, Trust trust, Place place, Ciphertexts present, String own,
             byte[] routerSecret) {
-        Header header = Header.read(event.header());
-        Refusal.unless(Arrays.equals(header.session(), session.id()), Reason.FOREIGN_SESSION, "header");
+        Header.Fixed fixed = Header.Fixed.read(event.header());
+        Refusal.unless(Arrays.equals(fixed.session(), session.id()), Reason.FOREIGN_SESSION, "header");
         Kind kind = Kind.of(session.topic(), trust.namespace, session.tenant());
         checkMac(event, kind, routerSecret);
         checkCiphertexts(event, present, own);
         checkSections(event, session, kind);
-        Refusal.unless(header.kind() == kind, Reason.WRONG_TOPIC, "kind");
+        Refusal.unless(fixed.kind() == kind, Reason.WRONG_TOPIC, "kind");
         if (present == Ciphertexts.ALL) {
             Refusal.unless(session.topic().equals(place.topic()), Reason.WRONG_TOPIC, place.topic());
         }
-        Refusal.unless(header.tenant().equals(session.tenant()), Reason.WRONG_TENANT, "header");
-        Refusal.unless(header.producer().equals(session.producer()), Reason.WRONG_PRODUCER, "header");
-        Refusal.unless(header.partition() == place.partition(), Reason.WRONG_PARTITION, "header");
+        Refusal.unless(fixed.tenant().equals(session.tenant()), Reason.WRONG_TENANT, "header");
+        Refusal.unless(fixed.producer().equals(session.producer()), Reason.WRONG_PRODUCER, "header");
+        Refusal.unless(fixed.partition() == place.partition(), Reason.WRONG_PARTITION, "header");
+        Header header = Header.read(event.header());
         header.check();
         int due = Derivation.partition(header.receiptNumber(), place.partitions());
         Refusal.unless(header.partition() == due, Reason.WRONG_PARTITION, "of its receipt number");

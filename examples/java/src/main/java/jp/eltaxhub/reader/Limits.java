@@ -6,10 +6,7 @@ import java.util.List;
 final class Limits {
     static final int EVENT_BYTES = 8 << 20;
     static final int HEADER_BYTES = 4096;
-    static final int SECTIONS = 16;
-    static final int AUDIENCES = 64;
     static final int RECEIPT_BYTES = 512;
-    static final int CHECKPOINT_ENTRIES = 4096;
     static final int BODY_BYTES = 4 << 20;
     static final long SESSION_MS = 24 * 3600 * 1000L;
     static final long AHEAD_MS = 10 * 60 * 1000L;

@@ -47,7 +47,7 @@ public final class Main {
         } catch (Options.Usage problem) {
             System.err.println(problem.getMessage() + "\n\n" + USAGE);
             return 2;
-        } catch (Refusal | KeyFile.Damaged problem) {
+        } catch (Refusal | KeyFile.Unusable problem) {
             System.err.println("refused: " + problem.getMessage());
             return 1;
         } catch (IOException | IllegalArgumentException problem) {

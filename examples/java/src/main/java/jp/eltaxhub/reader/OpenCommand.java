@@ -11,7 +11,8 @@ import org.apache.avro.generic.GenericRecord;
 /** `open`: judges a recorded event as its audience would, opens that audience's section, and prints what it holds. */
 final class OpenCommand {
     static final Set<String> OPTIONS = Set.of("trust", "administrator", "session", "event", "checkpoint", "topic",
-            "partition", "partitions", "key", "audience", "key-file", "passphrase-file", "allow-weak", "suite", "seeds-file");
+            "partition", "partitions", "key", "audience", "key-file", "passphrase-file", "allow-weak", "suite",
+            "seeds-file");
 
     private record Key(Hpke.Suite suite, byte[] seeds) {}
 

@@ -59,7 +59,8 @@ final class Portal {
     }
 
     Outgoing session(String sessionsTopic) {
-        return new Outgoing("session.bin", sessionsTopic, 0, Bytes.hex(sessionId), Signed.write(Session.RECORD, body, identity));
+        byte[] signed = Signed.write(Session.RECORD, body, identity);
+        return new Outgoing("session.bin", sessionsTopic, 0, Bytes.hex(sessionId), signed);
     }
 
     /** Seals a filing; its partition is that of its receipt number. */

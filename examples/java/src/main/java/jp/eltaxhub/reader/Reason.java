@@ -1,6 +1,9 @@
 package jp.eltaxhub.reader;
 
-/** Why something is refused: the closed list at the end of docs/envelope.md, as far as a reader can meet it. */
+import java.util.Arrays;
+import java.util.Locale;
+
+/** Why something is refused: the closed list at the end of docs/envelope.md. */
 public enum Reason {
     NOT_FRAMED,
     UNKNOWN_SCHEMA,
@@ -40,10 +43,19 @@ public enum Reason {
     NOT_AUTHENTIC,
     PADDING,
     PLAINTEXT_INVALID,
-    SECTION_MISMATCH;
+    SECTION_MISMATCH,
+    TENANT_NOT_READY,
+    TENANT_UNKNOWN,
+    REFUSED_BY_BROKER,
+    ERASED;
+
+    /** Whether a text is a code of the list. */
+    static boolean known(String code) {
+        return Arrays.stream(values()).anyMatch(each -> each.code().equals(code));
+    }
 
     /** Returns the code as dead letters and metrics have it: {@code bad-mac}. */
     public String code() {
-        return name().toLowerCase(java.util.Locale.ROOT).replace('_', '-');
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 }

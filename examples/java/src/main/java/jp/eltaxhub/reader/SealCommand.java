@@ -20,7 +20,8 @@ final class SealCommand {
     static void run(Options options) throws IOException {
         long now = System.currentTimeMillis();
         Trust trust = Main.trust(options);
-        KeyFile identity = KeyFile.open(options.path("identity"), options.path("passphrase-file"), options.has("allow-weak"));
+        Path passphrase = options.path("passphrase-file");
+        KeyFile identity = KeyFile.open(options.path("identity"), passphrase, options.has("allow-weak"));
         if (identity.suite() != KeyFile.ED25519) {
             throw new Options.Usage("--identity is no identity key");
         }

@@ -12,7 +12,8 @@ record SealedEvent(byte[] header, List<Section> sections, byte[] mac) {
     record Section(String audience, byte[] digest, byte[] ciphertext) {}
 
     static SealedEvent read(byte[] data) {
-        Refusal.unless(data == null || data.length <= Limits.EVENT_BYTES, Reason.TOO_LARGE, "sealed event");
+        Refusal.unless(Framing.idOf(data) == Contracts.of("SealedEvent").id(), Reason.FOREIGN_SCHEMA, "no sealed event");
+        Refusal.unless(data.length <= Limits.EVENT_BYTES, Reason.TOO_LARGE, "sealed event");
         GenericRecord value = Framing.read(data, "SealedEvent").value();
         List<Section> sections = new ArrayList<>();
         for (GenericRecord each : Fields.records(value, "sections")) {
@@ -21,10 +22,10 @@ record SealedEvent(byte[] header, List<Section> sections, byte[] mac) {
         }
         SealedEvent made = new SealedEvent(Fields.bytes(value, "header"), sections, Fields.bytes(value, "mac"));
         Refusal.unless(made.header.length <= Limits.HEADER_BYTES, Reason.TOO_LARGE, "header");
-        Refusal.unless(sections.size() <= Limits.SECTIONS, Reason.TOO_LARGE, sections.size() + " sections");
         List<String> order = sections.stream().map(Section::audience).toList();
+        boolean ascending = Limits.ascending(order) && !order.contains(""); // the order begins after the empty name
+        Refusal.unless(ascending, Reason.AUDIENCE_ORDER, "sections");
         Refusal.unless(order.stream().allMatch(Limits::audience), Reason.MALFORMED, "name of an audience");
-        Refusal.unless(Limits.ascending(order), Reason.AUDIENCE_ORDER, "sections");
         return made;
     }
 

@@ -1,7 +1,9 @@
 package jp.eltaxhub.reader;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.apache.avro.generic.GenericRecord;
 
 /** A producer's run for one topic and one tenant, and the sealed secrets of its audiences. */
@@ -33,31 +35,58 @@ record Session(byte[] id, byte[] salt, String producer, String instance, String 
         valid(names, "its names");
         valid(Limits.time(createdAt) && Limits.time(expiresAt), "its times");
         valid(createdAt < expiresAt && expiresAt - createdAt <= Limits.SESSION_MS, "its length");
-        valid(!audiences.isEmpty() && audiences.size() <= Limits.AUDIENCES, audiences.size() + " audiences");
+        valid(!audiences.isEmpty(), "no audience");
         List<String> order = audiences.stream().map(Audience::name).toList();
-        valid(order.stream().allMatch(Limits::audience) && Limits.ascending(order), "order of its audiences");
+        valid(order.stream().allMatch(Limits::audience), "name of an audience");
+        Refusal.unless(Limits.ascending(order), Reason.AUDIENCE_ORDER, "audiences");
         valid(audiences.stream().allMatch(each -> Limits.epoch(each.epoch())), "an epoch");
-        valid(audiences.stream().allMatch(each -> suiteOf(each) != null), "length of a sealed secret");
         valid(topic.endsWith(".submissions") == order.contains("router"), "the audience router");
     }
 
     /** Reads a signed session and judges it: what it says, who signed it, whether that one may. */
     static Session validated(byte[] record, Trust trust, long now) {
+        return validated(record, trust, now, List.of());
+    }
+
+    /** The same, and no session may outlive one of its audiences' keys as far as they are known. */
+    static Session validated(byte[] record, Trust trust, long now, List<AudienceKey> keys) {
         Signed signed = Signed.read(record);
         Session made = read(signed.body());
         valid(made.createdAt <= now + Limits.AHEAD_MS, "it is dated ahead");
         trust.verify(signed, RECORD, made.producer, made.createdAt);
         Kind kind = Kind.of(made.topic, trust.namespace, made.tenant);
+        String anyTenants = Pattern.quote(trust.namespace) + "\\.[0-9]{6}\\.(status|accepted)";
+        Refusal.unless(kind != null || !made.topic.matches(anyTenants), Reason.WRONG_TENANT, made.topic);
         valid(kind != null, "its topic");
         Refusal.unless(trust.instance(made.producer, made.instance), Reason.UNTRUSTED, "instance " + made.instance);
         boolean may = trust.mayProduce(made.producer, kind.dataset, made.tenant, null);
         Refusal.unless(may, Reason.NOT_PERMITTED, made.producer + " on " + made.topic);
         for (Audience each : made.audiences) {
-            Trust.Audience listed = trust.audience(each.name());
+            Trust.Audience listed = trust.audience(each.name(), Reason.SUITE);
             Refusal.unless(listed.suites().contains(suiteOf(each)), Reason.SUITE, each.name());
             Refusal.unless(each.epoch() >= listed.minimumEpoch(), Reason.OLD_EPOCH, each.name());
+            boolean outlives = keys.stream().anyMatch(key -> key.audience().equals(each.name())
+                    && key.epoch() == each.epoch() && key.notAfter() < made.expiresAt);
+            Refusal.unless(!outlives, Reason.EXPIRED, "it outlives the key of " + each.name());
         }
         return made;
+    }
+
+    /** Checks date and signer of a checkpoint or close: the session's producer or, for a lost machine, the administrator. */
+    void checkStatement(Signed signed, String name, long time, Trust trust, long now) {
+        boolean dated = createdAt <= time && time <= now + Limits.AHEAD_MS;
+        Refusal.unless(dated, Reason.PRODUCED_OUTSIDE_SESSION, name);
+        if (!trust.administratorSigned(signed, name)) {
+            trust.verify(signed, name, producer, time);
+        }
+    }
+
+    /** Checks where it was found: the sessions topic of its producer, under its id. */
+    void checkPlace(String namespace, String found, byte[] key) {
+        String due = topic.equals(Kind.SUBMISSION.topic(namespace, tenant)) ? namespace + ".sessions"
+                : namespace + "." + tenant + ".sessions";
+        Refusal.unless(due.equals(found), Reason.WRONG_TOPIC, found);
+        Refusal.unless(key == null || Arrays.equals(Bytes.utf8(Bytes.hex(id)), key), Reason.WRONG_KEY, "not the session id");
     }
 
     /** Opens an audience's secret. Refuses with {@code not-addressed}, {@code secret} or {@code commitment}. */

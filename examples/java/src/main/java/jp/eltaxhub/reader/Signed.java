@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.apache.avro.generic.GenericRecord;
 import org.bouncycastle.math.ec.rfc8032.Ed25519;
 
@@ -20,7 +21,7 @@ record Signed(byte[] body, List<Mark> marks) {
         for (GenericRecord each : Fields.records(value, "signatures")) {
             marks.add(new Mark(Fields.bytes(each, "key_id"), Fields.bytes(each, "signature")));
         }
-        Refusal.unless(!marks.isEmpty() && marks.size() <= 8, Reason.MALFORMED, marks.size() + " signatures");
+        Refusal.unless(!marks.isEmpty(), Reason.MALFORMED, "no signature");
         for (int i = 1; i < marks.size(); i++) {
             boolean up = Arrays.compareUnsigned(marks.get(i - 1).keyId(), marks.get(i).keyId()) < 0;
             Refusal.unless(up, Reason.MALFORMED, "key ids do not ascend");
@@ -28,13 +29,17 @@ record Signed(byte[] body, List<Mark> marks) {
         return new Signed(body, marks);
     }
 
-    /** Signs a body with one key's seed. */
-    static byte[] write(String name, byte[] body, byte[] seed) {
+    /** Signs a body with the seed of each signer's key. */
+    static byte[] write(String name, byte[] body, byte[]... seeds) {
         byte[] message = Bytes.join(Bytes.label(name), body);
-        byte[] signature = new byte[Ed25519.SIGNATURE_SIZE];
-        Ed25519.sign(seed, 0, message, 0, message.length, signature, 0);
-        Map<String, Object> mark = Map.of("key_id", keyId(publicKey(seed)), "signature", signature);
-        return Framing.write(Fields.make("SignedRecord", Map.of("body", body, "signatures", List.of(mark))));
+        TreeMap<String, Object> marks = new TreeMap<>();
+        for (byte[] seed : seeds) {
+            byte[] signature = new byte[Ed25519.SIGNATURE_SIZE];
+            Ed25519.sign(seed, 0, message, 0, message.length, signature, 0);
+            byte[] id = keyId(publicKey(seed));
+            marks.put(Bytes.hex(id), Map.of("key_id", id, "signature", signature));
+        }
+        return Framing.write(Fields.make("SignedRecord", Map.of("body", body, "signatures", List.copyOf(marks.values()))));
     }
 
     /** The record's hash; of a session its id. */

@@ -1,6 +1,7 @@
 package jp.eltaxhub.reader;
 
 import java.util.List;
+import java.util.Map;
 import org.apache.avro.Schema;
 
 /**
@@ -9,6 +10,11 @@ import org.apache.avro.Schema;
  * bytes it promises are there.
  */
 final class StrictAvro {
+    /** How many items an array may have at most; told before they are looked at. */
+    private static final Map<String, Integer> MOST = Map.of("SealedSection", 16, "NoticeDigest", 16, "RecordSignature", 8,
+            "SessionAudience", 64, "CheckpointEntry", 4096, "StoredEvent", 4096, "ClosedPartition", 4096,
+            "ReportEntry", 20_000);
+
     private final byte[] data;
     private int at;
 
@@ -53,6 +59,8 @@ final class StrictAvro {
     private void array(Schema items) {
         long count = number();
         malformedUnless(count >= 0);
+        Integer most = items.getType() == Schema.Type.RECORD ? MOST.get(items.getName()) : null;
+        Refusal.unless(most == null || count <= most, Reason.TOO_LARGE, count + " of " + items.getName());
         for (long each = 0; each < count; each++) {
             value(items); // at least one byte in every contract, or a count alone could keep us busy
         }

@@ -1,8 +1,10 @@
 package jp.eltaxhub.reader;
 
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.avro.generic.GenericRecord;
 
 /** Who is who, and who may produce what: the administrator's signed list. */
@@ -28,16 +30,30 @@ final class Trust {
         Refusal.unless(signed.signedBy("Trust", administrator), Reason.BAD_SIGNATURE, "trust list");
         GenericRecord value = Framing.read(signed.body(), "Trust").value();
         namespace = Fields.text(value, "namespace");
+        Set<String> keys = new HashSet<>();
+        check(ascending(value, "principals") && ascending(value, "audiences"), "order of its names");
         for (GenericRecord each : Fields.records(value, "principals")) {
             List<Identity> identities = Fields.records(each, "identities").stream().map(Trust::identity).toList();
             List<Right> rights = Fields.records(each, "may_produce").stream().map(Trust::right).toList();
+            check(Limits.name(Fields.text(each, "name")), "name of a principal");
+            identities.forEach(one -> check(keys.add(Bytes.hex(one.publicKey())), "a key of two principals"));
             principals.put(Fields.text(each, "name"), new Principal(Fields.texts(each, "instances"), identities, rights));
         }
         for (GenericRecord each : Fields.records(value, "audiences")) {
             List<Hpke.Suite> suites = Fields.texts(each, "suites").stream().map(Hpke.Suite::valueOf).toList();
+            check(Limits.audience(Fields.text(each, "name")), "name of an audience");
+            check(suites.equals(suites.stream().distinct().sorted().toList()), "order of suites");
             Audience made = new Audience(Fields.text(each, "owner"), Fields.number(each, "minimum_epoch"), suites);
             audiences.put(Fields.text(each, "name"), made);
         }
+    }
+
+    private static boolean ascending(GenericRecord value, String field) {
+        return Limits.ascending(Fields.records(value, field).stream().map(each -> Fields.text(each, "name")).toList());
+    }
+
+    private static void check(boolean good, String what) {
+        Refusal.unless(good, Reason.MALFORMED, "trust list: " + what);
     }
 
     private static Identity identity(GenericRecord from) {
@@ -82,9 +98,9 @@ final class Trust {
     }
 
     /** Returns what to accept for an audience. Refuses one that is not listed. */
-    Audience audience(String name) {
+    Audience audience(String name, Reason otherwise) {
         Audience found = audiences.get(name);
-        Refusal.unless(found != null, Reason.UNTRUSTED, "audience " + name + " is not listed");
+        Refusal.unless(found != null, otherwise, "audience " + name + " is not listed");
         return found;
     }
 }
