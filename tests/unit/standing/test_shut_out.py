@@ -172,3 +172,13 @@ def test_a_new_authority_that_was_cut_short_is_finished(office: Office, monkeypa
     authority = (office.home / "authority" / "ca.crt").read_bytes()
     assert {path.read_bytes() for path in office.home.glob("roles/*/ca.crt")} == {authority}
     assert not (office.home / "authority-new").exists()
+
+
+def test_an_audience_keeps_its_rules_while_its_owner_is_out(office: Office) -> None:
+    office.enrol()
+    (office.home / "trust.bin").write_bytes(office.sign(office.following().audience(DESK, minimum_epoch=202603)))
+    for done, owner in ((Done.SHUT_OUT, "admin"), (Done.LET_IN, DESK)):
+        note(office.home, done, DESK, NOW)
+        office.enrol()
+        rule = office.role("admin").trust.audiences[DESK]
+        assert (rule.owner, rule.minimum_epoch) == (owner, 202603)
