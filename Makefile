@@ -4,9 +4,13 @@ BIN := .venv/bin
 READY := .venv/.ready
 SUBMISSIONS ?= 900
 ROUNDS ?= 3
+SECONDS ?= 30
+RUNS ?= 500
 .DEFAULT_GOAL := help
 
-.PHONY: help demo up test unit lint bench docs attacks lock clean
+READER := examples/java/target/eltax-hub-reader.jar
+
+.PHONY: help demo up test unit lint java bench docs attacks fuzz machines mutate lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +37,14 @@ unit: $(READY) ## the fast part only
 lint: $(READY) ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
+$(READER): examples/java/pom.xml $(shell find examples/java/src schemas/contracts schemas/ids.json -type f)
+	@command -v mvn >/dev/null || { echo "Maven and a JDK are missing (Debian: apt install maven openjdk-17-jdk-headless)"; exit 1; }
+	mvn --file examples/java/pom.xml --batch-mode --quiet package
+	@touch $(READER)
+
+java: $(READER) ## build the reader in Java, run its tests, and let it check the vectors
+	java -jar $(READER) vectors tests/vectors
+
 bench: $(READY) ## ratios against a bare relay, on this machine, in one run
 	$(BIN)/python -m benchmarks --rounds $(ROUNDS)
 
@@ -45,10 +57,22 @@ docs: $(READY) ## write the generated pages again
 attacks: $(READY) ## take the attacks that the last `make test` saw into docs/attacks.md
 	$(BIN)/python -m tests.attacking.page record .attacks/*.jsonl
 
+fuzz: $(READY) ## SECONDS for each decoder with foreign bytes, or TARGET=x alone; REPORT=1 notes it in docs/reports
+	$(BIN)/python -m tests.fuzz run $(or $(TARGET),all) --seconds $(SECONDS) $(if $(REPORT),--report)
+
+machines: $(READY) ## the state machines, RUNS each with new choices (SEED=n: the same again)
+	HUB_MACHINE_RUNS=$(RUNS) HUB_MACHINE_SEED=$(or $(SEED),0) $(BIN)/python -m pytest -q -s --timeout 0 -k "_model" \
+	  tests/unit/producing/test_journal_model.py tests/unit/reading/test_sessions_model.py \
+	  tests/unit/consumers/test_store_model.py tests/unit/consumers/test_audit_log_model.py
+
+mutate: $(READY) ## small wrong changes in the code: does a test notice? FILES=hub/envelope/wire.py, else all; long
+	$(BIN)/python -m tests.mutation.run $(FILES)
+	$(BIN)/python -m tests.mutation.report record
+
 lock: $(READY) ## resolve the dependencies again, with hashes and without naming a host
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --extra dev --extra analysis --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
 	  --no-emit-trusted-host --no-header --strip-extras --output-file requirements.lock pyproject.toml
 
 clean: ## the environment and the state of the embedded hub
-	rm -rf .venv .hub .attacks .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf examples/java/target .venv .hub .fuzz .attacks .mutation .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -172,12 +172,20 @@ def _surplus(counts: Mapping[bytes, int], sent_back: Mapping[bytes, int]) -> int
 
 def _resolution(record: KafkaRecord) -> LetterResolved | None:
     try:
-        return LetterResolved.decode(Signed.parse(record.value or b"").body)
+        return LetterResolved.hear(Signed.parse(record.value or b"").body)
     except EnvelopeError:
         return None
 
 
-_STATEMENTS = frozenset({Checkpoint.RECORD, DeadLetterNotice.RECORD, LetterResolved.RECORD, StoredReceipt.RECORD})
+_STATEMENTS = frozenset(
+    {
+        Checkpoint.RECORD,
+        DeadLetterNotice.RECORD,
+        LetterResolved.RECORD,
+        LetterResolved.TOLD,
+        StoredReceipt.RECORD,
+    }
+)
 
 
 def _leaf(record: KafkaRecord) -> bytes | None:

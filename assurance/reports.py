@@ -136,7 +136,8 @@ def read_report(data: bytes, *, trust: Trust, now: datetime, max_age: timedelta 
     parts = [_part(value, trust, now) for value in _split(data)]
     first = parts[0]
     about = {(part.principal, part.namespace, part.kind, part.created_at, part.parts) for part in parts}
-    if len(about) != 1 or sorted(part.part for part in parts) != list(range(1, first.parts + 1)):
+    # how many there are is compared first: a list of two thousand million numbers is a role's word away
+    if len(about) != 1 or len(parts) != first.parts or {part.part for part in parts} != set(range(1, len(parts) + 1)):
         raise IncompleteReportError
     if first.created_at < now - max_age:
         raise StaleReportError

@@ -33,6 +33,13 @@ class JarMismatch(BrokerError):
     )
 
 
+class CompilerUnknown(BrokerError):
+    """HUB_KAFKA_COMPILER names none of the ways to compile."""
+
+    code: ClassVar[str] = "broker.compiler-unknown"
+    hint: ClassVar[str] = "Leave it out for a node that stays; `quick` is for one that lives for minutes."
+
+
 class BrokerInUse(BrokerError):
     """Another process runs a broker on this directory."""
 

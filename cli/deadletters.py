@@ -261,7 +261,7 @@ def _row(known: Known, now: datetime) -> dict[str, Any]:
         "tenant": letter.tenant,
         "event_id": None if event is None else event.event_id,
         "leaf": None if event is None else event.leaf.hex(),
-        "receipt": None if event is None else event.receipt.hex(),
+        "receipt": None if described is None or described.receipt is None else described.receipt.hex(),
         "generation": known.generation,
         "former": None if known.former is None else _name(known.former.letter),
         "returned": known.returned,
@@ -304,15 +304,16 @@ def _name(place: Place) -> str:
 
 
 def _said(said: LetterResolved) -> dict[str, Any]:
+    opened = said.opened
     return {
         "letter": _name(said.letter),
         "what": said.kind.value,
         "at": said.resolved_at.isoformat(timespec="milliseconds"),
-        "by": said.actor,
+        "by": None if opened is None else opened.actor,
         "to": None if said.returned_at is None else _name(said.returned_at),
         "generation": said.generation,
-        "reason": None if said.discard is None else said.discard.reason,
-        "note": None if said.discard is None else said.discard.note,
+        "reason": said.reason,
+        "note": None if opened is None else opened.note,
     }
 
 

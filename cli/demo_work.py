@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _REVIEWER: Final = "架空の審査担当"
 _SECONDS: Final = 300.0
-_AT_ONCE: Final = 3
 _MESSAGES: Final = {
     "item-inconsistent": "（演習）記載内容を確認のうえ、訂正して再提出してください。",
     "superseded": "（演習）訂正の提出を受け付けたため、本件は返戻します。",
@@ -127,30 +126,28 @@ def wait_told(stack: Stack, done: Done, count: Callable[[], Mapping[str, int]], 
 
 def take_over(stack: Stack) -> None:
     """Let each tax team take over what is there, in a process of its own, then end. Raises DemoWorkFailed."""
+    from cli.forked import run_each
     from cli.processes import role_environment
 
+    def environment(team: str) -> dict[str, str]:
+        made = role_environment(
+            stack.home,
+            team,
+            bootstrap=stack.bootstrap,
+            namespace=stack.topology.namespace,
+            partitions=stack.topology.partitions,
+        )
+        return {**made, "HUB_LOG_FILE": str(stack.home.logs / f"{team}.jsonl")}
+
     teams = _teams(stack)
-    running: dict[str, subprocess.Popen[bytes]] = {}
-    try:
-        for start in range(0, len(teams), _AT_ONCE):
-            for team in teams[start : start + _AT_ONCE]:
-                environment = role_environment(
-                    stack.home,
-                    team,
-                    bootstrap=stack.bootstrap,
-                    namespace=stack.topology.namespace,
-                    partitions=stack.topology.partitions,
-                )
-                environment["HUB_LOG_FILE"] = str(stack.home.logs / f"{team}.jsonl")
-                command = [sys.executable, "-m", "cli", "consume", "tax", "--drain"]
-                running[team] = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
-            for team in teams[start : start + _AT_ONCE]:
-                if running[team].wait(_SECONDS):
-                    raise DemoWorkFailed(f"{team}, status {running[team].returncode}")
-    finally:
-        for process in running.values():
-            process.kill()
-            process.wait()
+    ended = run_each(
+        {team: ["consume", "tax", "--drain"] for team in teams},
+        {team: environment(team) for team in teams},
+        seconds=_SECONDS,
+    )
+    for team, status in ended.items():
+        if status:
+            raise DemoWorkFailed(f"{team}, status {status}")
 
 
 def _teams(stack: Stack) -> list[str]:

@@ -15,11 +15,11 @@ from consumers.audit.entries import (
     ResolutionEntry,
     SessionEntry,
 )
-from hub.envelope.times import JST, from_ms
+from hub.envelope.times import from_ms, in_japan
 
 
 def _moment(ms: int) -> str:
-    return from_ms(ms).astimezone(JST).isoformat(timespec="milliseconds")
+    return in_japan(from_ms(ms)).isoformat(timespec="milliseconds")
 
 
 def meaning(found: Proved) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def words(found: Proved) -> list[str]:
     lines = [
         f"Proved: entry {found.index} of the log {found.origin}, which had {found.size} entries.",
         f"  tree hash {found.root.hex()}, signed by the log's key {found.key_id.hex()}",
-        *(f"  cosigned by {each.name} at {each.at.astimezone(JST).isoformat()}" for each in found.cosigned),
+        *(f"  cosigned by {each.name} at {in_japan(each.at).isoformat()}" for each in found.cosigned),
         *_entry(found),
     ]
     if found.header is not None:
@@ -86,7 +86,7 @@ def words(found: Proved) -> list[str]:
         lines += [
             f"The delivery receipt's record is the one in the log: {receipt.receipt.desk} stored the event",
             f"  {header.event_id} and signed that at"
-            f" {receipt.receipt.stored_at.astimezone(JST).isoformat(timespec='milliseconds')}.",
+            f" {in_japan(receipt.receipt.stored_at).isoformat(timespec='milliseconds')}.",
             f"The event's header in the receipt: receipt number {header.receipt_number}, procedure {header.procedure},",
             f"  accepted by the portal at {_moment(header.accepted_at_ms)}.",
         ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from typing import Final
 from assurance.reconcile import Entry, Kind, Report, State
 from assurance.reports import write_report
 from cli.desks import opened
+from cli.forked import run_each
 from cli.home import Home
 from cli.processes import role_environment
 from cli.tax import STORE as TAX_STORE
@@ -32,8 +31,6 @@ from portal.report import answered_entries, report_entries
 from schemas.errors import HubError
 
 _SECONDS: Final = 120
-_AT_ONCE: Final = 4
-"""each opens its keys, which takes memory and a core"""
 
 
 class ReportFailed(HubError):
@@ -149,35 +146,24 @@ def collect(
     for path in (path for paths in written.values() for path in paths):
         path.unlink(missing_ok=True)
 
-    def start(principal: str) -> subprocess.Popen[bytes]:
-        environment = role_environment(home, principal, bootstrap=bootstrap, namespace=namespace, partitions=partitions)
-        chosen = [part for kind in wanted[principal] for part in ("--kind", kind.value)]
-        command = [sys.executable, "-m", "cli", "report", "--directory", str(directory), *chosen]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
+    def chosen(kinds: Sequence[Kind]) -> list[str]:
+        return [part for kind in kinds for part in ("--kind", kind.value)]
 
-    principals = list(wanted)
-    for some in (principals[place : place + _AT_ONCE] for place in range(0, len(principals), _AT_ONCE)):
-        running: dict[str, subprocess.Popen[bytes]] = {}
-        try:
-            for principal in some:
-                running[principal] = start(principal)
-            failed = [
-                f"{principal}, status {process.returncode}"
-                for principal, process in running.items()
-                if _status(process) or not all(path.exists() for path in written[principal])
-            ]
-        finally:
-            for process in running.values():
-                process.kill()  # which have ended, unless one took too long
-                process.wait()
-        if failed:
-            raise ReportFailed("; ".join(failed))
+    statuses = run_each(
+        {principal: ["report", "--directory", str(directory), *chosen(kinds)] for principal, kinds in wanted.items()},
+        {
+            principal: role_environment(
+                home, principal, bootstrap=bootstrap, namespace=namespace, partitions=partitions
+            )
+            for principal in wanted
+        },
+        seconds=_SECONDS,
+    )
+    failed = [
+        f"{principal}, status {status}"
+        for principal, status in statuses.items()
+        if status or not all(path.exists() for path in written[principal])
+    ]
+    if failed:
+        raise ReportFailed("; ".join(failed))
     return [path for paths in written.values() for path in paths]
-
-
-def _status(process: subprocess.Popen[bytes]) -> int:
-    """Return how a process ended; one that takes too long has failed."""
-    try:
-        return process.wait(_SECONDS)
-    except subprocess.TimeoutExpired:
-        return -1

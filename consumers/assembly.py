@@ -26,7 +26,7 @@ from hub.crypto.secret import Secret
 from hub.envelope.inspection import PRODUCED, STRIPPED, routed_to
 from hub.envelope.names import Kind
 from hub.envelope.reasons import Reason
-from hub.envelope.records import AudienceKey, Session
+from hub.envelope.records import AudienceKey, LetterResolved, Session
 from hub.envelope.times import epoch_of, from_ms
 from hub.envelope.trust import Trust
 from hub.facts import Observer, Ready
@@ -181,7 +181,7 @@ def routed(namespace: str, tenant: str, audience: str | None) -> Expectation:
         names.submissions(namespace),
         STRIPPED if audience is None else routed_to(audience),
         notices=True,
-        resolutions=True,
+        resolutions=LetterResolved.RECORD if audience is None else LetterResolved.TOLD,
     )
 
 

@@ -55,6 +55,53 @@ class Reading:
     """what the desk's people need to work on it"""
 
 
+class Filed(Protocol):
+    """What a section says again of what its header names; `accepted_at` is RFC 3339."""
+
+    @property
+    def procedure(self) -> str: ...
+    @property
+    def receipt_number(self) -> str: ...
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def tax_item(self) -> str | None: ...
+    @property
+    def accepted_at(self) -> str: ...
+    @property
+    def calculation_check(self) -> str: ...
+    @property
+    def signature_check(self) -> str: ...
+
+
+def agrees(header: EventHeader, said: Filed) -> bool:
+    """Say whether a section speaks of the same filing as its header, and says the same of it.
+
+    The header is what everybody is told; a portal that tells a desk another time or check lies to one of them.
+    """
+    try:
+        accepted_at_ms = to_ms(datetime.fromisoformat(said.accepted_at))
+    except (ValueError, OverflowError):
+        return False
+    return (
+        header.procedure,
+        header.receipt_number,
+        header.tenant,
+        header.tax_item,
+        header.accepted_at_ms,
+        header.calculation_check,
+        header.signature_check,
+    ) == (
+        said.procedure,
+        said.receipt_number,
+        said.tenant,
+        said.tax_item,
+        accepted_at_ms,
+        said.calculation_check,
+        said.signature_check,
+    )
+
+
 class Desk(Protocol):
     """What differs between desks."""
 
@@ -251,18 +298,18 @@ def notice_seen(header: EventHeader, leaf: bytes, reason: Reason, at_ms: int) ->
 
 def resolution_seen(said: LetterResolved) -> ResolutionSeen:
     """Return what the store needs of the operator's word on a letter."""
-    event = said.event
+    event, opened = said.event, said.opened
     return ResolutionSeen(
         letter=f"{said.letter.topic}/{said.letter.partition}/{said.letter.offset}",
         kind=said.kind.value,
         tenant=said.tenant,
         event_id=None if event is None else event.event_id,
         leaf=None if event is None else event.leaf,
-        receipt=None if event is None else event.receipt,
+        receipt=None if opened is None else opened.receipt,
         origin=said.origin.topic,
         refused=said.refused.value,
         refused_at_ms=to_ms(said.refused_at),
-        discard=None if said.discard is None else said.discard.reason,
+        discard=said.reason,
         generation=said.generation,
         resolved_at_ms=to_ms(said.resolved_at),
     )

@@ -19,7 +19,6 @@ from pathlib import Path
 from socketserver import TCPServer, ThreadingMixIn
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -191,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(with_body=False)
 
     def _answer(self, *, with_body: bool) -> None:
-        status, kind, body = self._found(urlsplit(self.path).path)
+        status, kind, body = self._found(self.path.partition("?")[0])
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

@@ -24,7 +24,7 @@ from hub.producing.delivery import Delivery, Writer
 from hub.producing.journal import Journal
 from hub.producing.key_directory import KeyDirectory
 from hub.producing.producer import Place, SessionProducer, now_utc
-from hub.producing.receipts import ReceiptReader, StatusReader
+from hub.producing.receipts import OVERDUE_SECONDS, ReceiptReader, StatusReader
 from hub.producing.sealing import Signer
 from hub.settings import is_rehearsal
 from hub.transport import BatchWriter, Endpoint, PartitionReader, TlsIdentity
@@ -103,13 +103,18 @@ class PortalProducer:
         wall: Callable[[], datetime] = now_utc,
         max_journal_bytes: int | None = None,
         close_seconds: float = 30.0,
+        overdue_seconds: float = OVERDUE_SECONDS,
     ) -> None:
-        """Nothing is opened before entering. `wall` gives aware UTC times."""
+        """Nothing is opened before entering. `wall` gives aware UTC times.
+
+        An event without its receipt after `overdue_seconds` is an alarm.
+        """
         self._role = role
         self._observer = observer
         self._wall = wall
         self._max_journal_bytes = max_journal_bytes
         self._close_seconds = close_seconds
+        self._overdue_seconds = overdue_seconds
         self._stack = AsyncExitStack()
         self._submitter: Submitter | None = None
 
@@ -175,6 +180,7 @@ class PortalProducer:
             confirmed=producer.confirmed,
             observer=self._observer,
             wall=self._wall,
+            overdue_seconds=self._overdue_seconds,
         )
         await stack.enter_async_context(_background(receipts))
         self._submitter = Submitter(

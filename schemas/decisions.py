@@ -254,7 +254,7 @@ class AcceptedRecord:
     @classmethod
     def decode(cls, framed: bytes) -> AcceptedRecord:
         """Read one. Raises CodecError."""
-        value = codec.decode(framed, {ACCEPTED_RECORD}, canonical=False).value
+        value = codec.decode(framed, {ACCEPTED_RECORD}).value
         revoked = value["decision"] == Decision.REVOKE.value
         if revoked != (value["submission"] is None) or value["decision"] not in (Decision.ACCEPT, Decision.REVOKE):
             raise CodecError(ACCEPTED_RECORD)

@@ -179,7 +179,7 @@ def encode_section(submission: Submission, portal: PortalFindings, large: Sequen
 
 def read_section(framed: bytes) -> Reviewed:
     """Read a review section; a bare record of a procedure (as first written) is one, too. Raises CodecError."""
-    decoded = codec.decode(framed, _accepted(), canonical=False)
+    decoded = codec.decode(framed, _accepted())
     if decoded.name != SECTION:
         return Reviewed(read_review_section(framed), framed, None, ())
     value = decoded.value
@@ -230,7 +230,7 @@ def _accepted() -> frozenset[str]:
 
 def read_part(framed: bytes) -> Part:
     """Read an AttachmentPart. Raises CodecError."""
-    value = codec.decode(framed, {PART}, canonical=False).value
+    value = codec.decode(framed, {PART}).value
     part = Part(**value)
     if not 0 <= part.part < part.parts <= MAX_PARTS or not 0 < len(part.content) <= PART_BYTES:
         raise CodecError(PART)

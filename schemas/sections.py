@@ -111,7 +111,7 @@ def _submission_records() -> frozenset[str]:
 
 def read_review_section(framed: bytes) -> Submission:
     """Return the submission as it was sent. Raises CodecError."""
-    decoded = codec.decode(framed, _submission_records(), canonical=False)
+    decoded = codec.decode(framed, _submission_records())
     value = decoded.value
     procedure = procedures().get(value["procedure"])
     if procedure is None or procedure.record_name != decoded.name:
@@ -194,6 +194,6 @@ def _show(shown: list[dict[str, Any]], item: Item, row: int | None, text: str | 
 
 def read_helpdesk_section(framed: bytes) -> HelpdeskRecord:
     """Return the masked record. Raises CodecError."""
-    value = codec.decode(framed, {HELPDESK}, canonical=False).value
+    value = codec.decode(framed, {HELPDESK}).value
     items = tuple(MaskedItem(**each) for each in value.pop("items"))
     return HelpdeskRecord(items=items, **value)

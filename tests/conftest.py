@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from tests.kafka import TestKafka, fresh_namespace, start
 
+os.environ.setdefault("HUB_KAFKA_COMPILER", "quick")  # its nodes live for minutes
 LONG_FILES = frozenset({"test_story"})
 
 

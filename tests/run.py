@@ -47,6 +47,8 @@ SUITES = (
     Suite("types of examples", (str(BIN / "mypy"), "examples/tax_table.py"), 120),
     Suite("imports", (str(BIN / "lint-imports"),), 60),
     Suite("unit", _pytest("-n", "2", f"--attacks-into={_attacks_of('unit')}", "tests/unit"), 400),
+    # the first time Maven fetches some 40 MB; the broker tests use what this builds
+    Suite("java", ("make", "java"), 300),
     # without coverage: its tracing would slow down each of the hub's processes
     Suite(
         "broker and attacks",

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from schemas.errors import HubError
 
+_LONGEST = 120
+
+
+def _short(text: str) -> str:
+    """Cut what a file's author has made long; a key may be as long as the file."""
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
 
 class DeclarationInvalid(HubError):
     """The declaration of topics is not valid."""
@@ -13,7 +20,8 @@ class DeclarationInvalid(HubError):
 
     def __init__(self, path: str, problem: str) -> None:
         """Name the place (`tenants[1].code`) and the problem."""
-        super().__init__(f"{path}: {problem}")
+        path = _short(path)
+        super().__init__(f"{path}: {_short(problem)}")
         self.path = path
 
 

@@ -85,7 +85,7 @@ def encode_notice(place: Place, header: EventHeader, leaf: bytes, reason: str) -
 
 
 def encode_refusal(place: Place, reason: str, digest: bytes) -> bytes:
-    """Write an AuditedRefusal; `digest` is SHA-256 of the refused value."""
+    """Write an AuditedRefusal; `digest` is SHA-256 of the refused value, or zeros if it may be a plaintext."""
     return codec.encode(_NAMES[REFUSAL], {**_place(place), "reason": reason, "digest": digest})
 
 

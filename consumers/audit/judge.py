@@ -23,7 +23,7 @@ from consumers.store.errors import StoreDamaged
 from consumers.store.model import CheckpointSeen, NewEvent, NoticeSeen, Outgoing, ResolutionSeen
 from consumers.store.port import Store
 from hub.crypto.hkdf import sha256
-from hub.envelope.reasons import EnvelopeError, Reason
+from hub.envelope.reasons import MAY_BE_PLAINTEXT, EnvelopeError, Reason
 from hub.envelope.records import Session, SessionClose
 from hub.envelope.signed import Signed
 from hub.envelope.times import from_ms
@@ -73,14 +73,14 @@ class Announcements:
     def _session(self, record: KafkaRecord, signed: Signed, now: datetime) -> tuple[str, Signed] | Refused | None:
         if Session.decode(signed.body).tenant != self._tenant:
             return None
-        session = validate_session(signed, self._trust(), now, topic=record.topic, key=record.key)
+        session = validate_session(signed, self._trust(), now, topic=record.topic, key=record.key or b"")
         return Refused(session) if isinstance(session, Reason) else (Session.RECORD, signed)
 
     def _close(self, record: KafkaRecord, signed: Signed, now: datetime) -> tuple[str, Signed] | Refused | None:
         session = self._sessions.find(SessionClose.decode(signed.body).session)
         if isinstance(session, Reason) or session.tenant != self._tenant:
             return None  # whose it is cannot be known; a session of ours without its close is a trouble
-        close = validate_close(signed, session, self._trust(), now, key=record.key)
+        close = validate_close(signed, session, self._trust(), now, key=record.key or b"")
         return Refused(close) if isinstance(close, Reason) else (SessionClose.RECORD, signed)
 
 
@@ -203,8 +203,8 @@ class _Work:
             case Resolved(said, signed):
                 self._state(place, signed)
                 self.resolutions.append(resolution_seen(said))
-                if said.discard is not None:
-                    self.alarms.append(("letter-discarded", said.discard.reason))
+                if said.reason is not None:
+                    self.alarms.append(("letter-discarded", said.reason))
             case Refused() as refused:
                 self._refuse(record, refused)
                 self.outgoing.append(self._letters_of.write(record, refused, self._at_ms))
@@ -223,7 +223,8 @@ class _Work:
         self._enter(STATEMENT, codec.encode_statement(place, signed.name, signed.encode()))
 
     def _refuse(self, record: KafkaRecord, refused: Refused) -> None:
-        digest = sha256(record.value or b"")
+        withheld = refused.reason in MAY_BE_PLAINTEXT and not refused.authentic
+        digest = WITHHELD if withheld else sha256(record.value or b"")
         self._enter(REFUSAL, codec.encode_refusal(_place(record), refused.reason.value, digest))
         self.alarms.append(("refused-record", refused.reason.value))
 
@@ -232,6 +233,10 @@ class _Work:
         entry, _ = codec.decode(kind, framed)
         if entry is not None:
             self.ledger.append(entry)
+
+
+WITHHELD: Final = bytes(32)
+"""instead of the digest of what may be a plaintext: the log is published, and a digest confirms a guess"""
 
 
 def _place(record: KafkaRecord) -> Place:

@@ -32,6 +32,7 @@ class Trouble(StrEnum):
 
     GAP = "checkpoint-gap"
     FORK = "checkpoint-fork"
+    SESSION_FORK = "session-fork"
     BEYOND_CLOSE = "beyond-close"
     MISSING_CLOSE = "missing-close"
     MISSING_PREDECESSOR = "missing-predecessor"
@@ -75,6 +76,15 @@ class Lane:
         return True
 
 
+Line = tuple[str, str, str, str]
+"""producer, instance, topic, tenant: whose sessions follow each other"""
+
+
+def line_of(session: SessionEntry) -> Line:
+    """Return the line of sessions that one belongs to."""
+    return session.producer, session.instance, session.topic, session.tenant
+
+
 @dataclass(slots=True)
 class SessionState:
     """What is known of one session."""
@@ -82,7 +92,8 @@ class SessionState:
     announced: SessionEntry | None = None
     close: CloseEntry | None = None
     closes: int = 0
-    successor: bool = False
+    successors: dict[bytes, Line] = field(default_factory=dict)
+    """by session id, those that name this one as the session before"""
     lanes: dict[int, Lane] = field(default_factory=dict)
     complete: bool = False
     """closed, with every checkpoint there; only repeats can still come"""
@@ -102,6 +113,14 @@ class SessionState:
             # A lane that waits is counted above; one that went past its close is `beyond_close`.
             broken += not reached and not lane.waiting and lane.next_sequence <= last + 1
         return broken
+
+    def followers(self) -> int:
+        """Count the sessions of the same producer, instance, topic and tenant that say that they follow this one."""
+        return 0 if self.announced is None else list(self.successors.values()).count(line_of(self.announced))
+
+    def session_forks(self) -> int:
+        """Count the sessions that cannot follow this one: all of its own line but one, and all of other lines."""
+        return len(self.successors) - min(1, self.followers())
 
     def beyond_close(self) -> int:
         """Count lanes in which something has a sequence after the close's last."""
@@ -130,7 +149,7 @@ class Chains:
             case SessionEntry():
                 self._session(entry.session).announced = entry
                 if entry.previous is not None:
-                    self._session(entry.previous).successor = True
+                    self._session(entry.previous).successors[entry.session] = line_of(entry)
             case CloseEntry():
                 state = self._session(entry.session)
                 if state.close is not None and state.close != entry:
@@ -170,10 +189,11 @@ class Chains:
             found[Trouble.FORK] += sum(lane.forks for lane in state.lanes.values()) + state.closes
             found[Trouble.BEYOND_CLOSE] += state.beyond_close()
             if state.announced is None:
-                found[Trouble.MISSING_PREDECESSOR] += state.successor
+                found[Trouble.MISSING_PREDECESSOR] += bool(state.successors)
                 continue
+            found[Trouble.SESSION_FORK] += state.session_forks()
             overdue = now_ms > state.announced.expires_at_ms + UNCONFIRMED_AFTER_MS
-            found[Trouble.MISSING_CLOSE] += state.close is None and (state.successor or overdue)
+            found[Trouble.MISSING_CLOSE] += state.close is None and (state.followers() > 0 or overdue)
         return +found
 
 

@@ -35,7 +35,7 @@ from consumers.store.port import Store
 from hub.crypto.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from hub.envelope.reasons import EnvelopeError
 from hub.envelope.signed import Signed
-from hub.envelope.times import JST, from_ms, to_ms
+from hub.envelope.times import JST, from_ms, in_japan, to_ms
 from schemas.codec import CodecError
 from schemas.errors import HubError
 
@@ -200,7 +200,7 @@ class Report:
 
 
 def _moment(ms: int) -> str:
-    return from_ms(ms).astimezone(JST).isoformat(timespec="milliseconds")
+    return in_japan(from_ms(ms)).isoformat(timespec="milliseconds")
 
 
 def _state(state: TreeState) -> dict[str, Any]:
@@ -379,5 +379,5 @@ class _Walk:
         for session, state in sorted(self.ledger.chains.sessions.items()):
             if state.announced is None or state.close is not None:
                 continue
-            if state.successor or now_ms > state.announced.expires_at_ms + UNCONFIRMED_AFTER_MS:
+            if state.followers() or now_ms > state.announced.expires_at_ms + UNCONFIRMED_AFTER_MS:
                 yield Unended(session, state.announced.producer, state.announced.expires_at_ms)

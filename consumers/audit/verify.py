@@ -33,6 +33,7 @@ _INTEGRITY: Final = frozenset(
     {
         Trouble.GAP,
         Trouble.FORK,
+        Trouble.SESSION_FORK,
         Trouble.BEYOND_CLOSE,
         Trouble.MISSING_PREDECESSOR,
         Trouble.SECOND_LEAF,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from consumers.desk import Reading
+from consumers.desk import Reading, agrees
 from consumers.store.model import Outgoing
 from hub.envelope.header import EventHeader
 from hub.envelope.names import Kind
@@ -13,7 +13,7 @@ from hub.reading.intake import Arrived
 from hub.transport import KafkaRecord
 from schemas.decisions import DecisionRecord
 from schemas.errors import HubError
-from schemas.sections import HelpdeskRecord, read_helpdesk_section
+from schemas.sections import read_helpdesk_section
 
 
 class HelpdeskDesk:
@@ -21,18 +21,17 @@ class HelpdeskDesk:
 
     def read(self, header: EventHeader, plaintext: bytes) -> Reading | Reason:
         """Decode the masked record or the decision and compare it with the header; it is kept as it came."""
-        record: HelpdeskRecord | DecisionRecord
         try:
             if header.kind is Kind.SUBMISSION:
-                record = read_helpdesk_section(plaintext)
-            else:
-                record = DecisionRecord.decode(plaintext)
+                masked = read_helpdesk_section(plaintext)
+                return Reading(plaintext) if agrees(header, masked) else Reason.SECTION_MISMATCH
+            record = DecisionRecord.decode(plaintext)
         except HubError:
             return Reason.PLAINTEXT_INVALID
         said = (record.procedure, record.receipt_number, record.tenant)
         if said != (header.procedure, header.receipt_number, header.tenant):
             return Reason.SECTION_MISMATCH
-        if isinstance(record, DecisionRecord) and record.message is not None:
+        if record.message is not None:
             return Reason.PLAINTEXT_INVALID  # what the filer is told is not ours to keep, whoever sealed it for us
         return Reading(plaintext)
 

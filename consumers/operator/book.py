@@ -141,7 +141,6 @@ class Filter:
     def takes(self, known: Known, now: datetime) -> bool:
         """Say whether a letter is meant."""
         letter, described = known.letter, known.letter.described
-        event = None if described is None else described.event
         return (
             (self.states is None or known.state in self.states)
             and self.tenant in (None, letter.tenant)
@@ -149,5 +148,5 @@ class Filter:
             and self.stage in (None, letter.stage)
             and self.reason in (None, letter.reason.value)
             and (self.older_than is None or now - letter.written_at >= self.older_than)
-            and (self.receipt is None or (event is not None and event.receipt == self.receipt))
+            and (self.receipt is None or (described is not None and described.receipt == self.receipt))
         )

@@ -245,13 +245,17 @@ class LetterDesk:
         return said
 
     def _outputs(self, said: Sequence[LetterResolved], told: Mapping[str | None, tuple[str, ...]]) -> Outputs:
-        """Sign statements, for their own topic and for the desks that hear of them."""
+        """Sign statements for their own topic and the desks that hear of them; what audit desks get is published."""
+        published = {route.topic for route in self._role.topology.routes if route.audience is None}
         outputs: defaultdict[tuple[str, int], list[Outgoing]] = defaultdict(list)
         for each in said:
-            record = Outgoing(each.key.encode(), sign(each.RECORD, each.encode(), self._role.identity))
-            outputs[names.resolutions(self._role.namespace), 0].append(record)
+            key, identity = each.key.encode(), self._role.identity
+            whole = Outgoing(key, sign(each.TOLD, each.tell(), identity))
+            bare = Outgoing(key, sign(each.RECORD, each.encode(), identity))
+            outputs[names.resolutions(self._role.namespace), 0].append(whole)
             for topic in told[each.tenant]:
-                outputs[topic, each.origin.partition % self._role.topology.partitions].append(record)
+                partition = each.origin.partition % self._role.topology.partitions
+                outputs[topic, partition].append(bare if topic in published else whole)
         return outputs
 
 

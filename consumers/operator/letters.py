@@ -49,6 +49,8 @@ class Described:
     tenant: str | None
     """whose it is, by its topic or as its header says; None where nothing says so"""
     event: RefusedEvent | None = None
+    receipt: bytes | None = None
+    """fingerprint of an event's receipt number"""
     kind: str = ""
     """submission, status or accepted"""
     session: bytes | None = None
@@ -177,7 +179,8 @@ def describe(content: Content, origin: Place, declared: Declared) -> Described:
         value_bytes=len(value),
         record=name,
         tenant=owner or (header.tenant if header.tenant in declared.tenants else None),
-        event=RefusedEvent(header.event_id, sealed.leaf(), receipt_fingerprint(header.receipt_number)),
+        event=RefusedEvent(header.event_id, sealed.leaf()),
+        receipt=receipt_fingerprint(header.receipt_number),
         kind=header.kind.value,
         session=header.session,
         audiences=tuple(each.audience for each in sealed.sections if each.audience in declared.audiences),

@@ -105,7 +105,8 @@ class LetterReader:
         said = []
         for record in records:
             if record.topic == self._resolutions:
-                found = validate_resolution(record.value or b"", self._role.trust, self._now(), key=record.key)
+                value, trust = record.value or b"", self._role.trust
+                found = validate_resolution(value, trust, self._now(), key=record.key or b"", told=True)
                 if isinstance(found, Reason):
                     book.unread += 1
                 else:

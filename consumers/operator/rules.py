@@ -21,7 +21,7 @@ from hub.envelope import records
 from hub.envelope.letters import Place
 from hub.envelope.limits import MAX_NAME_BYTES
 from hub.envelope.names import OPERATOR
-from hub.envelope.records import Discard
+from hub.envelope.records import Confided, Discard
 from topics.layout import Topology
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -122,14 +122,18 @@ def statement(
         origin=letter.origin,
         refused=letter.reason,
         refused_at=letter.written_at,
-        digest=UNREAD if described is None else described.digest,
         tenant=letter.tenant,
         event=None if described is None else described.event,
-        discard=discard,
+        reason=None if discard is None else discard.reason,
         replayed_to=replayed_to,
         generation=known.generation,
         former=None if former is None else former.letter,
-        actor=actor,
+        confided=Confided.fresh(
+            UNREAD if described is None else described.digest,
+            None if described is None else described.receipt,
+            actor,
+            None if discard is None else discard.note,
+        ),
         resolved_at=now,
     )
 

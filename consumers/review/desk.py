@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from consumers.desk import Reading
+from consumers.desk import Reading, agrees
 from consumers.review.deadlines import day_in_japan, due_on
 from consumers.store.errors import ContentDamaged
 from consumers.store.model import NewCase, Outgoing
@@ -70,11 +70,6 @@ class Kept:
         return read_part(self.section)
 
 
-def agrees(header: EventHeader, procedure: str, receipt_number: str, tenant: str) -> bool:
-    """Say whether a section speaks of the same filing as its header."""
-    return (header.procedure, header.receipt_number, header.tenant) == (procedure, receipt_number, tenant)
-
-
 class ReviewDesk:
     """Reads review sections and answers with `StoredReceipt`s. Implements `consumers.desk.Desk`."""
 
@@ -105,7 +100,7 @@ class ReviewDesk:
         except HubError:
             return Reason.PLAINTEXT_INVALID
         submission = reviewed.submission
-        if not agrees(header, submission.procedure, submission.receipt_number, submission.tenant):
+        if not agrees(header, submission):
             return Reason.SECTION_MISMATCH
         unseen = reviewed.unseen
         found = judge(submission, unseen=unseen)
@@ -127,7 +122,7 @@ class ReviewDesk:
         sealed = parse(record.value or b"")
         notice = DeadLetterNotice(self._tenant, sealed.header, sealed.digests, reason, from_ms(at_ms))
         value = sign(DeadLetterNotice.RECORD, notice.encode(), self._identity)
-        key = b"notice/" + arrived.leaf.hex().encode()
+        key = notice.key.encode()
         return (Outgoing(self._status_topic, record.partition, key, value, "notice"),)
 
     def answer(self, stored: Sequence[tuple[Arrived, KafkaRecord]], at_ms: int) -> tuple[Outgoing, ...]:

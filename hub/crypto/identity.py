@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -14,6 +16,23 @@ PUBLIC_BYTES = 32
 SEED_BYTES = 32
 SIGNATURE_BYTES = 64
 KEY_ID_BYTES = 8
+
+
+_Y: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+"""one of the two y of points of order 8, with its other form 2^255 - 19 - y; RFC 8032's curve"""
+_PRIME: Final = 2**255 - 19
+_WEAK: Final = frozenset(
+    (y | sign << 255).to_bytes(PUBLIC_BYTES, "little")
+    for y in (0, 1, _PRIME - 1, _Y, _PRIME - _Y, _PRIME, _PRIME + 1)
+    for sign in (0, 1)
+)
+"""All encodings, allowed or not, of the eight points whose order divides 8: under such a key one signature fits many
+messages, so nobody has signed anything with it."""
+
+
+def is_weak(public: bytes) -> bool:
+    """Say whether a public key is a point of small order, which nobody gets by making a key."""
+    return public in _WEAK
 
 
 def key_id(public: bytes) -> bytes:
@@ -55,7 +74,9 @@ class IdentityKey(Unprintable):
 
 
 def verify(public: bytes, signature: bytes, message: bytes) -> bool:
-    """Say whether `signature` is `public`'s over `message`; anything malformed is simply not."""
+    """Say whether `signature` is `public`'s over `message`; anything malformed, or under a weak key, is simply not."""
+    if public in _WEAK:
+        return False
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
     except (InvalidSignature, ValueError):

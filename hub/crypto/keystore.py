@@ -110,7 +110,10 @@ class FileKeyStore:
         if len(found) != 1:
             raise KeyMissing(f"{audience}/{epoch}")
         clear, seeds = self._load(found[0])
-        key = AudiencePrivateKey.from_seeds(_SUITES[clear.suite], seeds)
+        suite = _SUITES.get(clear.suite)
+        if suite is None:
+            raise KeyFileDamaged(f"{audience}/{epoch}")  # a witness's key under an audience's name
+        key = AudiencePrivateKey.from_seeds(suite, seeds)
         if key.key_id != found[0].key_id:
             raise KeyFileDamaged(f"{audience}/{epoch}")
         return key
@@ -154,7 +157,7 @@ class FileKeyStore:
             with path.open("rb") as file:
                 if os.fstat(file.fileno()).st_mode & 0o077:
                     raise KeyFileExposed(name)
-                data = file.read(keyfile.MAX_FILE_BYTES + 1)
+                data = file.read(keyfile.MAX_FILE_BYTES)
         except FileNotFoundError as problem:
             raise KeyMissing(name) from problem
         clear, seeds = keyfile.open_file(data, self._keys)

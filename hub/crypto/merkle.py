@@ -120,7 +120,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
             return False
         if place & 1 or place == last:
             node = node_hash(sibling, node)
-            while not place & 1 and place:
+            while not place & 1:  # ends: place is last or odd, so not 0
                 place >>= 1
                 last >>= 1
         else:
@@ -154,10 +154,10 @@ def verify_consistency(old_size: int, old_root: bytes, size: int, expected_root:
     """
     if any(len(node) != HASH_BYTES for node in proof):
         return False
+    if not 0 <= old_size <= size:
+        return False
     if old_size == 0:
         return not proof and old_root == EMPTY_ROOT
-    if not 0 < old_size <= size:
-        return False
     if old_size == size:
         return not proof and old_root == expected_root
     path = list(proof)
@@ -176,7 +176,7 @@ def verify_consistency(old_size: int, old_root: bytes, size: int, expected_root:
         if place & 1 or place == last:
             old = node_hash(node, old)
             new = node_hash(node, new)
-            while not place & 1 and place:
+            while not place & 1:  # ends: place is last or odd, so not 0
                 place >>= 1
                 last >>= 1
         else:

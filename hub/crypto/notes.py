@@ -21,7 +21,6 @@ byte 0x00, and every other message that an identity key signs has one (`hub.cryp
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from hub.crypto import lattice
 from hub.crypto.errors import CryptoError
 from hub.crypto.hkdf import sha256
 from hub.crypto.identity import PUBLIC_BYTES, SIGNATURE_BYTES, IdentityKey, verify
+from hub.crypto.merkle import HASH_BYTES
 
 MAX_NOTE_BYTES: Final = 256 * 1024
 MAX_SIGNATURES: Final = 64
@@ -84,10 +84,10 @@ def to_base64(data: bytes) -> str:
 def from_base64(text: str) -> bytes:
     """Read standard base64 in its one form. Raises NoteMalformed."""
     try:
-        data = base64.b64decode(text.encode("ascii"), validate=True)
-    except (binascii.Error, ValueError):
+        data = base64.b64decode(text.encode("ascii"))
+    except ValueError:
         _malformed("base64")
-    if to_base64(data) != text:  # bits that no byte uses
+    if to_base64(data) != text:  # characters that were passed over, and bits that no byte uses
         _malformed("base64")
     return data
 
@@ -130,7 +130,7 @@ class VerifierKey:
         if found is None or not name_allowed(found[1]):
             _malformed("vkey")
         data = from_base64(found[3])
-        kind = SignatureType(data[0]) if data and data[0] in tuple(SignatureType) else None
+        kind = SignatureType(data[0]) if data[0] in tuple(SignatureType) else None
         if kind is None or len(data) != 1 + _PUBLIC_BYTES[kind]:
             _malformed("vkey type")
         key = cls(found[1], kind, data[1:])
@@ -141,7 +141,7 @@ class VerifierKey:
     def holds(self, text: str, signature: bytes) -> bool:
         """Say whether `signature` (without the key id) is this key's over a note's text."""
         if self.kind is SignatureType.ED25519:
-            return len(signature) == SIGNATURE_BYTES and verify(self.public, signature, text.encode())
+            return verify(self.public, signature, text.encode())
         seconds = cosigned_at(signature)
         if seconds is None:
             return False
@@ -172,7 +172,7 @@ def subtree_message(name: str, text: str, seconds: int) -> bytes | None:
     lines = text.split("\n")
     try:
         cosigner, origin, size, root = name.encode(), lines[0].encode(), int(lines[1]), from_base64(lines[2])
-        if str(size) != lines[1]:
+        if str(size) != lines[1] or len(root) != HASH_BYTES:
             return None
         return b"".join(
             (

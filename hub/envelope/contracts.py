@@ -40,4 +40,6 @@ _REASONS: Final = {
     "codec.unknown-schema": Reason.UNKNOWN_SCHEMA,
     "codec.foreign-schema": Reason.FOREIGN_SCHEMA,
     "codec.truncated": Reason.TRUNCATED,
+    "codec.trailing-bytes": Reason.TRAILING_BYTES,
+    "codec.too-many": Reason.TOO_LARGE,
 }

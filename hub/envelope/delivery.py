@@ -22,6 +22,7 @@ from hub.envelope.sealed import Sealed, build, parse
 from hub.envelope.signed import Signed
 from hub.envelope.statements import StoredEvent, StoredReceipt
 from schemas.errors import HubError
+from schemas.strict_json import has_too_many_values
 
 FORMAT: Final = "eltax-hub-delivery-receipt/1"
 MAX_BYTES: Final = 8 * 2**20
@@ -75,7 +76,7 @@ def write(record: bytes, event: Sealed) -> bytes:
 
 def read(document: bytes) -> DeliveryReceipt:
     """Read a file; every byte of it must be what `write` writes. Raises NoDeliveryReceipt."""
-    if len(document) > MAX_BYTES:
+    if len(document) > MAX_BYTES or has_too_many_values(document):
         raise NoDeliveryReceipt("too large")
     try:
         said = json.loads(document)

@@ -21,3 +21,9 @@ def new_event_id(now_ms: int, random: Randomness = system_random) -> str:
     value = (now_ms & (1 << 48) - 1) << 80 | 7 << 76 | (tail >> 62 & 0xFFF) << 64 | 2 << 62 | tail & (1 << 62) - 1
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def id_of_time(at_ms: int) -> str:
+    """Return text that is above every id of before `at_ms`, and below every other; itself none."""
+    text = f"{at_ms & (1 << 48) - 1:012x}"
+    return f"{text[:8]}-{text[8:]}"

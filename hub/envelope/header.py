@@ -129,7 +129,7 @@ def encode(header: EventHeader) -> bytes:
         encode_text(header.event_id),
         _name(header.receipt_number, MAX_RECEIPT_NUMBER_BYTES),
         _name(header.procedure),
-        encode_long(_from_zero(header.procedure_version, _MAX_INT)),
+        encode_long(_from_zero(header.procedure_version - 1, _MAX_INT - 1) + 1),
         b"\x00" if header.tax_item is None else b"\x02" + _name(header.tax_item),
         encode_long(_from_zero(header.accepted_at_ms, MAX_TIME_MS - 1)),
         encode_long(_from_zero(header.produced_at_ms, MAX_TIME_MS - 1)),
@@ -201,14 +201,12 @@ def read_rest(header: bytes, at: int, fixed: Fixed) -> EventHeader:
         calculation = _CHECK_OF[header[at]]
         signature = _CHECK_OF[header[at + 1]]
         cause, at = (None, at + 3) if header[at + 2] == 0 else _cause(header, at + 2)
-    except (IndexError, KeyError) as problem:
-        raise EnvelopeError(Reason.HEADER_INVALID) from problem
-    except EnvelopeError as problem:
+    except (IndexError, KeyError, EnvelopeError) as problem:
         raise EnvelopeError(Reason.HEADER_INVALID) from problem
     if (
         at != len(header)
         or sequence < 0
-        or not 0 <= version <= _MAX_INT
+        or not 1 <= version <= _MAX_INT
         or not 0 <= accepted < MAX_TIME_MS
         or not 0 <= produced < MAX_TIME_MS
     ):
@@ -246,6 +244,4 @@ def _cause(header: bytes, at: int) -> tuple[Cause, int]:
         raise EnvelopeError(Reason.HEADER_INVALID)
     event_id, at = _event_id(header, at + 1)
     end = at + _HASH_BYTES
-    if end > len(header):
-        raise IndexError
-    return Cause(event_id, header[at:end]), end
+    return Cause(event_id, header[at:end]), end  # beyond the header's end, if it is cut: the caller compares

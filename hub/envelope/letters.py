@@ -18,9 +18,11 @@ from hub.crypto.errors import NotOpened
 from hub.crypto.labels import label
 from hub.envelope.announcements import AudienceKey
 from hub.envelope.contracts import decode_body, encode_body
+from hub.envelope.leaf import leaf
 from hub.envelope.limits import MAX_SECTIONS
 from hub.envelope.reading_rules import ascending, moment
 from hub.envelope.reasons import EnvelopeError, Reason
+from hub.envelope.sealed import check_audience
 from hub.envelope.times import to_ms
 
 _QUARANTINE: Final = label("quarantine")
@@ -169,8 +171,18 @@ class DeadLetterNotice:
     reason: Reason
     noticed_at: datetime
 
+    @property
+    def leaf(self) -> bytes:
+        """The leaf of the event that it is about, 32 bytes."""
+        return leaf(self.header, self.digests)
+
+    @property
+    def key(self) -> str:
+        """The Kafka key; never the one that the event came with."""
+        return f"notice/{self.leaf.hex()}"
+
     def encode(self) -> bytes:
-        """Return the framed body, to be signed by the router."""
+        """Return the framed body, to be signed by the router, or by the desk that refused."""
         return encode_body(
             self.RECORD,
             {
@@ -191,6 +203,8 @@ class DeadLetterNotice:
             raise EnvelopeError(Reason.TOO_LARGE)
         if not ascending([name.encode() for name, _ in digests]):
             raise EnvelopeError(Reason.AUDIENCE_ORDER)
+        if not all(check_audience(name) for name, _ in digests):
+            raise EnvelopeError(Reason.MALFORMED)
         reason = Reason.of(value["reason"])
         if reason is None:
             raise EnvelopeError(Reason.MALFORMED)

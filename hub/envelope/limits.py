@@ -24,5 +24,7 @@ MAX_PARTITIONS: Final = 4_096
 MAX_SESSION_MS: Final = 24 * 3_600 * 1_000
 MAX_CLOCK_AHEAD_MS: Final = 10 * 60 * 1_000
 """how far ahead a signed record may be dated: clocks differ, but no session is made for next month"""
+MAX_SEQUENCE: Final = 2**63 - 1
+"""also of the place after the last entry of a checkpoint: a desk's database has no greater numbers"""
 MAX_TIME_MS: Final = 253_402_300_800_000
 """10000-01-01T00:00:00Z, exclusive"""

@@ -14,16 +14,13 @@ _STEPS: Final = tuple(1024 << power for power in range(6))
 
 
 def padme(length: int) -> int:
-    """Return `length` rounded up to Padmé's next size: a float with log log n bits of mantissa.
+    """Return `length` (1 or more) rounded up to Padmé's next size: a float with log log n bits of mantissa.
 
     Source: Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and Communication
     with PURBs" (2019).
     """
-    if length < 2:
-        return length
     exponent = length.bit_length() - 1
-    mantissa_bits = exponent.bit_length()
-    mask = (1 << (exponent - mantissa_bits)) - 1 if exponent > mantissa_bits else 0
+    mask = (1 << (exponent - exponent.bit_length())) - 1
     return (length + mask) & ~mask
 
 

@@ -134,9 +134,16 @@ class Reason(StrEnum):
 
 
 MAY_BE_PLAINTEXT: Final = frozenset(
-    {Reason.NOT_FRAMED, Reason.UNKNOWN_SCHEMA, Reason.FOREIGN_SCHEMA, Reason.TRUNCATED, Reason.MALFORMED}
+    {
+        Reason.NOT_FRAMED,
+        Reason.UNKNOWN_SCHEMA,
+        Reason.FOREIGN_SCHEMA,
+        Reason.TRUNCATED,
+        Reason.TRAILING_BYTES,
+        Reason.MALFORMED,
+    }
 )
-"""Reasons of records that never were sealed, as far as anyone can tell."""
+"""Reasons of records that never were sealed, as far as anyone can tell: not even their digest is published."""
 
 
 class EnvelopeError(HubError):

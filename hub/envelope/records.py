@@ -10,7 +10,7 @@ from hub.envelope.announcements import (
     SessionClose,
 )
 from hub.envelope.letters import Content, DeadLetter, DeadLetterNotice, Place, Quarantined
-from hub.envelope.resolutions import Discard, LetterResolved, RefusedEvent, Resolution
+from hub.envelope.resolutions import Confided, Discard, LetterResolved, RefusedEvent, Resolution
 from hub.envelope.statements import (
     Checkpoint,
     CheckpointEntry,
@@ -26,6 +26,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointEntry",
     "ClosedPartition",
+    "Confided",
     "Content",
     "DeadLetter",
     "DeadLetterNotice",

@@ -13,6 +13,7 @@ the oracle in the tests.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from hmac import compare_digest
 from typing import Final, NamedTuple
 
 from hub.crypto.hkdf import sha256
@@ -69,7 +70,8 @@ class Sealed(NamedTuple):
     def digests_hold(self) -> bool:
         """Say whether every ciphertext that is present has its digest."""
         return all(
-            section.ciphertext is None or sha256(section.ciphertext) == section.digest for section in self.sections
+            section.ciphertext is None or compare_digest(sha256(section.ciphertext), section.digest)
+            for section in self.sections
         )
 
 
@@ -115,13 +117,11 @@ def parse(value: bytes, schema_ids: Collection[int] = _ACCEPTED) -> Sealed:
             elif present:
                 raise EnvelopeError(Reason.MALFORMED)
             sections.append(Section(audience, digest, ciphertext, start, union, at))
+        tail = at
         if count:
             if value[at]:
                 raise EnvelopeError(Reason.MALFORMED)
-            tail = at
             at += 1
-        else:
-            tail = at - 1
         present = value[at]
         at += 1
         mac = None
@@ -134,8 +134,10 @@ def parse(value: bytes, schema_ids: Collection[int] = _ACCEPTED) -> Sealed:
         raise EnvelopeError(Reason.TRUNCATED) from problem
     except UnicodeDecodeError as problem:
         raise EnvelopeError(Reason.MALFORMED) from problem
-    if at != size:  # also where a slice came out short
-        raise EnvelopeError(Reason.TRUNCATED if at > size else Reason.TRAILING_BYTES)
+    if at > size:  # a slice came out short
+        raise EnvelopeError(Reason.TRUNCATED)
+    if at < size:
+        raise EnvelopeError(Reason.TRAILING_BYTES)
     return Sealed(value, header, tuple(sections), mac, tail)
 
 
@@ -182,7 +184,7 @@ def outputs(sealed: Sealed, keeps: Sequence[str | None]) -> list[bytes]:
     none = b"\x00".join(stripped)
     copies = []
     for keep in keeps:
-        if keep is None or keep not in names:
+        if keep not in names:
             copies.append(none + b"\x00" + end)
             continue
         place = names.index(keep)

@@ -28,11 +28,16 @@ from hub.envelope.reasons import EnvelopeError, Reason
 from hub.envelope.records import AudienceKey, Session, SessionAudience
 from hub.envelope.sealed import build
 from hub.envelope.signed import sign
+from hub.envelope.wire import FRAME_BYTES
 
 _SESSION: Final = label("session")
 _SALT_BYTES: Final = 16
 _SECRET_BYTES: Final = 32
 _LONGEST: Final = timedelta(milliseconds=MAX_SESSION_MS)
+_MOST_AROUND_SECTIONS: Final = FRAME_BYTES + 2 + MAX_HEADER_BYTES + 1 + 1 + 33
+"""the longest header and its length, count and end of the sections, mac"""
+_MOST_AROUND_CONTENT: Final = MAX_AUDIENCE_BYTES + 32 + 1 + 4 + keys.TAG_BYTES
+"""the longest audience with its length, digest, union index, length of a ciphertext of 1 to 8 MiB, tag"""
 
 
 def session_info(salt: bytes, producer: str, topic: str, tenant: str, audience: str, epoch: int) -> bytes:
@@ -92,10 +97,8 @@ class SessionSecrets(Unprintable):
         A session for submissions needs the audience `router`. Raises INVALID_SESSION if a rule of
         docs/envelope.md would be broken (more than 24 hours, or beyond the end of one of the keys).
         """
-        if (
-            not timedelta(0) < expires_at - created_at <= _LONGEST
-            or any(not key.not_before <= created_at < key.not_after for key in audiences)
-            or any(expires_at > key.not_after for key in audiences)
+        if not timedelta(0) < expires_at - created_at <= _LONGEST or any(
+            created_at < key.not_before or expires_at > key.not_after for key in audiences
         ):
             raise EnvelopeError(Reason.INVALID_SESSION)
         kind = kind_of_topic(topic)
@@ -213,12 +216,11 @@ def _mismatch(header: EventHeader, session: Session, kind: Kind | None) -> Reaso
 
 
 def max_sealed_bytes(sections: Mapping[str, int]) -> int:
-    """Return an upper bound of a sealed event's size, from its plaintexts' lengths in bytes.
+    """Return the most bytes a sealed event can have, from its plaintexts' lengths in bytes.
 
     To be asked before a sequence number is taken: `seal` refuses what is over MAX_SEALED_BYTES by this bound.
     """
-    overhead = MAX_AUDIENCE_BYTES + 32 + keys.TAG_BYTES + 8
-    return MAX_HEADER_BYTES + 64 + sum(padded_bytes(length) + overhead for length in sections.values())
+    return _MOST_AROUND_SECTIONS + sum(_MOST_AROUND_CONTENT + padded_bytes(length) for length in sections.values())
 
 
 def open_session(session: Session, audience: str, key: hpke.AudiencePrivateKey) -> Secret:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from hub.crypto.hkdf import sha256
 from hub.envelope.contracts import decode_body, encode_body
 from hub.envelope.event_ids import is_event_id
-from hub.envelope.limits import MAX_CHECKPOINT_ENTRIES, MAX_RECEIPT_ENTRIES, MAX_REPORT_ENTRIES
+from hub.envelope.limits import MAX_CHECKPOINT_ENTRIES, MAX_RECEIPT_ENTRIES, MAX_REPORT_ENTRIES, MAX_SEQUENCE
 from hub.envelope.reading_rules import ascending, moment
 from hub.envelope.reasons import EnvelopeError, Reason
 from hub.envelope.times import to_ms
@@ -81,12 +81,13 @@ class Checkpoint:
         entries = tuple(CheckpointEntry(each["leaf"], each["void"]) for each in value["entries"])
         if len(entries) > MAX_CHECKPOINT_ENTRIES:
             raise EnvelopeError(Reason.TOO_LARGE)
-        if value["partition"] < 0 or value["first_sequence"] < 0:
+        first = value["first_sequence"]
+        if value["partition"] < 0 or not 0 <= first <= MAX_SEQUENCE - len(entries):
             raise EnvelopeError(Reason.MALFORMED)
         return cls(
             value["session"],
             value["partition"],
-            value["first_sequence"],
+            first,
             entries,
             value["previous"],
             moment(value["produced_at"]),
@@ -160,7 +161,7 @@ def _check_stored(entries: tuple[StoredEvent, ...]) -> None:
     if len(entries) > MAX_RECEIPT_ENTRIES:
         raise EnvelopeError(Reason.TOO_LARGE)
     # Two leaves under one sequence are possible (an alarm elsewhere), so order is by sequence and leaf.
-    places = [each.sequence.to_bytes(8, "big", signed=True) + each.leaf for each in entries]
+    places = [(each.sequence, each.leaf) for each in entries]
     if not entries or entries[0].sequence < 0 or not ascending(places):
         raise EnvelopeError(Reason.MALFORMED)
     if not all(is_event_id(each.event_id) for each in entries):

@@ -29,6 +29,15 @@ def from_ms(value: int) -> datetime:
     return _START + value * _MILLISECOND
 
 
+def in_japan(moment: datetime) -> datetime:
+    """Return an aware time in Japan Standard Time; in the last nine hours of the year 9999, which Japan's part of the
+    calendar has not, as it is: a time that nobody meant must not keep a page or an export from being written."""
+    try:
+        return moment.astimezone(JST)
+    except OverflowError:
+        return moment
+
+
 def epoch_of(moment: datetime) -> int:
     """Return the epoch of a time: YYYYMM in Japan Standard Time."""
     local = moment.astimezone(JST)

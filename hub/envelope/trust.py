@@ -7,18 +7,20 @@ is not listed takes no keys. Times decide which of a principal's keys spoke; a r
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from hub.crypto.audience import Suite
-from hub.crypto.identity import key_id
+from hub.crypto.identity import is_weak, key_id
 from hub.envelope.contracts import decode_body
+from hub.envelope.limits import MAX_NAME_BYTES
 from hub.envelope.names import ADMIN, parse_topic
 from hub.envelope.reading_rules import ascending, moment
 from hub.envelope.reasons import EnvelopeError, Reason
+from hub.envelope.sealed import check_audience
 from hub.envelope.signed import Signed
 from schemas.errors import HubError
 
@@ -191,8 +193,8 @@ class Trust:
         rule = self.audiences.get(audience)
         return None if rule is None else rule.owner
 
-    def suite_allowed(self, audience: str, suite: Suite) -> bool:
-        """Say whether an audience may have keys of a suite."""
+    def suite_allowed(self, audience: str, suite: Suite | None) -> bool:
+        """Say whether an audience may have keys of a suite; of None, which is no suite, nobody may."""
         rule = self.audiences.get(audience)
         return rule is not None and suite in rule.suites
 
@@ -208,14 +210,19 @@ def _read(value: Mapping[str, Any]) -> Trust:
         )
         for each in value["audiences"]
     }
-    for listed in (value["principals"], value["audiences"]):
-        if not ascending([each["name"].encode() for each in listed]):
+    for listed in _sets(value):
+        if not ascending([name.encode() for name in listed]):
             raise TrustRefused("order")
+    names_ = [each["name"] for each in value["principals"]]
+    if not all(0 < len(name.encode()) <= MAX_NAME_BYTES for name in names_) or not all(map(check_audience, audiences)):
+        raise TrustRefused("names")
     owners: dict[bytes, str] = {}
     for principal in principals.values():
         for identity in principal.identities:
             if owners.setdefault(identity.key_id, principal.name) != principal.name:
                 raise TrustRefused("one key, two principals")
+            if is_weak(identity.public):
+                raise TrustRefused("a key of small order")
     return Trust(
         value["namespace"],
         value["serial"],
@@ -223,6 +230,19 @@ def _read(value: Mapping[str, Any]) -> Trust:
         MappingProxyType(principals),
         MappingProxyType(audiences),
     )
+
+
+def _sets(value: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Every list of names that means a set: its names stand in one order, each once."""
+    yield [each["name"] for each in value["principals"]]
+    yield [each["name"] for each in value["audiences"]]
+    for audience in value["audiences"]:
+        yield audience["suites"]
+    for principal in value["principals"]:
+        yield principal["instances"] or []
+        for right in principal["may_produce"]:
+            yield right["tenants"] or []
+            yield right["procedures"] or []
 
 
 def _principal(value: Mapping[str, Any]) -> Principal:

@@ -13,7 +13,6 @@ from typing import Final, TypeVar
 from hub.crypto.audience import Suite, public_bytes, sealed_bytes
 from hub.crypto.identity import key_id
 from hub.envelope.limits import (
-    MAX_AUDIENCE_BYTES,
     MAX_CLOCK_AHEAD_MS,
     MAX_NAME_BYTES,
     MAX_SESSION_MS,
@@ -31,6 +30,7 @@ from hub.envelope.records import (
     SessionClose,
     StoredReceipt,
 )
+from hub.envelope.sealed import check_audience
 from hub.envelope.signed import Signed
 from hub.envelope.trust import Trust
 
@@ -81,7 +81,8 @@ def validate_audience_key(
 
 def is_epoch(number: int) -> bool:
     """Say whether a number is a YYYYMM."""
-    return 1970_01 <= number <= 9999_12 and 1 <= number % 100 <= 12
+    year, month = divmod(number, 100)
+    return 1970 <= year <= 9999 and 1 <= month <= 12
 
 
 def validate_session(
@@ -140,10 +141,10 @@ def _session_audiences(session: Session, trust: Trust, keys: KeyLookup | None) -
     if (session.audience(ROUTER) is not None) != (session.kind is Kind.SUBMISSION) or not session.audiences:
         return Reason.INVALID_SESSION
     for each in session.audiences:
-        if not 0 < len(each.audience.encode()) < MAX_AUDIENCE_BYTES or not is_epoch(each.epoch):
+        if not check_audience(each.audience) or not is_epoch(each.epoch):
             return Reason.INVALID_SESSION
         suite = _SEALED_BYTES.get(len(each.sealed))
-        if suite is None or not trust.suite_allowed(each.audience, suite):
+        if not trust.suite_allowed(each.audience, suite):
             return Reason.SUITE
         if each.epoch < trust.minimum_epoch(each.audience):
             return Reason.OLD_EPOCH
@@ -225,8 +226,9 @@ def validate_receipt(
     *,
     tenant: str | None = None,
     partition: int | None = None,
+    key: bytes | None = None,
 ) -> StoredReceipt | Reason:
-    """Accept a stored receipt: only a tenant's review desk confirms, for its own tenant."""
+    """Accept a stored receipt: only a tenant's review desk confirms, for its own tenant. `key` is the Kafka key."""
     read = _read(value, StoredReceipt.decode)
     if isinstance(read, Reason):
         return read
@@ -235,32 +237,52 @@ def validate_receipt(
         return Reason.WRONG_TENANT
     if partition is not None and record.partition != partition:
         return Reason.WRONG_PARTITION
+    if key is not None and key != record.key.encode():
+        return Reason.WRONG_KEY
     if not is_tenant(record.tenant) or record.desk != f"review-{record.tenant}":
         return Reason.NOT_PERMITTED
     return _said(signed, record.desk, trust, record.stored_at, now) or record
 
 
 def validate_notice(
-    value: bytes | Signed, trust: Trust, now: datetime, *, tenant: str | None = None, signer: str = ROUTER
+    value: bytes | Signed,
+    trust: Trust,
+    now: datetime,
+    *,
+    tenant: str | None = None,
+    signer: str = ROUTER,
+    key: bytes | None = None,
 ) -> DeadLetterNotice | Reason:
-    """Accept a dead-letter notice: the router gives them, and on its own topic a desk about what it refused."""
+    """Accept a dead-letter notice: the router gives them, and on its own topic a desk about what it refused.
+
+    `key` is the Kafka key.
+    """
     read = _read(value, DeadLetterNotice.decode)
     if isinstance(read, Reason):
         return read
     signed, record = read
     if tenant is not None and record.tenant != tenant:
         return Reason.WRONG_TENANT
+    if key is not None and key != record.key.encode():
+        return Reason.WRONG_KEY
     return _said(signed, signer, trust, record.noticed_at, now) or record
 
 
 def validate_resolution(
-    value: bytes | Signed, trust: Trust, now: datetime, *, tenant: str | None = None, key: bytes | None = None
+    value: bytes | Signed,
+    trust: Trust,
+    now: datetime,
+    *,
+    tenant: str | None = None,
+    key: bytes | None = None,
+    told: bool = False,
 ) -> LetterResolved | Reason:
     """Accept what became of a dead letter: only the operator says so.
 
     `tenant` is whose topic it was found on: it must be about that tenant, or about none. `key` is the Kafka key.
+    `told`: with what is confided to the operator and the tenant's desks, a `LetterTold`.
     """
-    read = _read(value, LetterResolved.decode)
+    read = _read(value, LetterResolved.hear if told else LetterResolved.decode)
     if isinstance(read, Reason):
         return read
     signed, record = read
@@ -277,6 +299,8 @@ def validate_key_destroyed(value: bytes | Signed, trust: Trust, now: datetime) -
     if isinstance(read, Reason):
         return read
     signed, record = read
+    if not is_epoch(record.epoch):
+        return Reason.MALFORMED
     owner = trust.owner(record.audience)
     if owner is None:
         return Reason.UNTRUSTED

@@ -21,7 +21,7 @@ def frame_id(data: bytes) -> int:
     """Return the schema id of a framed record. Raises NOT_FRAMED."""
     if len(data) < FRAME_BYTES or data[0]:
         raise EnvelopeError(Reason.NOT_FRAMED)
-    return int.from_bytes(data[1:FRAME_BYTES], "big")
+    return int.from_bytes(data[:FRAME_BYTES], "big")  # the first byte is zero
 
 
 def encode_long(value: int) -> bytes:

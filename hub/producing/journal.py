@@ -17,9 +17,12 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Self
 
+from hub.envelope.event_ids import id_of_time
+from hub.envelope.times import to_ms
 from hub.producing import journal_store
 from hub.producing.errors import JournalBusy, JournalConflict, JournalForeign, JournalUnavailable
 from hub.producing.journal_rows import (
@@ -38,6 +41,8 @@ from hub.producing.journal_rows import (
 PAGE_BYTES: Final = 16_384
 MAX_WAITING_CALLS: Final = 256
 MAX_CALLS_PER_COMMIT: Final = 64
+MAX_OVERDUE: Final = 1_000
+"""so many are looked at, so that looking costs the same however many wait"""
 
 _EVENTS: Final = (
     "SELECT e.event_id, e.leaf, e.tenant, e.receipt_number, s.session, e.partition, e.sequence, e.state"
@@ -315,6 +320,18 @@ class Journal:
         counts = dict(self._reader.execute("SELECT state, count(*) FROM event GROUP BY state").fetchall())
         journaled = counts.get(int(EventState.JOURNALED), 0)
         return journaled + counts.get(int(EventState.ACKNOWLEDGED), 0), journaled
+
+    def overdue(self, before: datetime) -> int:
+        """Return how many of the oldest MAX_OVERDUE acknowledged events are from before a time and lack their receipt.
+
+        An event's time is that in its id, so no column is needed for it.
+        """
+        row = self._reader.execute(
+            "SELECT count(*) FROM (SELECT e.event_id FROM sealed d JOIN event e ON e.number = d.number"
+            " WHERE e.state = ? ORDER BY d.number LIMIT ?) WHERE event_id < ?",
+            (int(EventState.ACKNOWLEDGED), MAX_OVERDUE, id_of_time(to_ms(before))),
+        ).fetchone()
+        return int(row[0])
 
     def refusals(self) -> list[tuple[int, tuple[str, ...], int]]:
         """Return (epoch second, rule ids, count) of the inputs that were refused."""

@@ -11,17 +11,15 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from hub.envelope.letters import Content, DeadLetter, Place, quarantine
 from hub.envelope.names import QUARANTINE
 from hub.envelope.reasons import EnvelopeError, Reason
-from hub.envelope.records import AudienceKey, StoredReceipt
+from hub.envelope.records import StoredReceipt
 from hub.envelope.sealed import SCHEMA_ID as SEALED_EVENT
 from hub.envelope.signed import Signed
-from hub.envelope.times import from_ms
 from hub.envelope.trust import Trust
 from hub.envelope.validation import validate_receipt
 from hub.envelope.wire import frame_id
@@ -30,7 +28,8 @@ from hub.producing.audience_keys import SealingKey
 from hub.producing.delivery import Delivery
 from hub.producing.journal import Journal
 from hub.producing.journal_rows import Confirm, Confirmed, Receipt
-from hub.transport import KafkaRecord, OffsetGone, Outgoing
+from hub.reading.deadletters import write_letter
+from hub.transport import KafkaRecord, OffsetGone
 from schemas.errors import HubError
 
 T = TypeVar("T")
@@ -38,6 +37,10 @@ T = TypeVar("T")
 POLL_BYTES: Final = 4 * 1024 * 1024
 POLL_MS: Final = 500
 PAUSE_SECONDS: Final = 1.0
+OVERDUE_SECONDS: Final = 60.0
+"""how old an acknowledged event may be before its receipt is missed"""
+_LOOKS: Final = 12
+"""how often in that time it is looked"""
 
 
 class StatusReader(Protocol):
@@ -82,7 +85,7 @@ def judge(record: KafkaRecord, tenant: str, trust: Trust, now: datetime) -> Judg
             return Judged()
     except EnvelopeError as problem:
         return Judged(refused=problem.reason)
-    found = validate_receipt(signed, trust, now, tenant=tenant, partition=record.partition)
+    found = validate_receipt(signed, trust, now, tenant=tenant, partition=record.partition, key=record.key or b"")
     if isinstance(found, Reason):
         return Judged(refused=found)
     return Judged(
@@ -110,6 +113,7 @@ class ReceiptReader:
         confirmed: Callable[[int], None],
         observer: Observer,
         wall: Callable[[], datetime],
+        overdue_seconds: float = OVERDUE_SECONDS,
     ) -> None:
         """`new_reader` gives a started reader from the journal's positions, or (True) of all there is.
 
@@ -130,6 +134,9 @@ class ReceiptReader:
         self._confirmed = confirmed
         self._observer = observer
         self._wall = wall
+        self._overdue_seconds = overdue_seconds
+        self._look_at = asyncio.get_running_loop().time() + overdue_seconds / _LOOKS
+        self._standing = 0
 
     async def start(self) -> None:
         """Connect to the status topics. Raises what the reader raises if no broker answers now."""
@@ -145,6 +152,21 @@ class ReceiptReader:
         while True:
             for place, records in (await self._patiently(self._poll)).items():
                 await self._patiently(partial(self._take, *place, records))
+            self._look()
+
+    def _look(self) -> None:
+        """Alarm when more events than before wait too long: a broker may have acknowledged what nobody ever gets.
+
+        Whoever withholds an event, its checkpoint and its session from all readers is noticed here and nowhere else.
+        """
+        now = asyncio.get_running_loop().time()
+        if now < self._look_at:
+            return
+        self._look_at = now + self._overdue_seconds / _LOOKS
+        overdue = self._journal.overdue(self._wall() - timedelta(seconds=self._overdue_seconds))
+        if overdue > self._standing:
+            self._observer(Alarm("receipt.overdue", self._principal))
+        self._standing = overdue
 
     async def close(self) -> None:
         """Disconnect, once `run` has been cancelled."""
@@ -192,13 +214,16 @@ class ReceiptReader:
     async def _take(self, topic: str, partition: int, records: Sequence[KafkaRecord]) -> None:
         receipts: list[Receipt] = []
         proofs: list[bytes] = []
+        refused: list[tuple[KafkaRecord, Reason]] = []
         for record in records:
             judged = judge(record, self._reading[topic], self._trust(), self._wall())
             if judged.record is not None:
                 receipts += [replace(each, record=len(proofs)) for each in judged.receipts]
                 proofs.append(judged.record)
             if judged.refused is not None:
-                await self._put_aside(record, judged.refused)
+                refused.append((record, judged.refused))
+        if refused:
+            await self._put_aside(topic, partition, refused)
         step = Confirm(topic, partition, records[-1].offset + 1, tuple(receipts), tuple(proofs))
         (done,) = await self._journal.apply(step)
         assert isinstance(done, Confirmed)
@@ -207,23 +232,24 @@ class ReceiptReader:
         if done.trimmed:
             self._confirmed(done.trimmed)
 
-    async def _put_aside(self, record: KafkaRecord, reason: Reason) -> None:
-        (operator,) = await self._keys.current([QUARANTINE], self._wall())
-        letter = self._letter(record, reason, operator.key)
-        await self._delivery.send(
-            self._dead_letters, record.partition, [Outgoing(letter.key.encode(), letter.encode())]
-        )
-        self._observer(DeadLettered(self._principal, reason.value))
-        self._observer(Alarm("receipt.refused", f"{record.topic}/{record.partition} {reason.value}"))
-
-    def _letter(self, record: KafkaRecord, reason: Reason, key: AudienceKey) -> DeadLetter:
-        place = Place(record.topic, record.partition, record.offset)
-        return DeadLetter(
-            reason=reason,
-            stage=self._principal,
-            place=place,
-            appended_at=from_ms(max(0, record.timestamp_ms)),
-            written_at=self._wall(),
-            content=None,
-            quarantine=quarantine(place, Content(record.key, record.value), key),
-        )
+    async def _put_aside(self, topic: str, partition: int, refused: Sequence[tuple[KafkaRecord, Reason]]) -> None:
+        """Write the letters of one poll together: garbage one by one would hold up the receipts behind it."""
+        now = self._wall()
+        (operator,) = await self._keys.current([QUARANTINE], now)
+        letters = [
+            write_letter(
+                record,
+                reason,
+                stage=self._principal,
+                authentic=False,
+                session=None,
+                leaf=None,
+                key=lambda: operator.key,
+                now=now,
+            )
+            for record, reason in refused
+        ]
+        await self._delivery.send(self._dead_letters, partition, letters)
+        for _, reason in refused:
+            self._observer(DeadLettered(self._principal, reason.value))
+            self._observer(Alarm("receipt.refused", f"{topic}/{partition} {reason.value}"))

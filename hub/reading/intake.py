@@ -2,7 +2,7 @@
 
 Pure: the same record, sessions, keys and time give the same outcome. The router's word is not taken for
 anything: session signature and trust, topic, tenant, partition, key, digests, leaf and the section's own
-authenticity are judged here again (docs/envelope.md, "What each hop does"). Only the mac is the router's.
+authenticity are judged here again (docs/envelope.md, "What a hop checks"). Only the mac is the router's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from hub.envelope import sealed as sealing
 from hub.envelope import signed as signing
 from hub.envelope.header import EventHeader
 from hub.envelope.inspection import Expect, Lane, Refusal, inspect, lane, peek_session
-from hub.envelope.leaf import leaf
 from hub.envelope.names import ROUTER, Kind
 from hub.envelope.reasons import EnvelopeError, Reason
 from hub.envelope.records import Checkpoint, DeadLetterNotice, LetterResolved, Session, SessionClose, StoredReceipt
@@ -45,8 +44,8 @@ class Expectation:
     notices: bool = False
     noticing: str | None = None
     """the desk whose topic this is, and which tells here what it refused"""
-    resolutions: bool = False
-    """whether the operator's words on dead letters belong here"""
+    resolutions: str | None = None
+    """in which form the operator's words on dead letters belong here: `LetterResolved`, `LetterTold`, or not at all"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,12 +277,15 @@ class Intake:
                 return self._checkpoint(record, signed, expected, now)
             case DeadLetterNotice.RECORD if expected.notices or expected.noticing:
                 return self._notice(record, signed, expected, now)
-            case LetterResolved.RECORD if expected.resolutions:
-                said = validate_resolution(signed, self._trust(), now, tenant=expected.tenant, key=record.key or b"")
+            case LetterResolved.RECORD | LetterResolved.TOLD if signed.name == expected.resolutions:
+                told = signed.name == LetterResolved.TOLD
+                tenant, key = expected.tenant, record.key or b""
+                said = validate_resolution(signed, self._trust(), now, tenant=tenant, key=key, told=told)
                 return Refused(said) if isinstance(said, Reason) else Resolved(said, signed)
             case StoredReceipt.RECORD if expected.receipts:
+                partition, key = record.partition, record.key or b""
                 receipt = validate_receipt(
-                    signed, self._trust(), now, tenant=expected.tenant, partition=record.partition
+                    signed, self._trust(), now, tenant=expected.tenant, partition=partition, key=key
                 )
                 return Refused(receipt) if isinstance(receipt, Reason) else Receipted(receipt, signed)
             case _:
@@ -299,7 +301,7 @@ class Intake:
         if session.tenant != expected.tenant:
             return Refused(Reason.WRONG_TENANT, session=claimed)
         checkpoint = validate_checkpoint(
-            signed, session, self._trust(), now, partition=record.partition, key=record.key
+            signed, session, self._trust(), now, partition=record.partition, key=record.key or b""
         )
         if isinstance(checkpoint, Reason):
             return Refused(checkpoint, session=claimed)
@@ -307,13 +309,13 @@ class Intake:
 
     def _notice(self, record: KafkaRecord, signed: Signed, expected: Expectation, now: datetime) -> Outcome:
         signer = expected.noticing or ROUTER
-        notice = validate_notice(signed, self._trust(), now, tenant=expected.tenant, signer=signer)
+        key = record.key or b""
+        notice = validate_notice(signed, self._trust(), now, tenant=expected.tenant, signer=signer, key=key)
         if isinstance(notice, Reason):
             return Refused(notice)
         header = headers.decode(notice.header)
         if header.tenant != expected.tenant:
             return Refused(Reason.WRONG_TENANT)
-        digest = leaf(notice.header, notice.digests)
         if expected.noticing:
-            return DeskNoticed(signer, notice, header, digest, signed)
-        return Noticed(notice, header, digest)
+            return DeskNoticed(signer, notice, header, notice.leaf, signed)
+        return Noticed(notice, header, notice.leaf)

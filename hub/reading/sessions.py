@@ -38,6 +38,8 @@ _REFUSED_FOR: Final = timedelta(seconds=60)
 """how long a refusal stands before it is judged anew: trust and clocks move on"""
 _UNLISTED: Final = frozenset({Reason.SUITE, Reason.UNTRUSTED, Reason.NOT_PERMITTED})
 """what a newer trust list may grant"""
+_FORGED: Final = frozenset({Reason.UNTRUSTED, Reason.BAD_SIGNATURE, Reason.REVOKED})
+"""what is said of a copy: another one of the same body may be its sender's"""
 _SCHEMA_ID: Final = schema_id(Session.RECORD)
 
 
@@ -96,10 +98,11 @@ class SessionRegistry:
     async def ensure(self, wanted: Collection[bytes]) -> None:
         """Make `find` answer for these sessions; with none, catch up.
 
-        Reads the topics to their present end, once, if one of them is not known. Never call it inside a
-        transaction. Raises SessionsUnavailable, ControlUnavailable: then nothing can be said of any of them.
+        Reads the topics to their present end, once, if one of them is not known, or only in a forged copy. Never
+        call it inside a transaction. Raises SessionsUnavailable, ControlUnavailable: then nothing can be said of any
+        of them.
         """
-        if not wanted or any(session not in self._index for session in wanted):
+        if not wanted or any(self._may_have_come(session) for session in wanted):
             await self._follower.catch_up()
         for session in wanted:
             if self.find(session) is Reason.UNKNOWN_SESSION and session in self._index:
@@ -111,6 +114,10 @@ class SessionRegistry:
                 if self.find(session) is Reason.UNKNOWN_SESSION and session in self._index:
                     await self._read_again(session)
                     self.find(session)
+
+    def _may_have_come(self, session: bytes) -> bool:
+        """Say whether reading on could help: nothing is there, or only what somebody else signed."""
+        return session not in self._index or self.find(session) in _FORGED
 
     def find(self, session: bytes) -> Session | Reason:
         """Return a session whose signature, trust and place hold, or why not; UNKNOWN_SESSION if it is not at hand."""
@@ -145,7 +152,7 @@ class SessionRegistry:
         refused: Reason = Reason.UNKNOWN_SESSION
         for copy in reversed(copies):
             outcome = validate_session(
-                copy.value or b"", trust, now, topic=copy.topic, key=copy.key, audience_keys=self._audience_keys
+                copy.value or b"", trust, now, topic=copy.topic, key=copy.key or b"", audience_keys=self._audience_keys
             )
             if isinstance(outcome, Session):
                 return outcome
@@ -158,15 +165,19 @@ class SessionRegistry:
         if session is None:
             return
         spots = self._index.get(session, ())
-        if len(spots) >= _MAX_COPIES or (self._crowded and self._refuses(record)):
+        known = self._verdicts.get(session)
+        full = len(spots) >= _MAX_COPIES
+        if full and known is not None and isinstance(known.outcome, Session):
             return
-        self._index[session] = (*spots, _Spot(record.topic, record.offset))
+        if (full or self._crowded) and self._refuses(record):
+            return
+        # Anybody can write copies of an announced body under bad signatures, before the good one: it goes first.
+        self._index[session] = (*spots[-_MAX_COPIES + 1 :], _Spot(record.topic, record.offset))
         if len(self._index) > self._max_index:
             self._index.pop(next(iter(self._index)))
             if not self._overflowed:
                 self._overflowed = True
                 self._observer(Alarm("sessions.index-full", record.topic))
-        known = self._verdicts.get(session)
         if known is not None and isinstance(known.outcome, Reason):
             del self._verdicts[session]  # the new copy may be the good one
         self._hold(session, record)
@@ -180,8 +191,10 @@ class SessionRegistry:
         return isinstance(self._judge((record,), self._trust(), self._now()), Reason)
 
     def _hold(self, session: bytes, record: KafkaRecord) -> None:
-        self._held[session] = (*self._held.pop(session, ()), record)
-        self._held_bytes += record.size
+        before = self._held.pop(session, ())
+        kept = (*before[-_MAX_COPIES + 1 :], record)
+        self._held[session] = kept
+        self._held_bytes += sum(copy.size for copy in kept) - sum(copy.size for copy in before)
         while self._held_bytes > self._max_held and len(self._held) > 1:
             _, copies = self._held.popitem(last=False)
             self._held_bytes -= sum(copy.size for copy in copies)

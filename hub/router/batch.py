@@ -97,6 +97,6 @@ def _refuse(record: KafkaRecord, refuse: Refuse, batch: Batch, clerk: Clerk, now
         return
     notice = DeadLetterNotice(refuse.tenant, refuse.sealed.header, refuse.sealed.digests, refuse.reason, now)
     value = sign(DeadLetterNotice.RECORD, notice.encode(), clerk.identity)
-    key = b"notice/" + refuse.leaf.hex().encode()  # never the key it came with
+    key = notice.key.encode()
     for route in clerk.open_outputs(refuse.tenant):
         batch.outputs[route.topic, record.partition].append(Outgoing(key, value))

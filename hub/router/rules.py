@@ -1,6 +1,6 @@
 """What becomes of one record of the submissions topic. Pure: no clock, no socket, nothing remembered.
 
-The checks are the router's row of docs/envelope.md, "What each hop does". A record that passes goes to
+The checks are the router's row of docs/envelope.md, "What a hop checks". A record that passes goes to
 every route of its tenant; a valid checkpoint too; anything else is a dead letter with a reason, never dropped.
 """
 
@@ -13,7 +13,6 @@ from typing import NamedTuple, TypeAlias
 
 from hub.envelope import header as headers
 from hub.envelope import sealed as sealing
-from hub.envelope import signed as signing
 from hub.envelope.header import EventHeader
 from hub.envelope.inspection import Lane, Refusal, inspect
 from hub.envelope.reasons import EnvelopeError, Reason
@@ -103,14 +102,11 @@ def judge(record: KafkaRecord, known: Known, place: Place, trust: Trust, now: da
     if value is None:
         return Refuse(Reason.NOT_FRAMED)
     try:
-        schema = frame_id(value)
-        if schema == sealing.SCHEMA_ID:
+        if frame_id(value) == sealing.SCHEMA_ID:
             return _event(record, value, known, place)
-        if schema == signing.SCHEMA_ID:
-            return _signed(record.key, Signed.parse(value), known, place, trust, now)
+        return _signed(record.key, Signed.parse(value), known, place, trust, now)
     except EnvelopeError as problem:
         return Refuse(problem.reason)
-    return Refuse(Reason.FOREIGN_SCHEMA)
 
 
 def _event(record: KafkaRecord, value: bytes, known: Known, place: Place) -> Verdict:
@@ -154,13 +150,11 @@ def _without(session: bytes, known: Known) -> Verdict:
 
 
 def _signed(key: bytes | None, signed: Signed, known: Known, place: Place, trust: Trust, now: datetime) -> Verdict:
-    if signed.name != Checkpoint.RECORD:
-        return Refuse(Reason.FOREIGN_SCHEMA)
     claimed = Checkpoint.decode(signed.body).session
     session = known.sessions.get(claimed)
     if session is None:
         return _without(claimed, known)
-    checkpoint = validate_checkpoint(signed, session, trust, now, partition=place.partition, key=key)
+    checkpoint = validate_checkpoint(signed, session, trust, now, partition=place.partition, key=key or b"")
     if isinstance(checkpoint, Reason):
         return Refuse(checkpoint, session=claimed)
     routes = place.routes.get(session.tenant)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,18 +66,69 @@ class Hub:
             shown = json.loads(done.stdout.splitlines()[0])
             return shown if shown["confirmed"] else None
 
-        return eventually(there)
+        return eventually(there, pause=1)
+
+    def quiet(self, seconds: float = 90) -> None:
+        """Wait until no desk has anything to send or to confirm and nothing has moved for a moment.
+
+        Asks the processes for their numbers, which costs next to nothing; a reconciliation starts a process per role.
+        """
+        before: dict[str, float] = {}
+
+        def still() -> bool:
+            nonlocal before
+            last, before = before, self.moving()
+            waiting = sum(value for name, value in before.items() if "waiting" in name or "lag" in name)
+            return last == before and not waiting
+
+        eventually(still, seconds, pause=0.5)
+
+    def moving(self) -> dict[str, float]:
+        """Counters and gauges of what moves through the roles, by role and sample."""
+        wanted = ("hub_router_events_total", "hub_consumer_", "hub_lag_records", "hub_review_decisions_told_total")
+        found: dict[str, float] = {}
+        for name, role in self.stack.roles.running.items():
+            for line in metrics_of(role.metrics).splitlines():
+                sample, _, value = line.rpartition(" ")
+                if sample.startswith(wanted) and "_seconds" not in sample and "_created" not in sample:
+                    found[f"{name} {sample}"] = float(value)
+        return found
+
+    def agreed(self, seconds: float = 90) -> dict[str, Any]:
+        """Reconcile when all is quiet; again if something was still under way. It must agree in the end."""
+
+        def whole() -> dict[str, Any] | None:
+            self.quiet(seconds)
+            done = self.run("reconcile", "--json", seconds=250)
+            assert done.stdout, done.stderr[-3_000:].decode()
+            said: dict[str, Any] = json.loads(done.stdout)
+            if done.returncode == 0 and said["agreed"] and not said["unconfirmed"]:
+                return said
+            print(said)  # shown if the test fails in the end
+            return None
+
+        found: dict[str, Any] = eventually(whole, seconds, pause=1)
+        return found
 
 
-def eventually(probe: Callable[[], Any], seconds: float = 60) -> Any:
-    """Return the first truthy answer of a probe; fail after a while."""
+def metrics_of(address: str) -> str:
+    """What a role's process says on /metrics; nothing while it does not answer."""
+    try:
+        with urllib.request.urlopen(f"{address}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return ""
+
+
+def eventually(probe: Callable[[], Any], seconds: float = 60, *, pause: float = 0.2) -> Any:
+    """Return the first truthy answer of a probe; fail after a while. A probe that starts a process wants a pause."""
     deadline = time.monotonic() + seconds
     while True:
         found = probe()
         if found:
             return found
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.2)
+        time.sleep(pause)
 
 
 @contextmanager

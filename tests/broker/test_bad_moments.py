@@ -54,25 +54,14 @@ def test_desk_killed_between_its_commit_and_its_outbox_loses_and_doubles_nothing
     del roles.running[name]
     roles.start(name, name, "consume", "review")
     roles.wait_ready(60, lambda *_: None)
-    outcome = eventually(lambda: _agreed(hub))
+    outcome = hub.agreed()
     assert (outcome["review"], outcome["submitted"], outcome["duplicates"]) == (12, 12, 0)
     # the receipts of what was committed before the crash came out after it: audit has seen one for each event
-    eventually(lambda: sum(each["receipted"] for each in hub.json("audit", "verify")) == 12)
-
-
-def _agreed(hub: Hub) -> dict[str, int] | None:
-    done = hub.run("reconcile", "--json")
-    assert done.stdout, done.stderr[-3_000:].decode()
-    outcome: dict[str, int] = json.loads(done.stdout)
-    if outcome.get("agreed") and not outcome["unconfirmed"]:
-        return outcome
-    print(outcome)  # shown if the test fails in the end
-    return None
+    eventually(lambda: sum(each["receipted"] for each in hub.json("audit", "verify")) == 12, pause=1)
 
 
 def test_broker_killed_in_mid_load_and_started_again_loses_nothing(hub: Hub) -> None:
-    before = _agreed(hub)
-    assert before is not None
+    before = hub.agreed()
     node = hub.stack._node
     assert node is not None
     submit = subprocess.Popen(
@@ -101,7 +90,7 @@ def test_broker_killed_in_mid_load_and_started_again_loses_nothing(hub: Hub) -> 
     assert [each["status"] for each in answers] == ["accepted"] * 400
 
     hub.stack.roles.check()
-    outcome = eventually(lambda: _agreed(hub), 120)
+    outcome = hub.agreed(120)
     assert outcome["submitted"] == before["submitted"] + 400
     assert outcome["lost"] == outcome["duplicates"] == outcome["extra"] == 0
     assert all(each["verified"] and not each["gaps"] for each in hub.json("audit", "verify"))
@@ -109,8 +98,7 @@ def test_broker_killed_in_mid_load_and_started_again_loses_nothing(hub: Hub) -> 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small tmpfs")
 def test_full_disk_under_the_journal_is_a_clear_error_and_no_half_state(hub: Hub) -> None:
-    before = _agreed(hub)
-    assert before is not None
+    before = hub.agreed()
     state = hub.home.role("portal") / "state"
     kept = state.with_name("state.kept")
     shutil.copytree(state, kept)
@@ -130,7 +118,7 @@ def test_full_disk_under_the_journal_is_a_clear_error_and_no_half_state(hub: Hub
         filler.unlink()
         again = hub.run("submit", "-", "--json", stdin=documents(3, 20))
         assert again.returncode == 0, again.stderr[-1_000:]
-        outcome = eventually(lambda: _agreed(hub), 90)
+        outcome = hub.agreed()
         assert outcome["lost"] == outcome["duplicates"] == outcome["extra"] == 0
         assert outcome["submitted"] >= before["submitted"] + 20
         for path in state.iterdir():

@@ -233,5 +233,5 @@ def test_generated_submissions_of_all_procedures_are_all_stored(hub: Hub) -> Non
     answers = hub.submit(*documents)
     assert {each["status"] for each in answers} == {"accepted"}
     receipts = {each["receipt_number"] for each in documents}
-    eventually(lambda: receipts <= {row["receipt_number"] for row in hub.json("review", "list")})
+    eventually(lambda: receipts <= {row["receipt_number"] for row in hub.json("review", "list")}, pause=1)
     assert hub.json("reconcile")[0]["lost"] == 0

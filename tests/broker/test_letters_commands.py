@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import urllib.request
 from collections.abc import Iterator
 
 import pytest
 
 from cli.people import open_role
 from hub.transport import BatchWriter, Outgoing
-from tests.broker.hub import Hub, eventually, running
+from tests.broker.hub import Hub, eventually, metrics_of, running
 from topics import names
 
 pytestmark = [pytest.mark.broker, pytest.mark.soak, pytest.mark.timeout(300)]
@@ -35,8 +34,7 @@ def gauge(hub: Hub, name: str, **labels: str) -> float | None:
 
 
 def metrics(hub: Hub) -> str:
-    with urllib.request.urlopen(f"{hub.stack.roles.running['monitor'].metrics}/metrics", timeout=5) as answer:
-        return str(answer.read().decode())
+    return metrics_of(hub.stack.roles.running["monitor"].metrics)
 
 
 def put(hub: Hub, value: bytes) -> None:

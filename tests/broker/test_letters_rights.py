@@ -21,7 +21,7 @@ from consumers.operator.seal import seal_of
 from consumers.operator.watch import LetterWatch
 from hub.envelope.letters import Content, DeadLetter, Place
 from hub.envelope.reasons import Reason
-from hub.envelope.records import LetterResolved
+from hub.envelope.records import Confided, LetterResolved
 from hub.envelope.sealed import build, outputs, parse
 from hub.envelope.signed import sign
 from hub.envelope.times import to_ms
@@ -105,12 +105,14 @@ async def test_only_the_operators_own_signature_ends_a_letter(stage: Stage) -> N
         await until_letters(stage, 1)
         (known,) = (await desk.read()).all()
         said = LetterResolved(
-            known.letter.place, known.letter.origin, known.letter.reason, known.letter.written_at, bytes(32), TENANT,
-            None, discard_for("forged", "it was not"), None, 0, None, "nobody", known.letter.written_at,
+            known.letter.place, known.letter.origin, known.letter.reason, known.letter.written_at, TENANT, None,
+            "forged", None, 0, None, Confided.fresh(bytes(32), None, "nobody", "it was not"), known.letter.written_at,
         )  # fmt: skip
-        forged = Outgoing(said.key.encode(), sign(said.RECORD, said.encode(), stage.role("router").identity))
-        await stage.write(names.audit(stage.namespace, TENANT), 0, [forged], principal="router")
-        await stage.write(names.resolutions(stage.namespace), 0, [forged], principal="operator")
+        router = stage.role("router").identity
+        bare = Outgoing(said.key.encode(), sign(said.RECORD, said.encode(), router))
+        told = Outgoing(said.key.encode(), sign(said.TOLD, said.tell(), router))
+        await stage.write(names.audit(stage.namespace, TENANT), 0, [bare], principal="router")
+        await stage.write(names.resolutions(stage.namespace), 0, [told], principal="operator")
         await until(lambda: any(isinstance(fact, DeadLettered) for fact in facts))
         with opened(stage.role(f"audit-{TENANT}")) as (around, _, _):
             assert around.store.resolutions() == []

@@ -71,7 +71,7 @@ def file(hub: Hub, *receipts: str) -> None:
     def stored() -> bool:
         return set(receipts) <= {row["receipt_number"] for row in hub.json("review", "list") if row["confirmed"]}
 
-    eventually(stored)
+    eventually(stored, pause=1)
 
 
 def accept(receipt: str, *items: str) -> dict[str, Any]:
@@ -376,7 +376,7 @@ def test_there_is_no_receipt_of_what_was_never_sent(hub: Hub, tmp_path: Path) ->
 def test_reconciliation_follows_decisions_and_hand_overs_and_names_what_is_gone(hub: Hub) -> None:
     for team in (RESIDENT, VEHICLE, TOBACCO):
         assert take_over(hub, team) == 0
-    said = eventually(lambda: _agreed(hub))
+    said = hub.agreed(250)
     decided = len(hub.json("portal", "status"))
     assert said["decisions"]["agreed"] and said["handovers"]["agreed"]
     assert said["decisions"]["decided"] == said["decisions"]["answered"] == said["decisions"]["told"] == decided
@@ -393,9 +393,3 @@ def test_reconciliation_follows_decisions_and_hand_overs_and_names_what_is_gone(
     assert said["decisions"]["agreed"]
     assert said["handovers"]["lost"] == 1
     assert said["handovers"]["listed"]["lost"] == [{"tenant": TENANT, "event_id": gone, "at": "taken-over"}]
-
-
-def _agreed(hub: Hub) -> dict[str, Any] | None:
-    done = hub.run("reconcile", "--json", seconds=250)
-    said: dict[str, Any] = json.loads(done.stdout)
-    return said if done.returncode == 0 and said["agreed"] else None

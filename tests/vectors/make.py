@@ -1,179 +1,235 @@
-"""Writes envelope-v1.json (`python -m tests.vectors.make`); only for a new version of the format.
+"""Writes the vectors (`python -m tests.vectors.make`): the same bytes on every run, from the reference alone.
 
-Inputs are artificial and fixed; the HPKE messages are fresh on every run (an encapsulation cannot be steered),
-so running this again changes the session's id and everything below it.
+Only for a new version of the format: the files are frozen (FROZEN). `envelope-v1.json` and `rfc6962.json` are not
+made here: the first was made once with the hub's own HPKE, the second is somebody else's.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from hub.crypto.audience import AudiencePrivateKey, Suite, seal
-from schemas import codec, registry
 from tests.vectors import reference
+from tests.vectors.build_negative import negative
+from tests.vectors.build_records import delivery_receipt, events, records, sessions
+from tests.vectors.build_world import (
+    AUDIENCES,
+    CLOCK,
+    EPOCH,
+    NS,
+    OWNER,
+    PARTITIONS,
+    PRINCIPALS,
+    RECEIPT,
+    Json,
+    T,
+    audience_public,
+    audience_seeds,
+    identity,
+    key_id,
+    seed,
+    signed,
+    suite_of,
+    trust_fields,
+)
+from tests.vectors.build_world import record as record_of
 
-PATH = Path(__file__).with_name("envelope-v1.json")
-
-
-def _bytes(name: str, count: int = 32) -> bytes:
-    out = b""
-    while len(out) < count:
-        out += sha256(f"vector {name} {len(out)}".encode()).digest()
-    return out[:count]
-
-
-def _hex(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, dict):
-        return {name: _hex(each) for name, each in value.items()}
-    return [_hex(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def _ms(text: str) -> int:
-    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
-
-
-def _session(topic: str, audiences: dict[str, Suite]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    session: dict[str, Any] = {
-        "salt": _bytes("salt " + topic, 16),
-        "producer": "portal" if topic.endswith("submissions") else "review-131041",
-        "instance": "vector-1",
-        "topic": topic,
-        "tenant": "131041",
-        "created_at": _ms("2026-04-01T00:00:00"),
-        "expires_at": _ms("2026-04-01T12:00:00"),
-        "previous": None if topic.endswith("submissions") else _bytes("previous"),
-        "audiences": [],
-    }
-    keys = []
-    for name in sorted(audiences):
-        suite = audiences[name]
-        seeds = _bytes(f"seeds {name} {topic}", 96 if suite is Suite.HYBRID else 32)
-        private = AudiencePrivateKey.from_seeds(suite, seeds)
-        secret = _bytes(f"secret {name} {topic}")
-        info = reference.session_info(session, name, 202604)
-        sealed = seal(suite, private.public, info, secret)
-        keys.append(
-            {
-                "audience": name,
-                "suite": suite.value,
-                "seeds": seeds,
-                "public_sha256": sha256(private.public).digest(),
-                "info": info,
-                "secret": secret,
-                "mac_key": reference.mac_key(secret) if name == "router" else None,
-            }
-        )
-        session["audiences"].append(
-            {
-                "audience": name,
-                "epoch": 202604,
-                "commitment": reference.commitment(secret),
-                "sealed": sealed,
-            }
-        )
-    return session, keys
+PLACE = Path(__file__).parent
 
 
-def _event(
-    topic: str, audiences: dict[str, Suite], plaintexts: dict[str, bytes], extra: dict[str, Any]
-) -> dict[str, Any]:
-    ids = {name: registry.contract(name).schema_id for name in ("EventHeader", "SealedEvent", "SignedRecord")}
-    session, keys = _session(topic, audiences)
-    seed = _bytes("identity " + session["producer"])
-    body = codec.encode("Session", session)
-    fields: dict[str, Any] = {
-        "session": sha256(body).digest(),
-        "kind": "submission",
-        "tenant": "131041",
-        "producer": session["producer"],
-        "partition": 3,
-        "sequence": 4711,
-        "event_id": "019d4643-3c00-7abc-8def-0123456789ab",
-        "receipt_number": "R8-13104-000000017",
-        "procedure": "heir-representative-designation",
-        "procedure_version": 1,
-        "tax_item": None,
-        "accepted_at": _ms("2026-04-01T00:30:00"),
-        "produced_at": _ms("2026-04-01T00:30:01"),
-        "calculation_check": "passed",
-        "signature_check": "not_performed",
-        "cause": None,
-    } | extra
-    header = reference.header(ids["EventHeader"], fields)
-    secrets = {key["audience"]: key["secret"] for key in keys}
-    sections = []
-    for name in sorted(plaintexts):
-        content = reference.ciphertext(secrets[name], header, name, plaintexts[name])
-        sections.append(
-            {
-                "audience": name,
-                "plaintext": plaintexts[name],
-                "padded_bytes": len(reference.padded(plaintexts[name])),
-                "event_key": reference.event_key(secrets[name], header, name),
-                "ciphertext": content,
-                "digest": sha256(content).digest(),
-            }
-        )
-    leaf = reference.leaf(header, [(each["audience"], each["digest"]) for each in sections])
-    mac = reference.mac(reference.mac_key(secrets["router"]), leaf) if "router" in secrets else None
-    triples = [(each["audience"], each["digest"], each["ciphertext"]) for each in sections]
-
-    def copy(keep: str | None) -> bytes:
-        kept = [(name, digest, content if name == keep else None) for name, digest, content in triples]
-        return sha256(reference.sealed(ids["SealedEvent"], header, kept, mac)).digest()
-
+def world() -> Json:
+    """What every judge of these vectors is given: trust, clock, private keys."""
+    trust = signed(record_of("Trust", "trust list", trust_fields(), topic=f"{NS}.control", key="trust"), "admin")
     return {
-        "schema_ids": ids,
-        "session": session,
-        "session_body": body,
-        "session_id": sha256(body).digest(),
-        "identity_seed": seed,
-        "signed_session": reference.signed(ids["SignedRecord"], "Session", body, [seed]),
-        "keys": keys,
-        "header_fields": fields,
-        "header": header,
-        "sections": sections,
-        "leaf": leaf,
-        "mac": mac,
-        "value": reference.sealed(ids["SealedEvent"], header, triples, mac),
-        "output_sha256": {name: copy(name) for name in plaintexts} | {"none": copy(None)},
+        "namespace": NS,
+        "tenant": T,
+        "partitions": PARTITIONS,
+        "epoch": EPOCH,
+        "now": CLOCK,
+        "administrator_public": identity("admin")["public"],
+        "trust": trust["signed"],
+        "identities": [identity(name) for name in sorted(PRINCIPALS)],
+        "audiences": [
+            {
+                "audience": name,
+                "owner": OWNER.get(name, name),
+                "suite": suite_of(name),
+                "seeds": audience_seeds(name).hex(),
+                "public": audience_public(name).hex(),
+                "key_id": key_id(name),
+            }
+            for name in sorted(AUDIENCES)
+        ],
     }
+
+
+def primitives() -> Json:
+    longs = [0, -1, 1, -2, 63, 64, -64, -65, 8191, 8192, 2**31 - 1, -(2**31), 2**63 - 1, -(2**63)]
+    texts = ["", "a", "review-131041", "見本 太郎", "𠮷"]
+    lengths = [0, 1, 1022, 1023, 1024, 2047, 2048, 4095, 8191, 16383, 32767, 32768, 34815, 34816, 65535, 65536]
+    lengths += [100_000, 1_000_000, 4_194_304, 5_000_000, 8_000_000]
+    receipts = ["1", "12", "123", "1234", "12345", RECEIPT, "R8-13104-000000018", "見本-1", "𠮷", "x" * 512]
+    secret, header = seed("a secret"), b"a header's bytes"
+    return {
+        "longs": [{"value": str(each), "encoded": reference.zigzag(each).hex()} for each in longs],
+        "strings": [{"value": each, "encoded": reference.avro_bytes(each.encode()).hex()} for each in texts],
+        "frames": [
+            {"schema_id": each, "framed": reference.framed(each, b"body").hex(), "body": b"body".hex()}
+            for each in (1, 14, 256, 2**32 - 1)
+        ],
+        "labels": [
+            {"purpose": each, "label": reference.purpose(each).hex()}
+            for each in ("session", "commit", "mac", "section", "quarantine", "receipt", "confided", "Session", "Trust")
+        ],
+        "padding": [{"length": each, "padded": len(reference.padded(bytes(each)))} for each in lengths],
+        "derivations": {
+            "secret": secret.hex(),
+            "commitment": reference.commitment(secret).hex(),
+            "mac_key": reference.mac_key(secret).hex(),
+            "header": header.hex(),
+            "audience": "review-131041",
+            "event_key": reference.event_key(secret, header, "review-131041").hex(),
+        },
+        "partitions": [
+            {
+                "receipt_number": each,
+                "murmur2": reference.murmur2(each.encode()),
+                "of": {str(n): (reference.murmur2(each.encode()) & 0x7FFFFFFF) % n for n in (1, 2, 3, 6, 12, 50)},
+            }
+            for each in receipts
+        ],
+    }
+
+
+def hpke(known: dict[str, Json], listed: list[Json]) -> list[Json]:
+    """Every sealed message of the vectors in the opening direction, and what it was sealed with."""
+    found = []
+    for session in known.values():
+        for each in session["opened"]:
+            name = f"{session['name']}: {each['audience']}"
+            found.append(_opened(name, each["suite"], each["seeds"], each["info"], each["randomness"], each["secret"]))
+    (shut,) = (each for each in listed if "content" in each)
+    seeds = audience_seeds("quarantine").hex()
+    found.append(_opened(shut["name"], "MLKEM768_X25519", seeds, shut["info"], shut["randomness"], shut["content"]))
+    return found
+
+
+def _opened(name: str, suite: str, seeds: str, info: str, drawn: str, plaintext: str) -> Json:
+    raw = bytes.fromhex(seeds)
+    public = reference.public_key(suite, raw)
+    enc = reference.encapsulate(suite, public, bytes.fromhex(drawn))
+    shared = reference.kem_shared(suite, raw, enc)
+    key, nonce = reference.hpke_schedule(suite, shared, bytes.fromhex(info))
+    sealed = reference.hpke_seal(suite, raw, bytes.fromhex(info), bytes.fromhex(plaintext), bytes.fromhex(drawn))
+    return {
+        "name": name,
+        "suite": suite,
+        "kem_id": reference.KEMS[suite][0],
+        "kdf_id": 1,
+        "aead_id": 2,
+        "seeds": seeds,
+        "public": public.hex(),
+        "key_id": sha256(public).hexdigest()[:16],
+        "info": info,
+        "randomness": drawn,
+        "enc": enc.hex(),
+        "kem_shared_secret": shared.hex(),
+        "key": key.hex(),
+        "base_nonce": nonce.hex(),
+        "ciphertext": sealed[len(enc) :].hex(),
+        "sealed": sealed.hex(),
+        "plaintext": plaintext,
+    }
+
+
+def merkle(sent: dict[str, Json]) -> Json:
+    """The tree of an audit log whose leaf hashes are given. In a real log they are of its entries (docs/proofs.md)."""
+    leaves = [bytes.fromhex(each["leaf"]) for each in sent.values()] + [seed(f"leaf {n}") for n in range(4)]
+    sizes = range(len(leaves) + 1)
+    return {
+        "leaves": [each.hex() for each in leaves],
+        "roots": [{"size": size, "root": reference.merkle_root(leaves[:size]).hex()} for size in sizes],
+        "inclusion": [
+            {"index": i, "size": size, "path": [each.hex() for each in reference.merkle_path(i, leaves[:size])]}
+            for size in sizes
+            for i in range(size)
+        ],
+        "consistency": [
+            {
+                "first": first,
+                "second": size,
+                "path": [each.hex() for each in reference.merkle_consistency(first, leaves[:size])],
+            }
+            for size in sizes
+            for first in range(1, size + 1)
+        ],
+    }
+
+
+def key_files() -> list[Json]:
+    """One of each suite. scrypt's N of 2^4 is for tests: a hub refuses it unless told so; 2^17 is the standard."""
+    made = []
+    kinds = [(1, "Ed25519", "portal", 32, 4), (2, "MLKEM768_X25519", "review-131041/202604", 96, 4)]
+    kinds += [
+        (3, "X25519", "helpdesk-131041/202604", 32, 4),
+        (4, "ML-DSA-44", "見本", 32, 4),
+        (1, "Ed25519", "admin", 32, 17),
+    ]
+    for number, suite, name, count, log2_n in kinds:
+        salt, nonce = seed(f"salt of {name}", 16), seed(f"nonce of {name}", 12)
+        passphrase, seeds = "見本の合言葉", seed(f"seeds of {name}", count)
+        key = reference.file_key(passphrase.encode(), salt, log2_n)
+        data = reference.key_file(number, name, log2_n, salt, nonce, passphrase.encode(), seeds)
+        made.append(
+            {
+                "suite": suite,
+                "suite_number": number,
+                "name": name,
+                "passphrase": passphrase,
+                "log2_n": log2_n,
+                "r": 8,
+                "p": 1,
+                "salt": salt.hex(),
+                "nonce": nonce.hex(),
+                "file_key": key.hex(),
+                "clear": data[: -count - 16].hex(),
+                "seeds": seeds.hex(),
+                "file": data.hex(),
+            }
+        )
+    return made
+
+
+def documents() -> dict[str, Any]:
+    """Every file's content by its name."""
+    known = sessions()
+    sent = events(known)
+    listed = records(known, sent)
+    return {
+        "world.json": world(),
+        "primitives.json": primitives(),
+        "hpke.json": hpke(known, listed),
+        "sessions.json": list(known.values()),
+        "events.json": list(sent.values()),
+        "records.json": [each for each in listed if each["record"] != "Session"],
+        "merkle.json": merkle(sent),
+        "key-files.json": key_files(),
+        "delivery-receipt.json": delivery_receipt(known, sent),
+        "negative.json": negative(known, sent, listed),
+    }
+
+
+def text(content: Any) -> str:
+    """A document's text."""
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def main() -> None:
-    """Write the file."""
-    hybrid = Suite.HYBRID
-    submission = _event(
-        "rehearsal.submissions",
-        {"router": hybrid, "review-131041": hybrid, "helpdesk-131041": Suite.X25519},
-        {"review-131041": _bytes("review", 1_500), "helpdesk-131041": _bytes("helpdesk", 300)},
-        {},
-    )
-    accepted = _event(
-        "rehearsal.131041.accepted",
-        {"tax-resident-tax-131041": hybrid},
-        {"tax-resident-tax-131041": _bytes("tax", 2_500)},
-        {
-            "kind": "accepted",
-            "sequence": 0,
-            "partition": 0,
-            "event_id": "019d4643-4000-7abc-8def-0123456789ab",
-            "tax_item": "resident-tax",
-            "signature_check": "failed",
-            "cause": {"event_id": "019d4643-3c00-7abc-8def-0123456789ab", "leaf": submission["leaf"]},
-        },
-    )
-    lengths = [0, 1, 1023, 1024, 2047, 2048, 4095, 4096, 8191, 16383, 32767, 32768, 34815, 34816, 65535]
-    lengths += [65536, 100_000, 1_000_000, 5_000_000, 8_000_000]
-    padding = [[length, len(reference.padded(bytes(length)))] for length in lengths]
-    document = {"events": [submission, accepted], "padding": padding}
-    PATH.write_text(json.dumps(_hex(document), indent=1) + "\n")
+    """Write the files."""
+    for name, content in documents().items():
+        (PLACE / name).write_text(text(content), encoding="utf-8")
 
 
 if __name__ == "__main__":

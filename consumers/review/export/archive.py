@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
+from hmac import compare_digest
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -30,6 +31,8 @@ _PASSWORD: Final = re.compile(r"[\x21-\x7e]{16,128}")
 _STRENGTH_256: Final = 3
 _AE_2: Final = 2
 _CHUNK: Final = 1 << 16
+_MAX_LINE: Final = 1 << 23
+"""characters of one line; the fullest submission has 6 MiB of texts (schemas.checks)"""
 
 
 def password_bytes(password: str) -> bytes:
@@ -163,6 +166,14 @@ class ArchiveReadings(io.RawIOBase):
         return self._left == 0
 
 
+def _bounded(text: io.TextIOWrapper) -> Iterator[str]:
+    """Yield the lines of a text; a line without end would be as large as its compressed form promises."""
+    while line := text.readline(_MAX_LINE + 1):
+        if len(line) > _MAX_LINE:
+            raise ArchiveDamaged("line")
+        yield line
+
+
 def _member(source: Any, declared: ExportFile, encoding: Encoding) -> list[str] | None:
     """Read a member to its end; return its header line. Raises ArchiveDamaged."""
     checked = ArchiveReadings(source, declared)
@@ -171,9 +182,9 @@ def _member(source: Any, declared: ExportFile, encoding: Encoding) -> list[str] 
         if buffered.peek(3)[:3].startswith(b"\xef\xbb\xbf") != bool(encoding.mark):
             raise ArchiveDamaged("encoding")
         with io.TextIOWrapper(buffered, encoding=name, newline="") as text:
-            lines = csv.reader(text, strict=True)
+            lines = csv.reader(_bounded(text), strict=True)
             header = next(lines, None)
             count = sum(1 for _ in lines)
-    if not checked.whole or checked.digest.digest() != declared.sha256 or count != declared.rows:
+    if not checked.whole or not compare_digest(checked.digest.digest(), declared.sha256) or count != declared.rows:
         raise ArchiveDamaged("content")
     return header

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from consumers.review.deadlines import JAPAN
 from consumers.review.export.characters import Misfit, Writing
 from consumers.review.export.columns import PARSED, PREFIX, Column, FileForm, Form, forms_of
 from consumers.review.export.text import Cell
 from consumers.store.casework import KeptDecision
 from consumers.store.exporting import Entry
 from consumers.store.model import StoredEvent
-from hub.envelope.times import from_ms
+from hub.envelope.times import from_ms, in_japan
 from schemas.dates import parse_date
 from schemas.submission_model import Submission
 
@@ -108,7 +107,7 @@ def judged(acceptance: Acceptance, writing: Writing) -> list[Place]:
 
 def moment(at_ms: int) -> str:
     """Return a time in Japan, ISO 8601 with milliseconds and offset."""
-    return from_ms(at_ms).astimezone(JAPAN).isoformat(timespec="milliseconds")
+    return in_japan(from_ms(at_ms)).isoformat(timespec="milliseconds")
 
 
 def _joined(decision: KeptDecision) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from broker import java, ports
 from broker.configuration import NodeConfiguration, logging
+from broker.errors import CompilerUnknown
 from hub.crypto.certificates import CertificateAuthority
 from hub.transport import Endpoint, TlsIdentity
 
@@ -62,6 +63,18 @@ def test_java_is_the_one_of_our_package(monkeypatch: pytest.MonkeyPatch) -> None
     assert Path(made[0]).exists()
     assert "-Xmx256m" in made
     assert made[-4:] == ["-cp", "a.jar:b.jar", "some.Main", "argument"]
+
+
+def test_a_node_for_minutes_compiles_less_and_no_other_word_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HUB_KAFKA_COMPILER")
+    jars = [Path("a.jar")]
+    assert "-XX:TieredStopAtLevel=1" not in java.command(jars, "256m", "some.Main")
+    monkeypatch.setenv("HUB_KAFKA_COMPILER", "quick")
+    assert "-XX:TieredStopAtLevel=1" in java.command(jars, "256m", "some.Main")
+    monkeypatch.setenv("HUB_KAFKA_COMPILER", "-javaagent:x.jar")
+    with pytest.raises(CompilerUnknown) as caught:
+        java.command(jars, "256m", "some.Main")
+    assert "javaagent" not in str(caught.value)
 
 
 def test_a_chosen_port_can_be_listened_on() -> None:

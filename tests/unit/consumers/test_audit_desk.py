@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from hub.envelope.inspection import PRODUCED, STRIPPED
 from hub.envelope.letters import Place
 from hub.envelope.names import Kind
 from hub.envelope.reasons import Reason
-from hub.envelope.records import DeadLetterNotice, Discard, LetterResolved, RefusedEvent, StoredEvent, StoredReceipt
+from hub.envelope.records import Confided, DeadLetterNotice, LetterResolved, RefusedEvent, StoredEvent, StoredReceipt
 from hub.envelope.resolutions import receipt_fingerprint
 from hub.envelope.sealed import parse
 from hub.envelope.signed import Signed, sign
@@ -31,6 +32,8 @@ from hub.envelope.trust_builder import TrustBuilder
 from hub.facts import Alarm, LogExtended
 from hub.reading.at_hand import SessionsAtHand
 from hub.reading.intake import Expectation, Intake
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker, Verdict
 from tests.unit.consumers.world import (
     AUDIT,
     NAMESPACE,
@@ -87,7 +90,7 @@ def receipt(world: World, *events: Event, desk: str = REVIEW) -> None:
 
 def judge(world: World, store: SqlStore) -> AuditJudge:
     routed = Expectation(
-        TENANT, Kind.SUBMISSION, names.submissions(NAMESPACE), STRIPPED, notices=True, resolutions=True
+        TENANT, Kind.SUBMISSION, names.submissions(NAMESPACE), STRIPPED, notices=True, resolutions="LetterResolved"
     )
     status = Expectation(TENANT, Kind.STATUS, STATUS, PRODUCED, receipts=True, noticing=REVIEW)
     sessions = SessionsAtHand(world.sessions)
@@ -243,7 +246,10 @@ async def test_notice_explains_a_missing_event(world: World, store: SqlStore) ->
     assert store.overdue(world.now_ms + 61_000).explained == 1
 
 
-async def test_forged_receipt_and_plaintext_become_letters_and_entries(world: World, store: SqlStore) -> None:
+async def test_forged_receipt_and_plaintext_become_letters_and_entries(
+    world: World, store: SqlStore, attack: Attack
+) -> None:
+    tried = attack(Attacker.OUTSIDER, "completes the 個人番号 of a refused plaintext by trying, from a published log")
     portal = Portal(world)
     announce(world, portal)
     event = portal.seal(1)
@@ -257,6 +263,11 @@ async def test_forged_receipt_and_plaintext_become_letters_and_entries(world: Wo
     assert found.receipted == 0
     files = b"".join(file.read_bytes() for file in world.directory.iterdir())
     assert "見本太郎".encode() not in files
+    logged = b"".join(each for _, _, each in store.log_entries())
+    assert sha256("見本太郎".encode()).digest() not in logged, "a log that is published confirms no guess"
+    forged = [each.value or b"" for each in world.topics.all(STATUS)]
+    assert any(sha256(each).digest() in logged for each in forged), "what is signed can be told by its digest"
+    tried.prevented(by="audit desk", how="no digest of what may be a plaintext is entered", within="the same entry")
 
 
 async def test_copy_with_a_ciphertext_is_refused_by_audit(world: World, store: SqlStore) -> None:
@@ -279,7 +290,8 @@ async def test_receipt_for_an_event_that_never_passed_is_found(world: World, sto
     assert not world.told(Alarm)
 
 
-async def test_receipt_for_an_event_that_stays_away_alarms(world: World, store: SqlStore) -> None:
+async def test_receipt_for_an_event_that_stays_away_alarms(world: World, store: SqlStore, attack: Attack) -> None:
+    tried = attack(Attacker.ROUTER, "passes an event to the review desk and not to the audit log", Verdict.DETECTED)
     portal = Portal(world)
     announce(world, portal)
     come, gone = portal.seal(1), portal.seal(2)
@@ -292,6 +304,7 @@ async def test_receipt_for_an_event_that_stays_away_alarms(world: World, store: 
         return Alarm("receipt-without-event", AUDIT) in world.facts
 
     await run(world, store, later)
+    tried.detected(by="audit desk", how="alarm `receipt-without-event`", within="60 s")
 
 
 async def test_session_chain_is_checked(world: World, store: SqlStore) -> None:
@@ -326,6 +339,21 @@ async def test_other_tenants_sessions_are_not_entered(world: World, store: SqlSt
     announcements = Announcements("131041", world.sessions, lambda: world.trust)
     record = world.topics.all(SESSIONS)[0]
     assert announcements.take(record, NOW) is None
+
+
+async def test_a_forked_line_of_sessions_is_found(world: World, store: SqlStore, attack: Attack) -> None:
+    tried = attack(Attacker.PORTAL, "starts two sessions after the same one, each for other readers", Verdict.DETECTED)
+    first = Portal(world)
+    announce(world, first)
+    close(world, first)
+    for _ in range(2):
+        following = Portal(world, previous=first.id)
+        announce(world, following)
+        close(world, following)
+    await run(world, store, lambda: Alarm("session-fork", AUDIT) in world.facts)
+    found = checked(world, store)
+    assert (found.verified, found.troubles) == (False, {"session-fork": 1})
+    tried.detected(by="audit desk", how="alarm `session-fork`; `audit verify` fails", within="60 s")
 
 
 async def test_forged_session_is_refused(world: World, store: SqlStore) -> None:
@@ -375,14 +403,19 @@ def word(world: World, event: Event, *, signer: str = "operator", origin: str = 
         origin=Place(origin, header.partition, header.sequence),
         refused=Reason.UNKNOWN_SESSION,
         refused_at=NOW,
-        digest=bytes(32),
         tenant=TENANT,
-        event=RefusedEvent(header.event_id, event.out.leaf, receipt_fingerprint(header.receipt_number)),
-        discard=Discard("damaged", "a line fault") if discard else None,
+        event=RefusedEvent(header.event_id, event.out.leaf),
+        reason="damaged" if discard else None,
         replayed_to=None if discard else 70,
         generation=0,
         former=None,
-        actor="operator-1",
+        confided=Confided(
+            bytes(32),
+            bytes(32),
+            receipt_fingerprint(header.receipt_number),
+            "operator-1",
+            "a line fault" if discard else None,
+        ),
         resolved_at=NOW,
     )
     value = sign(said.RECORD, said.encode(), world.identities[signer])
@@ -407,8 +440,11 @@ async def test_a_discard_is_kept_as_it_was_signed_and_explains_the_missing_event
     assert found.verified and found.damage == ()
     assert (found.discarded, found.replayed, found.gaps) == (1, 1, 0)
     assert Alarm("letter-discarded", "damaged") in world.facts
-    words = [each for _, kind, each in store.log_entries() if kind == "statement" and b"operator-1" in each]
-    assert len(words) == 2, "the log holds the statements with their signatures"
+    logged = [each for _, kind, each in store.log_entries() if kind == "statement"]
+    assert sum(b"LetterResolved" in each for each in logged) == 2, "the log holds the statements with their signatures"
+    assert not any(b"operator-1" in each or b"a line fault" in each for each in logged), (
+        "but not who and in which words"
+    )
     resumed = resume(store)
     assert resumed.checkpoints == PARTITIONS
 
@@ -423,7 +459,8 @@ async def test_a_discard_at_another_desk_explains_nothing_here(world: World, sto
     assert checked(world, store).troubles["missing-event"] == 1
 
 
-async def test_a_discard_that_another_signed_is_refused(world: World, store: SqlStore) -> None:
+async def test_a_discard_that_another_signed_is_refused(world: World, store: SqlStore, attack: Attack) -> None:
+    tried = attack(Attacker.ROUTER, "signs that the operator discarded what it dropped")
     portal = Portal(world)
     announce(world, portal)
     never = portal.seal(1)
@@ -433,6 +470,7 @@ async def test_a_discard_that_another_signed_is_refused(world: World, store: Sql
     found = checked(world, store)
     assert (found.discarded, found.troubles["refused-record"], found.troubles["missing-event"]) == (0, 1, 1)
     assert store.resolutions() == []
+    tried.prevented(by="audit desk", how="dead letter `untrusted`; the event stays `missing-event`", within="its batch")
 
 
 async def test_a_word_in_the_log_whose_signature_was_replaced_is_found(world: World, store: SqlStore) -> None:
@@ -461,7 +499,7 @@ async def test_a_desks_word_that_it_refused_an_event_is_kept_and_explains_nothin
     sealed = parse(event.out.value)
     body = DeadLetterNotice(TENANT, sealed.header, sealed.digests, Reason.PLAINTEXT_INVALID, NOW).encode()
     value = sign(DeadLetterNotice.RECORD, body, world.identities[REVIEW])
-    world.topics.append(STATUS, event.header.partition, b"notice/x", value)
+    world.topics.append(STATUS, event.header.partition, b"notice/" + event.out.leaf.hex().encode(), value)
     checkpoints(world, portal)
     await run(world, store)
     found = checked(world, store)

@@ -170,7 +170,7 @@ def test_a_session_without_end_is_listed(store: SqlStore) -> None:
 
 def test_what_the_operator_discarded_is_no_gap(store: SqlStore) -> None:
     first, _ = checkpoint(0, 3, None)
-    said = replace(DISCARDED, event=RefusedEvent(uuid7(1), leaf(1), bytes(16)))
+    said = replace(DISCARDED.withheld, event=RefusedEvent(uuid7(1), leaf(1)))
     word = codec.encode_statement(place(1), "LetterResolved", sign("LetterResolved", said.encode(), PORTAL))
     enter(store, "2027-01-15T09:00", session(), event(0), event(2), first)
     enter(store, "2027-01-16T09:00", (STATEMENT, word))

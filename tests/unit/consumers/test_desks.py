@@ -7,7 +7,7 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ from consumers.review.desk import Kept, ReviewDesk
 from consumers.review.queries import NotFound, ReviewQueries, safe_name, save
 from consumers.store.errors import ContentDamaged
 from consumers.store.sql import SqlStore
+from hub.envelope.header import Check
 from hub.envelope.letters import DeadLetter
 from hub.envelope.reasons import Reason
+from hub.envelope.times import to_ms
 from hub.envelope.validation import validate_receipt
 from hub.facts import Alarm
 from hub.reading.at_hand import SessionsAtHand
@@ -30,6 +32,8 @@ from schemas.generator import generate
 from schemas.sections import helpdesk_section, review_section
 from schemas.submission import parse
 from schemas.submission_model import Attachment, Submission
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker
 from tests.unit.consumers.world import (
     EPOCH,
     HELPDESK,
@@ -76,6 +80,10 @@ def seal(portal: Portal, number: int, document: Mapping[str, Any], **header: obj
         "receipt_number": submission.receipt_number,
         "procedure": submission.procedure,
         "partition": partition_for(submission.receipt_number, PARTITIONS),
+        "tax_item": submission.tax_item,
+        "accepted_at_ms": to_ms(datetime.fromisoformat(submission.accepted_at)),
+        "calculation_check": Check(submission.calculation_check),
+        "signature_check": Check(submission.signature_check),
     }
     partition = partition_for(str((fields | header)["receipt_number"]), PARTITIONS)
     fields |= {"partition": partition, "sequence": portal.sequences[partition]}
@@ -231,12 +239,20 @@ async def test_helpdesk_sees_masked_items_only(world: World, stores: Mapping[str
         assert "findings" not in shown
 
 
-async def test_helpdesk_cannot_open_review_section(world: World, stores: Mapping[str, SqlStore]) -> None:
+async def test_helpdesk_cannot_open_review_section(
+    world: World, stores: Mapping[str, SqlStore], attack: Attack
+) -> None:
+    tried = attack(Attacker.HELPDESK, "is given the review desk's copy by mistake and keeps it")
     events = file_all(world, Portal(world), DOCUMENTS[:2])
     world.route(TOPIC[HELPDESK], REVIEW, events[0])
     await run(world, stores[HELPDESK], HELPDESK)
     assert [letter.reason for letter in letters(world, HELPDESK)] == [Reason.STRIPPED_CIPHERTEXT]
     assert all(not letter.authentic for letter in letters(world, HELPDESK))
+    tried.prevented(
+        by="helpdesk's own process",
+        how="dead letter `stripped-ciphertext`, sealed for the operator",
+        within="its batch",
+    )
 
 
 async def test_nothing_personal_is_in_the_files(world: World, stores: Mapping[str, SqlStore]) -> None:
@@ -267,22 +283,30 @@ async def test_nothing_personal_is_in_the_files(world: World, stores: Mapping[st
 
 
 @pytest.mark.parametrize(
-    ("change", "expected"),
+    ("change", "about"),
     [
-        ({"procedure": "tobacco-tax"}, Reason.SECTION_MISMATCH),
-        ({"receipt_number": "R7-99999-999999999"}, Reason.SECTION_MISMATCH),
+        ({"procedure": "tobacco-tax"}, "procedure"),
+        ({"receipt_number": "R7-99999-999999999"}, "receipt number"),
+        ({"accepted_at_ms": to_ms(NOW - timedelta(days=400))}, "time of acceptance"),
+        ({"tax_item": "bathing-tax"}, "tax item"),
+        ({"calculation_check": Check.FAILED}, "check of the calculation"),
+        ({"signature_check": Check.FAILED}, "check of the signature"),
     ],
 )
 @pytest.mark.parametrize("desk", [REVIEW, HELPDESK])
 async def test_section_that_disagrees_with_its_header_is_refused(
-    world: World, stores: Mapping[str, SqlStore], change: dict[str, object], expected: Reason, desk: str
+    world: World, stores: Mapping[str, SqlStore], change: dict[str, object], about: str, desk: str, attack: Attack
 ) -> None:
+    who = desk.rpartition("-")[0] + " desk"
+    tried = attack(Attacker.PORTAL, f"tells everybody another {about} than the {who}")
+    expected = Reason.SECTION_MISMATCH
     event = seal(Portal(world), 1, DOCUMENTS[0], **change)
     world.route(TOPIC[desk], desk, event)
     await run(world, stores[desk], desk)
     assert stores[desk].events() == []
     (letter,) = letters(world, desk)
     assert (letter.reason, letter.authentic, letter.leaf) == (expected, True, event.out.leaf)
+    tried.prevented(by=who, how=f"dead letter `{letter.reason.value}`", within="its batch")
 
 
 async def test_section_of_another_tenant_is_refused(world: World, stores: Mapping[str, SqlStore]) -> None:

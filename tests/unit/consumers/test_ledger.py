@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -192,6 +193,19 @@ def test_a_session_that_expired_or_was_followed_must_be_closed() -> None:
 
 def test_a_session_that_names_an_unknown_predecessor_is_seen() -> None:
     assert troubles(session(previous=bytes(32)), now_ms=NOW) == {Trouble.MISSING_PREDECESSOR: 1}
+
+
+def test_two_sessions_after_one_or_after_another_producers_are_a_fork() -> None:
+    first, second = (hashlib.sha256(name).digest() for name in (b"first", b"second"))
+    checkpoints = chain(1)
+    closed: list[Entry] = [session(), event(0), *checkpoints, close(checkpoints)]
+    one, two = session(first, SESSION), session(second, SESSION)
+    assert troubles(*closed, one, one, now_ms=NOW) == {}
+    for entries in ((*closed, one, two), (one, two, *closed)):
+        assert troubles(*entries, now_ms=NOW) == {Trouble.SESSION_FORK: 1}
+    stranger = replace(one, producer="review-999997")
+    assert troubles(*closed, stranger, now_ms=NOW) == {Trouble.SESSION_FORK: 1}
+    assert troubles(session(), stranger, now_ms=NOW) == {Trouble.SESSION_FORK: 1}, "and nobody's close is missing"
 
 
 def test_a_receipt_for_a_leaf_that_never_passed_is_seen() -> None:

@@ -156,7 +156,7 @@ def test_an_event_is_known_by_ids_and_hashes_only() -> None:
     assert found.digest == sha256(content.value or b"").digest()
     assert (found.record, found.tenant, found.kind) == (EVENT, T, "submission")
     assert found.event is not None and found.event.leaf == world().event.leaf
-    assert found.event.receipt == receipt_fingerprint(world().header.receipt_number)
+    assert found.receipt == receipt_fingerprint(world().header.receipt_number)
     assert found.session == world().session.id
     assert found.audiences == (f"helpdesk-{T}", f"review-{T}")
     assert world().header.receipt_number not in repr(letter())
@@ -292,13 +292,13 @@ def test_what_retention_has_deleted_is_forgotten_with_what_was_said_of_it() -> N
 
 def test_filters_take_what_they_name() -> None:
     known = Known(letter(0))
-    event = known.letter.described.event if known.letter.described else None
-    assert event is not None
+    described = known.letter.described
+    assert described is not None and described.receipt is not None
     for good in (
         Filter(),
         Filter(tenant=T, topic=SUBMISSIONS, stage="router", reason="unknown-session"),
         Filter(older_than=timedelta(hours=3)),
-        Filter(receipt=event.receipt),
+        Filter(receipt=described.receipt),
         Filter(states=None),
     ):
         assert good.takes(known, NOW + timedelta(hours=3)), good
@@ -390,8 +390,9 @@ def test_who_acts_has_a_name(actor: str) -> None:
 
 def test_the_statement_of_what_nobody_can_open_says_so() -> None:
     said = discarded(Known(sealed_letter()))
-    assert (said.digest, said.event, said.tenant) == (bytes(32), None, None)
-    assert records.LetterResolved.decode(said.encode()) == said
+    assert said.opened is not None
+    assert (said.opened.digest, said.opened.receipt, said.event, said.tenant) == (bytes(32), None, None, None)
+    assert records.LetterResolved.hear(said.tell()) == said
 
 
 # what the monitor tells

@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from hub.envelope.reasons import Reason
 from hub.envelope.records import Session
 from hub.envelope.sealed import outputs, parse
 from hub.envelope.signed import Signed
-from hub.envelope.times import MAX_TIME_MS
+from hub.envelope.times import MAX_TIME_MS, from_ms, to_ms
 from hub.producing import producer as producer_module
 from hub.producing.audience_keys import SealingKey
 from hub.producing.journal import Journal
@@ -319,7 +320,10 @@ def desk(world: World) -> ReviewDesk:
 @pytest.fixture
 def header(tmp_path: Path) -> EventHeader:
     made = submission(1)
-    return Portal(World(tmp_path)).header(1, receipt_number=made.receipt_number, procedure=made.procedure)
+    at_ms = to_ms(datetime.fromisoformat(made.accepted_at))
+    return Portal(World(tmp_path)).header(
+        1, receipt_number=made.receipt_number, procedure=made.procedure, accepted_at_ms=at_ms
+    )
 
 
 def part(**changes: Any) -> bytes:
@@ -354,12 +358,12 @@ def test_a_part_has_no_case_and_a_submission_has_one(tmp_path: Path, header: Eve
 def test_a_time_that_is_none_ends_no_desk(tmp_path: Path, header: EventHeader, text: str) -> None:
     made = replace(submission(1), accepted_at=text)
     read = desk(World(tmp_path / "other")).read(header, encode_section(made, as_portal(judge(made))))
-    assert not isinstance(read, Reason) and read.case is not None
+    assert read is Reason.SECTION_MISMATCH, "it is not the header's time"
 
 
 @pytest.mark.parametrize("at_ms", [0, MAX_TIME_MS - 1])
 def test_the_ends_of_time_end_no_desk(tmp_path: Path, header: EventHeader, at_ms: int) -> None:
-    made = submission(1)
+    made = replace(submission(1), accepted_at=from_ms(at_ms).isoformat())
     read = desk(World(tmp_path / "other")).read(header._replace(accepted_at_ms=at_ms), review_section(made))
     assert not isinstance(read, Reason) and read.case is not None
 

@@ -315,9 +315,9 @@ class World:
 
     def notice(self, topic: str, event: Event, reason: Reason = Reason.TENANT_NOT_READY) -> KafkaRecord:
         sealed = parse(event.out.value)
-        body = DeadLetterNotice(TENANT, sealed.header, sealed.digests, reason, NOW).encode()
-        value = sign(DeadLetterNotice.RECORD, body, self.identities["router"])
-        return self.topics.append(topic, event.header.partition, event.key, value)
+        notice = DeadLetterNotice(TENANT, sealed.header, sealed.digests, reason, NOW)
+        value = sign(DeadLetterNotice.RECORD, notice.encode(), self.identities["router"])
+        return self.topics.append(topic, event.header.partition, notice.key.encode(), value)
 
     def clocks(self) -> Clocks:
         return Clocks(lambda: self.now_ms, lambda: 0.0)

@@ -17,6 +17,7 @@ from hub.crypto.merkle import (
     consistency_proof,
     inclusion_proof,
     leaf_hash,
+    node_hash,
     root,
     verify_consistency,
     verify_inclusion,
@@ -125,3 +126,50 @@ def test_frontier_refuses_what_is_none() -> None:
             inclusion_proof(LEAVES[:3], bad_index)
     with pytest.raises(ValueError, match="older"):
         consistency_proof(LEAVES[:3], 4)
+
+
+def test_proof_that_leads_to_the_root_from_elsewhere_proves_nothing() -> None:
+    """The root comes out right; index and size say that it is not this leaf's path."""
+    leaf, other = LEAVES[0], LEAVES[1]
+    assert not verify_inclusion(leaf, 0, 2, (), leaf), "a tree of two has a sibling"
+    assert not verify_inclusion(leaf, 0, 1, (other,), node_hash(other, leaf)), "a tree of one has none"
+    assert not verify_inclusion(leaf, 0, 1, (other,), node_hash(leaf, other))
+    assert not verify_inclusion(leaf, 1, 1, (), leaf) and not verify_inclusion(leaf, -1, 0, (), leaf)
+    assert verify_inclusion(leaf, 0, 1, (), leaf)
+
+
+def test_hash_of_another_length_proves_nothing() -> None:
+    """Two hashes of 31 and 33 bytes would make the same node."""
+    assert not verify_inclusion(b"short", 0, 1, (), b"short")
+    leaf = LEAVES[0]
+    for node in (b"", bytes(31), bytes(33)):
+        assert not verify_inclusion(leaf, 0, 2, (node,), node_hash(leaf, node))
+        assert not verify_consistency(1, leaf, 2, node_hash(leaf, node), (node,))
+    longer, shorter = leaf + b"\x01", bytes(31)
+    assert not verify_inclusion(longer, 0, 2, (shorter,), node_hash(longer, shorter))
+
+
+def test_only_the_empty_proof_extends_the_empty_tree_or_the_same_tree() -> None:
+    assert not verify_consistency(0, EMPTY_ROOT, 8, ROOTS[8], (ROOTS[1],))
+    assert verify_consistency(8, ROOTS[8], 8, ROOTS[8], ())
+    assert not verify_consistency(8, ROOTS[8], 8, ROOTS[8], (ROOTS[1],))
+    assert not verify_consistency(8, ROOTS[7], 8, ROOTS[8], ())
+    assert not verify_consistency(-1, EMPTY_ROOT, 8, ROOTS[8], ())
+    assert not verify_consistency(9, ROOTS[8], 8, ROOTS[8], ())
+    assert not verify_consistency(6, ROOTS[6], 8, ROOTS[8], ())
+    for old_size in (0, -1, 9):
+        with pytest.raises(ValueError, match="older"):
+            consistency_proof(LEAVES[:8], old_size)
+
+
+def test_longer_or_shorter_consistency_proof_proves_nothing() -> None:
+    for old in range(1, 8):
+        for size in range(old + 1, 9):
+            proof = consistency_proof(LEAVES[:size], old)
+            assert verify_consistency(old, ROOTS[old], size, ROOTS[size], proof)
+            for bad in (proof[:-1], proof[1:], (*proof, ROOTS[1]), (ROOTS[1], *proof)):
+                assert not verify_consistency(old, ROOTS[old], size, ROOTS[size], bad)
+            assert not verify_consistency(old, ROOTS[old - 1], size, ROOTS[size], proof)
+            assert not verify_consistency(old, ROOTS[old], size, ROOTS[size - 1], proof)
+    whole = node_hash(ROOTS[2], LEAVES[2])
+    assert not verify_consistency(2, ROOTS[2], 5, whole, (LEAVES[2],)), "the root of three is none of five"

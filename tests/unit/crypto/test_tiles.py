@@ -164,3 +164,74 @@ def test_a_bundle_with_a_long_entry_has_wide_lengths() -> None:
     assert tile.name == TileName(LONG_ENTRIES, 3, 2)
     assert tile.data == b"\x00\x00\x00\x01a\x00\x01\x00\x00" + bytes(65_536)
     assert unbundle(tile) == (b"a", bytes(65_536))
+
+
+def test_a_full_tile_is_what_a_partial_one_becomes() -> None:
+    partial = TileName("3", 7, 255)
+    assert not partial.is_full and partial.full == TileName("3", 7, 256) and partial.full.is_full
+
+
+@pytest.mark.parametrize("path", ["tile/0/001.p/256", "tile/0/001.p/257", "tile/entries/001.p/999", "tile/64/000"])
+def test_no_tile_is_wider_or_higher(path: str) -> None:
+    assert TileName.parse(path) is None
+    assert TileName.parse("tile/0/001.p/255") == TileName("0", 1, 255) and TileName.parse("tile/63/000") is not None
+
+
+def test_places_outside_of_the_tree_have_no_proof() -> None:
+    tree = TiledTree(5, tiles(5).get)
+    for index in (-1, 5, 6):
+        with pytest.raises(ValueError, match="no such leaf"):
+            tree.inclusion(index)
+    for old_size in (-1, 0, 6):
+        with pytest.raises(ValueError, match="older"):
+            tree.consistency(old_size)
+
+
+def test_each_tile_is_read_once_and_another_reading_shares_nothing() -> None:
+    made, asked = tiles(600), list[TileName]()
+
+    def read(name: TileName) -> bytes | None:
+        asked.append(name)
+        return made.get(name)
+
+    tree = TiledTree(600, read)
+    for _ in range(2):
+        assert tree.root() == merkle.root(LEAVES[:600])
+        assert tree.leaf(0) == LEAVES[0]
+    assert len(asked) == len(set(asked)) == 3
+    again = tree.again()
+    assert (again.size, again.leaf(0)) == (600, LEAVES[0]) and len(asked) == 4
+
+
+def test_full_tile_stands_in_for_a_dropped_one_only_if_it_is_full() -> None:
+    made = tiles(600)
+    for data in (made[TileName("0", 0)][:-32], made[TileName("0", 0)] + bytes(32)):
+        with pytest.raises(TilesDamaged) as refused:
+            TiledTree(200, {TileName("0", 0): data}.get).leaf(3)
+        assert refused.value.detail == "tile/0/000.p/200"
+    asked = list[TileName]()
+
+    def nothing(name: TileName) -> None:
+        asked.append(name)
+
+    with pytest.raises(TilesDamaged):
+        TiledTree(256, nothing).leaf(0)
+    assert asked == [TileName("0", 0)], "a full tile has no other form"
+
+
+def test_bundle_with_more_entries_than_its_name_says_is_damage() -> None:
+    tile = bundle(0, [b"", b"", b""])
+    for width in (1, 2, 4):
+        with pytest.raises(TilesDamaged) as refused:
+            unbundle(Tile(TileName(ENTRIES, 0, width), tile.data))
+        assert refused.value.detail == f"tile/entries/000.p/{width}"
+
+
+def test_tree_of_several_full_tiles() -> None:
+    """Hashes of the second level are found at their place in their tile."""
+    size = 1_100
+    tree, leaves = TiledTree(size, tiles(size).get), LEAVES[:size]
+    for index in (0, 255, 256, 700, 1_099):
+        assert tree.inclusion(index) == merkle.inclusion_proof(leaves, index)
+    for old in (1, 256, 512, 768, 1_025):
+        assert tree.consistency(old) == merkle.consistency_proof(leaves, old)

@@ -227,7 +227,11 @@ def test_event_on_another_partition_is_refused() -> None:
         (b"", Reason.NOT_FRAMED),
         (b"\x00\x00\x00\xff\xff", Reason.FOREIGN_SCHEMA),
         (build(b"", [], None), Reason.HEADER_INVALID),
-        (build(b"\x00" * 40, [], None), Reason.HEADER_INVALID),
+        (build(b"\x00" * 40, [], None), Reason.UNKNOWN_SCHEMA),
+        (build(b"\x00\x00\x01\x00\x00", [], None), Reason.UNKNOWN_SCHEMA),
+        (build(b"\x00\x00\x00\x00\x0b", [], None), Reason.HEADER_INVALID),
+        (build(b"\x00\x00\x00\x00\x0e" + bytes(40), [], None), Reason.HEADER_INVALID),
+        (build(b"\x01" + bytes(40), [], None), Reason.HEADER_INVALID),
     ],
 )
 def test_what_is_no_event_is_refused(value: bytes, reason: Reason) -> None:

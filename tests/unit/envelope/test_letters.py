@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from hub.envelope.contracts import encode_body
 from hub.envelope.letters import Content, DeadLetter, Place, open_quarantine, quarantine
 from hub.envelope.reasons import MAY_BE_PLAINTEXT, EnvelopeError, Reason
-from tests.unit.envelope.support import NOW, SUBMISSIONS, audience_key, private_key, world
+from tests.unit.envelope.support import NOW, SUBMISSIONS, audience_key, private_key, seed, world
 
 PLACE = Place(SUBMISSIONS, 3, 42)
 PLAINTEXT = Content("受付".encode(), '{"氏名": "見本太郎"}'.encode())
@@ -112,3 +113,27 @@ def test_every_reason_is_in_the_public_page() -> None:
     page = (Path(__file__).parents[3] / "docs" / "envelope.md").read_text()
     for reason in Reason:
         assert f"| `{reason}` | {reason.english} | {reason.japanese} |" in page
+
+
+def test_place_of_a_letter_is_bound_byte_by_byte() -> None:
+    """The HPKE info of the module's page; another implementation opens a letter only with the same."""
+    info = Place("ab", 0x01020304, 0x05060708090A0B0C).info()
+    assert info == b"eltax-hub/v1/quarantine\x00" + bytes.fromhex("00000002") + b"ab" + bytes.fromhex(
+        "0102030405060708090a0b0c"
+    )
+
+
+def test_letter_keeps_each_field_in_its_place() -> None:
+    content = Content(b"key", b"value")
+    later = NOW + timedelta(seconds=1)
+    made = DeadLetter(
+        Reason.BAD_MAC, "review", replace(PLACE, partition=0, offset=0), NOW, later, content, None, seed("s"), seed("l")
+    )
+    again = DeadLetter.decode(made.encode())
+    assert again == made and (again.session, again.leaf) == (seed("s"), seed("l"))
+    assert (again.appended_at, again.written_at) == (NOW, later)
+    assert again.content is not None and (again.content.key, again.content.value) == (b"key", b"value")
+    for change in ({"partition": -1}, {"written_at": -1}):
+        with pytest.raises(EnvelopeError) as refused:
+            DeadLetter.decode(encode_body("DeadLetter", _fields() | change))
+        assert refused.value.reason is Reason.MALFORMED

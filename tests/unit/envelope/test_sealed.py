@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hub.crypto import sections as keys
 from hub.envelope.limits import MAX_SECTIONS
 from hub.envelope.reasons import EnvelopeError, Reason
-from hub.envelope.sealed import SCHEMA_ID, Sealed, build, outputs, parse
+from hub.envelope.sealed import SCHEMA_ID, Sealed, build, check_audience, outputs, parse
 from schemas import registry
 from tests.unit.envelope.support import HELPDESK, REVIEW, world
 
@@ -226,3 +226,48 @@ def test_helpdesk_copy_does_not_carry_the_review_section() -> None:
     helpdesk = outputs(sealed, [HELPDESK])[0]
     assert review not in helpdesk and sealed.ciphertext(HELPDESK) in helpdesk  # type: ignore[operator]
     assert len(review) == 1024 + keys.TAG_BYTES
+
+
+def test_longest_audience_and_largest_event_are_read() -> None:
+    longest = "a" * 63
+    assert parse(build(b"h", [(longest, D, None)], None)).sections[0].audience == longest
+    most = 8 * 1024 * 1024
+    room = most - len(build(b"h", [("a", D, b"")], None)) - 3  # a length of 8 MiB takes 4 bytes, of 0 one
+    value = build(b"h", [("a", D, bytes(room))], None)
+    assert len(value) == most and parse(value).value == value
+    for refuse in (lambda: build(b"h", [("a", D, bytes(room + 1))], None), lambda: parse(value + b"\x00")):
+        with pytest.raises(EnvelopeError) as refused:
+            refuse()
+        assert refused.value.reason is Reason.TOO_LARGE
+    most_header = build(bytes(4_096), [], None)
+    assert len(parse(most_header).header) == 4_096
+    with pytest.raises(EnvelopeError):
+        build(bytes(4_097), [], None)
+
+
+def test_length_of_an_audience_is_not_negative() -> None:
+    for length in (b"\x01", b"\x03", b"\x7f"):
+        with pytest.raises(EnvelopeError) as refused:
+            parse(FRAME + b"\x02h" + b"\x02" + length + b"a" * 64 + D + b"\x00\x00\x00")
+        assert refused.value.reason is Reason.MALFORMED
+
+
+def test_event_without_sections_is_its_own_output() -> None:
+    value = build(b"h", [], M)
+    sealed = parse(value)
+    assert (sealed.sections, sealed.mac, sealed.value[sealed.tail :]) == ((), M, b"\x02" + M)
+    assert outputs(sealed, [None, "a"]) == [value, value]
+
+
+def test_digests_hold_for_the_ciphertexts_that_are_there() -> None:
+    whole = parse(world().event.value)
+    stripped = parse(outputs(whole, [None])[0])
+    assert whole.digests_hold() and stripped.digests_hold()
+    other = [(each.audience, each.digest, b"other") for each in whole.sections]
+    assert not parse(build(whole.header, other, whole.mac)).digests_hold()
+    assert [each.audience for each in whole.sections if check_audience(each.audience)] == [HELPDESK, REVIEW]
+
+
+def test_name_of_an_audience_has_1_to_63_ascii_characters() -> None:
+    assert check_audience("a") and check_audience("a" * 63)
+    assert not any(map(check_audience, ("", "a" * 64, "区")))

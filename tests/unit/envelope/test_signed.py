@@ -107,7 +107,7 @@ def test_no_signature_twice_the_same_or_nine_are_refused() -> None:
 def test_body_with_trailing_bytes_or_of_another_record_is_refused() -> None:
     """Four byte strings decode equal in fastavro; one of them is the record."""
     for body, reason in (
-        (BODY + b"\x00", Reason.MALFORMED),
+        (BODY + b"\x00", Reason.TRAILING_BYTES),
         (BODY[:-1], Reason.TRUNCATED),
         (b"{}", Reason.NOT_FRAMED),
         (b"\x00\xff\xff\xff\xff", Reason.UNKNOWN_SCHEMA),
@@ -117,3 +117,31 @@ def test_body_with_trailing_bytes_or_of_another_record_is_refused() -> None:
             decode_body("KeyDestroyed", body)
         assert refused.value.reason is reason
     assert VALUE[:5] == b"\x00" + SCHEMA_ID.to_bytes(4, "big")
+
+
+def test_most_signatures_and_the_largest_body() -> None:
+    signers = [IdentityKey.from_seed(bytes([number]) * 32) for number in range(9)]
+    most = Signed.parse(sign("KeyDestroyed", BODY, *signers[:8]))
+    assert all(most.verify(key.key_id, key.public) for key in signers[:8])
+    with pytest.raises(EnvelopeError) as refused:
+        sign("KeyDestroyed", BODY, *signers)
+    assert refused.value.reason is Reason.TOO_LARGE
+    largest = BODY[:5] + bytes(4 * 1024 * 1024 - 5)
+    value = sign("KeyDestroyed", largest, signers[0])
+    assert Signed.parse(value).body == largest
+    with pytest.raises(EnvelopeError) as refused:
+        sign("KeyDestroyed", largest + b"\x00", signers[0])
+    assert refused.value.reason is Reason.TOO_LARGE
+    with pytest.raises(EnvelopeError) as refused:
+        Signed.parse(Signed(largest + b"\x00", Signed.parse(value).signatures).encode())
+    assert refused.value.reason is Reason.TOO_LARGE
+
+
+def test_body_of_no_contract_is_not_signed_and_has_no_name() -> None:
+    body = b"\x00\xff\xff\xff\xff"
+    with pytest.raises(EnvelopeError) as refused:
+        sign("KeyDestroyed", body, identity("router"))
+    assert refused.value.reason is Reason.FOREIGN_SCHEMA
+    with pytest.raises(EnvelopeError) as refused:
+        _ = Signed(body, ()).name
+    assert refused.value.reason is Reason.UNKNOWN_SCHEMA

@@ -65,3 +65,18 @@ def test_record_that_breaks_its_contract_is_not_encoded() -> None:
     assert refused.value.reason is Reason.MALFORMED
     with pytest.raises(LookupError):
         schema_id("Nothing")
+
+
+@pytest.mark.parametrize(
+    "topic", [".submissions", "eltax.", "eltax.131041.", ".131041.status", "..", "a.b.c.d", "a.13104.b"]
+)
+def test_topic_with_an_empty_or_odd_part_is_none(topic: str) -> None:
+    assert parse_topic(topic) is None
+
+
+@pytest.mark.parametrize("month", range(1, 13))
+def test_epochs_follow_each_other_without_a_gap(month: int) -> None:
+    epoch = 202600 + month
+    begin, end = epoch_bounds(epoch)
+    assert epoch_of(begin) == epoch == epoch_of(end - timedelta(milliseconds=1))
+    assert epoch_of(end) == next_epoch(epoch) == (202701 if month == 12 else epoch + 1)

@@ -43,6 +43,8 @@ from portal.delivery import (
     sent,
 )
 from schemas.parts import ATTACHMENT_PART
+from tests.attacking import Attacker
+from tests.attacking.plugin import Attack
 from tests.unit.portal.checking import NotProven, proven
 from tests.unit.producing.support import OWNER
 from topics import names
@@ -210,7 +212,8 @@ async def test_a_file_with_one_changed_byte_proves_nothing(stage: Stage, mask: i
             check(bytes(changed), trust, NOW)
 
 
-async def test_a_file_that_is_cut_or_longer_proves_nothing(stage: Stage) -> None:
+async def test_a_file_that_is_cut_or_longer_proves_nothing(stage: Stage, attack: Attack) -> None:
+    tried = attack(Attacker.APPLICANT, "shows the ward a delivery receipt that was cut, or has something added")
     document = await stage.document()
     trust = stage.trust()
     for length in range(len(document)):
@@ -221,6 +224,7 @@ async def test_a_file_that_is_cut_or_longer_proves_nothing(stage: Stage) -> None
             check(document + more, trust, NOW)
         with pytest.raises(ReceiptInvalid):
             check(more + document, trust, NOW)
+    tried.prevented(by="who checks it with the trust list", how=f"`{ReceiptInvalid.code}`", within="at once")
 
 
 def _changes() -> list[Any]:

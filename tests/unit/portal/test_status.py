@@ -13,7 +13,8 @@ import typer
 
 from cli.status import _read, _write
 from hub.envelope.reasons import Reason
-from hub.envelope.records import StoredEvent
+from hub.envelope.records import StoredEvent, StoredReceipt
+from hub.envelope.signed import Signed
 from hub.reading.stream import Place
 from portal.report import answered_entries
 from portal.status import Message, status_stream
@@ -129,7 +130,8 @@ async def test_a_decision_that_is_not_addressed_to_the_portal_is_refused(world: 
 
 
 async def test_receipts_and_checkpoints_between_the_decisions_are_no_messages(world: World, desk: Desk) -> None:
-    world.cluster.append(STATUS, 0, b"stored", desk.receipt(StoredEvent(0, uuid7(1), leaf(1))))
+    receipt = desk.receipt(StoredEvent(0, uuid7(1), leaf(1)))
+    world.cluster.append(STATUS, 0, StoredReceipt.decode(Signed.parse(receipt).body).key.encode(), receipt)
     desk.checkpoint()
     desk.status(FILED[0])
     assert len(await messages(world)) == 1

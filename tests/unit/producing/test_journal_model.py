@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -30,6 +29,7 @@ from hub.producing.journal_rows import (
     SessionState,
     Step,
 )
+from tests import machines
 from tests.unit.producing.support import TOPIC, append, digest, entry, open_journal, session
 
 
@@ -54,7 +54,10 @@ PARTITION = st.integers(0, 2)
 class JournalMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.directory = Path(tempfile.mkdtemp())
+        self.home = Path(tempfile.mkdtemp())
+        self.copies = 0
+        self.directory = self.home / "first"
+        self.directory.mkdir()
         self.runner = asyncio.Runner()
         self.journal: Journal = open_journal(self.directory)
         self.sessions: list[SessionModel] = []
@@ -90,6 +93,14 @@ class JournalMachine(RuleBasedStateMachine):
         if not closing:
             lane.states += [EventState.JOURNALED] * count
             model.lanes[partition] = lane
+
+    @rule(data=st.data(), partition=PARTITION, count=st.integers(1, 3))
+    def call_that_is_wrong_at_its_end(self, data: st.DataObject, partition: int, count: int) -> None:
+        """What a call said before it contradicted the journal is not written either."""
+        of, _, lane = self.lane(data, partition)
+        first = len(lane.states)
+        with pytest.raises(JournalConflict):
+            self.do(append(of, partition, first, count), Acknowledge(of, partition, first + count))
 
     @rule(data=st.data(), partition=PARTITION)
     def acknowledge(self, data: st.DataObject, partition: int) -> None:
@@ -169,6 +180,36 @@ class JournalMachine(RuleBasedStateMachine):
         self.journal.close()
         self.journal = open_journal(self.directory)
 
+    def dies(self, keep: int | None = None) -> None:
+        """The process ends, and another one goes on with what a power cut has left."""
+        self.copies += 1
+        left = machines.power_cut(self.journal.path, self.home / str(self.copies), keep)
+        self.journal.close()
+        self.directory = left.parent
+        self.journal = open_journal(self.directory)
+
+    @rule()
+    def power_is_cut(self) -> None:
+        self.dies()
+
+    @rule(data=st.data(), partition=PARTITION, count=st.integers(1, 3), share=st.floats(0, 0.999))
+    def power_is_cut_while_the_disk_writes(self, data: st.DataObject, partition: int, count: int, share: float) -> None:
+        """All of a call is there, or nothing: here of one that appends events and acknowledges the first of them."""
+        of, model, lane = self.lane(data, partition)
+        if model.state >= SessionState.CLOSING:
+            return
+        before, first = machines.wal_bytes(self.journal.path), len(lane.states)
+        steps = [append(of, partition, first, count)]
+        everything = first == lane.acknowledged + 1
+        self.do(*steps, *([Acknowledge(of, partition, first)] if everything else []))
+        after = machines.wal_bytes(self.journal.path)
+        self.dies(before + int((after - before) * share) if after >= before else after)
+        if sum(1 for row in self.journal.events() if (row.session, row.partition) == (of, partition)) > first:
+            lane.states += [EventState.JOURNALED] * count
+            model.lanes[partition] = lane
+            if everything:
+                lane.states[first], lane.acknowledged = EventState.ACKNOWLEDGED, first
+
     @invariant()
     def agrees(self) -> None:
         rows = {(row.session, row.partition, row.sequence): row.state for row in self.journal.events()}
@@ -211,7 +252,7 @@ class JournalMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.journal.close()
         self.runner.close()
-        shutil.rmtree(self.directory)
+        shutil.rmtree(self.home)
 
 
 def _refused(expected: bool) -> contextlib.AbstractContextManager[object]:
@@ -221,5 +262,5 @@ def _refused(expected: bool) -> contextlib.AbstractContextManager[object]:
     return pytest.raises(JournalConflict)
 
 
-TestJournalModel = JournalMachine.TestCase
-TestJournalModel.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+def test_journal_model() -> None:
+    machines.run(JournalMachine, runs=20)

@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from hub.crypto.audience import AudiencePrivateKey, Suite
+from hub.envelope.event_ids import id_of_time
 from hub.envelope.letters import DeadLetter, open_quarantine
-from hub.envelope.records import StoredEvent
+from hub.envelope.reasons import EnvelopeError, Reason
+from hub.envelope.records import StoredEvent, StoredReceipt
+from hub.envelope.signed import Signed
+from hub.envelope.times import to_ms
 from hub.facts import Alarm, DeadLettered, Fact
 from hub.producing.delivery import Delivery
 from hub.producing.journal import Journal
 from hub.producing.journal_rows import Acknowledge, Append, EventState
 from hub.producing.key_directory import KeyDirectory
-from hub.producing.receipts import ReceiptReader
+from hub.producing.receipts import OVERDUE_SECONDS, ReceiptReader
 from hub.transport import KafkaRecord, OffsetGone
 from tests.unit.producing.memory import Memory
 from tests.unit.producing.support import digest, entry, open_journal, session
@@ -47,6 +52,14 @@ async def three_events(journal: Journal) -> list[StoredEvent]:
     return [StoredEvent(each.sequence, each.event_id, each.leaf) for each in entries]
 
 
+def own_key(value: bytes | None) -> bytes:
+    """The Kafka key under which a receipt belongs; any for what is none."""
+    try:
+        return StoredReceipt.decode(Signed.parse(value or b"").body).key.encode()
+    except EnvelopeError:
+        return b"key"
+
+
 class Desk:
     """Runs a receipt reader over given records until it has taken them."""
 
@@ -59,12 +72,15 @@ class Desk:
         self.trimmed = 0
         self.gone_first = False
         self.opened: list[bool] = []
+        self.wall = NOW
+        self.overdue_seconds = OVERDUE_SECONDS
         self._records: list[KafkaRecord] = []
         self._offset = 0
         self._polls = 0
 
-    def say(self, value: bytes | None, partition: int = 0) -> None:
-        self._records.append(KafkaRecord(STATUS, partition, self._offset, 0, b"key", value))
+    def say(self, value: bytes | None, partition: int = 0, key: bytes | None = None, timestamp_ms: int = 0) -> None:
+        key = own_key(value) if key is None else key
+        self._records.append(KafkaRecord(STATUS, partition, self._offset, timestamp_ms, key, value))
         self._offset += 1
 
     async def new_reader(self, whole: bool) -> Desk:
@@ -102,7 +118,8 @@ class Desk:
             dead_letters=LETTERS,
             confirmed=self.count,
             observer=self.facts.append,
-            wall=lambda: NOW,
+            wall=lambda: self.wall,
+            overdue_seconds=self.overdue_seconds,
         )
         await reader.start()
         task = asyncio.create_task(reader.run())
@@ -117,6 +134,17 @@ class Desk:
 
     def put_aside(self) -> list[DeadLetter]:
         return [DeadLetter.decode(value) for _, value in self.letters.records[LETTERS, 0]]
+
+
+async def test_garbage_dated_beyond_all_time_becomes_a_letter_and_stops_nobody(journal: Journal) -> None:
+    events = await three_events(journal)
+    desk = Desk(journal)
+    desk.say(b"garbage", timestamp_ms=2**62)
+    desk.say(b"garbage", timestamp_ms=-1)
+    desk.say(desk.world.receipt(S, 0, events[:1]))
+    await desk.listen()
+    assert desk.trimmed == 1
+    assert [letter.reason for letter in desk.put_aside()] == [Reason.NOT_FRAMED] * 2
 
 
 async def test_receipt_of_the_review_desk_trims_the_journal(journal: Journal) -> None:
@@ -208,3 +236,25 @@ async def test_reading_begins_anew_when_retention_was_faster(journal: Journal) -
     assert desk.opened == [False, True]
     assert desk.trimmed == 3
     assert Alarm("receipts.gone") in desk.facts
+
+
+async def test_an_event_without_its_receipt_is_an_alarm_after_its_time_and_not_before(journal: Journal) -> None:
+    ids = [f"{id_of_time(to_ms(NOW))}-7000-8000-{at:012x}" for at in range(3)]
+    entries = [dataclasses.replace(entry(S, 0, at), event_id=ids[at]) for at in range(3)]
+    await journal.apply(session(), Append(tuple(entries)), Acknowledge(S, 0, 2))
+    events = [StoredEvent(each.sequence, each.event_id, each.leaf) for each in entries]
+    desk = Desk(journal)
+    desk.overdue_seconds = 0.001  # it looks at every poll; how late it is says the wall clock
+    desk.wall = NOW + timedelta(milliseconds=1)
+    desk.say(desk.world.receipt(S, 0, events[:1]))
+    await desk.listen()
+    assert desk.facts == []
+    desk.wall = NOW + timedelta(milliseconds=2)
+    desk.say(desk.world.receipt(S, 0, events[:1]))
+    await desk.listen()
+    assert desk.facts == [Alarm("receipt.overdue", "portal")]  # once, however often it looks
+    assert journal.overdue(desk.wall) == 2
+    desk.facts.clear()
+    desk.say(desk.world.receipt(S, 0, events))
+    await desk.listen()
+    assert (desk.facts, journal.overdue(desk.wall)) == ([], 0)

@@ -14,8 +14,9 @@ from hub.envelope.inspection import routed_to
 from hub.envelope.letters import Place
 from hub.envelope.names import Kind
 from hub.envelope.reasons import Reason
-from hub.envelope.records import Checkpoint, CheckpointEntry, DeadLetterNotice, Discard, LetterResolved
+from hub.envelope.records import Checkpoint, CheckpointEntry, Confided, DeadLetterNotice, LetterResolved
 from hub.envelope.sealed import build, parse
+from hub.envelope.session import SessionSecrets
 from hub.envelope.signed import sign
 from hub.reading.errors import KeyNotLoaded
 from hub.reading.intake import (
@@ -31,6 +32,8 @@ from hub.reading.intake import (
     session_named,
 )
 from hub.transport import KafkaRecord
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker
 from tests.unit.consumers.world import (
     EPOCH,
     HELPDESK,
@@ -104,6 +107,27 @@ def test_helpdesk_copy_is_refused_elsewhere(world: World, portal: Portal, audien
 
 def test_stripped_copy_never_counts_as_delivered(world: World, portal: Portal) -> None:
     assert reason(judged(world, record(portal.seal(1), None))) is Reason.STRIPPED_CIPHERTEXT
+
+
+def test_event_of_a_session_without_its_reader_is_not_taken_for_one_without_content(
+    world: World, portal: Portal
+) -> None:
+    portal.secrets = SessionSecrets.create(
+        producer="portal",
+        instance="a",
+        topic=names.submissions(NAMESPACE),
+        tenant=TENANT,
+        created_at=NOW,
+        expires_at=NOW + timedelta(hours=1),
+        audiences=[world.audience_keys[name] for name in ("router", HELPDESK)],
+        identity=world.identities["portal"],
+    )
+    world.sessions.known[portal.id] = portal.secrets.session
+    header = portal.header(1)
+    event = Event(header, portal.secrets.seal(header, {HELPDESK: b"helpdesk"}))
+    assert reason(judged(world, record(event))) is Reason.NOT_ADDRESSED
+    assert isinstance(judged(world, record(event, HELPDESK), HELPDESK), Arrived)
+    assert isinstance(judged(world, record(event, None), None), Arrived)
 
 
 def test_whole_event_with_foreign_ciphertexts_is_refused(world: World, portal: Portal) -> None:
@@ -279,13 +303,16 @@ def test_notice_of_anybody_else_is_refused(world: World, portal: Portal) -> None
     assert refused in (Reason.BAD_SIGNATURE, Reason.UNTRUSTED)
 
 
-def word(world: World, tenant: str | None, signer: str = "operator", key: bytes | None = None) -> KafkaRecord:
+def word(
+    world: World, tenant: str | None, signer: str = "operator", key: bytes | None = None, *, told: bool = True
+) -> KafkaRecord:
     letter = Place(names.dead_letters(NAMESPACE, "router"), 1, 7)
+    confided = Confided(bytes(32), bytes(32), None, "operator-1", "an incident is open")
     said = LetterResolved(
-        letter, letter, Reason.BAD_MAC, NOW, bytes(32), tenant, None,
-        Discard("forged", "an incident is open"), None, 0, None, "operator-1", NOW,
+        letter, letter, Reason.BAD_MAC, NOW, tenant, None, "forged", None, 0, None, confided, NOW
     )  # fmt: skip
-    value = sign(said.RECORD, said.encode(), world.identities[signer])
+    name, body = (said.TOLD, said.tell()) if told else (said.RECORD, said.encode())
+    value = sign(name, body, world.identities[signer])
     return KafkaRecord(TOPIC, 1, 0, NOW_MS, said.key.encode() if key is None else key, value)
 
 
@@ -296,27 +323,41 @@ def with_words(world: World, given: KafkaRecord, **change: Any) -> object:
 
 
 def test_the_operators_word_is_taken_where_it_belongs_and_from_nobody_else(world: World) -> None:
+    told, bare = LetterResolved.TOLD, LetterResolved.RECORD
     for tenant in (TENANT, None):
-        outcome = with_words(world, word(world, tenant), resolutions=True)
+        outcome = with_words(world, word(world, tenant), resolutions=told)
         assert isinstance(outcome, Resolved) and outcome.said.tenant == tenant
-    assert reason(with_words(world, word(world, "131041"), resolutions=True)) is Reason.WRONG_TENANT
-    assert reason(with_words(world, word(world, TENANT, "router"), resolutions=True)) is Reason.UNTRUSTED
-    assert reason(with_words(world, word(world, TENANT, key=b"resolved/x"), resolutions=True)) is Reason.WRONG_KEY
+        assert outcome.said.opened is not None and outcome.said.opened.actor == "operator-1"
+        outcome = with_words(world, word(world, tenant, told=False), resolutions=bare)
+        assert isinstance(outcome, Resolved) and outcome.said.opened is None
+    assert reason(with_words(world, word(world, TENANT), resolutions=bare)) is Reason.FOREIGN_SCHEMA
+    assert reason(with_words(world, word(world, TENANT, told=False), resolutions=told)) is Reason.FOREIGN_SCHEMA
+    assert reason(with_words(world, word(world, "131041"), resolutions=told)) is Reason.WRONG_TENANT
+    assert reason(with_words(world, word(world, TENANT, "router"), resolutions=told)) is Reason.UNTRUSTED
+    assert reason(with_words(world, word(world, TENANT, key=b"resolved/x"), resolutions=told)) is Reason.WRONG_KEY
     assert reason(with_words(world, word(world, TENANT), notices=True)) is Reason.FOREIGN_SCHEMA
 
 
-def test_a_desks_notice_counts_on_its_own_topic_and_explains_nothing(world: World, portal: Portal) -> None:
+def test_a_desks_notice_counts_on_its_own_topic_and_explains_nothing(
+    world: World, portal: Portal, attack: Attack
+) -> None:
+    tried = attack(Attacker.BROKER, "puts a desk's signed word under another Kafka key, or under none")
     event = portal.seal(1)
     sealed = parse(event.out.value)
     body = DeadLetterNotice(TENANT, sealed.header, sealed.digests, Reason.PLAINTEXT_INVALID, NOW).encode()
 
-    def said(by: str) -> KafkaRecord:
+    own = b"notice/" + event.out.leaf.hex().encode()
+
+    def said(by: str, key: bytes | None = own) -> KafkaRecord:
         value = sign(DeadLetterNotice.RECORD, body, world.identities[by])
-        return KafkaRecord(STATUS, event.header.partition, 0, NOW_MS, b"notice/x", value)
+        return KafkaRecord(STATUS, event.header.partition, 0, NOW_MS, key, value)
 
     outcome = with_words(world, said(REVIEW), noticing=REVIEW)
     assert isinstance(outcome, DeskNoticed)
     assert (outcome.desk, outcome.leaf, outcome.header) == (REVIEW, event.out.leaf, event.header)
+    for key in (event.key, None):
+        assert reason(with_words(world, said(REVIEW, key), noticing=REVIEW)) is Reason.WRONG_KEY
+    tried.prevented(by="every reader", how=f"dead letter `{Reason.WRONG_KEY}`", within="the same record")
     for other in ("router", HELPDESK, "operator"):
         assert reason(with_words(world, said(other), noticing=REVIEW)) is Reason.UNTRUSTED
     assert reason(with_words(world, said(REVIEW))) is Reason.FOREIGN_SCHEMA

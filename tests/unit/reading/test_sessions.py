@@ -136,6 +136,33 @@ async def test_true_copy_that_comes_later_heals_a_refusal(given: Given) -> None:
     assert registry.find(session.session.id) == session.session
 
 
+async def test_forged_copies_do_not_fill_the_place_of_the_true_one(given: Given) -> None:
+    session = new_session()
+    for _ in range(9):
+        given.announce(session, signed_by(session, identity("router")))
+    registry = given.registry()
+    await registry.ensure([session.session.id])
+    assert registry.find(session.session.id) is Reason.UNTRUSTED
+    given.announce(session)
+    await registry.ensure([session.session.id])
+    assert registry.find(session.session.id) == session.session
+    for _ in range(9):
+        given.announce(session, signed_by(session, identity("router")))
+    later = given.registry(max_held_bytes=1, max_verdicts=1)
+    await later.ensure([session.session.id])
+    assert later.find(session.session.id) == session.session
+
+
+async def test_copies_of_one_session_take_bounded_memory(given: Given) -> None:
+    session = new_session()
+    for _ in range(50):
+        given.announce(session)
+    registry = given.registry()
+    await registry.ensure([])
+    assert registry.sizes["held_bytes"] <= 4 * (len(session.signed) + len(session.session.key))
+    assert registry.find(session.session.id) == session.session
+
+
 async def test_session_under_another_key_is_no_session(given: Given) -> None:
     session, other = new_session(), new_session()
     given.announce(session, key=other.session.key)

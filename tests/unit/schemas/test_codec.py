@@ -56,6 +56,7 @@ def code_of(data: bytes, accept: set[str] = NAMES) -> str:
 RECORD = registry.contract("DeadLetterContent")
 VALUE = random_value(RECORD.schema, random.Random(3), {})
 GOOD = codec.encode("DeadLetterContent", VALUE)
+NUMBER_OF = {each.name: each.schema_id.to_bytes(4, "big") for each in ALL}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,10 @@ GOOD = codec.encode("DeadLetterContent", VALUE)
         (b"\x00\xff\xff\xff\xff" + GOOD[5:], "codec.unknown-schema"),
         (GOOD[:-1], "codec.truncated"),
         (GOOD[:5], "codec.truncated"),
-        (GOOD + b"\x00", "codec.not-canonical"),
+        (GOOD + b"\x00", "codec.trailing-bytes"),
+        (GOOD[:5] + b"\x02\x01" + GOOD[5:], "codec.malformed"),
+        (GOOD[:5] + b"\x04" + GOOD[6:], "codec.malformed"),
+        (b"\x00" + NUMBER_OF["AudienceKey"] + b"\x02x\x02" + bytes(8) + b"\x04", "codec.malformed"),
     ],
 )
 def test_what_is_not_a_record_is_refused_by_its_code(data: bytes, code: str) -> None:
@@ -117,7 +121,6 @@ def overlong() -> bytes:
     "data", [split_in_blocks(ITEM), sized_block(ITEM), overlong()], ids=["two blocks", "sized block", "overlong"]
 )
 def test_another_encoding_of_the_same_value_is_refused(data: bytes) -> None:
-    assert codec.decode(data, {"HelpdeskRecord"}, canonical=False).name == "HelpdeskRecord"
     assert code_of(data) == "codec.not-canonical"
 
 
@@ -204,8 +207,6 @@ def test_a_number_that_no_other_reader_could_read_is_refused() -> None:
     data = codec.encode("HelpdeskRecord", HELPDESK_VALUE)
     wide = data[:-2] + b"\x80\x80\x80\x80\x20" + data[-1:]
     assert code_of(wide) == "codec.malformed"
-    with pytest.raises(CodecError):
-        codec.decode(wide, {"HelpdeskRecord"}, canonical=False)
 
 
 def test_errors_hold_no_content() -> None:
@@ -231,4 +232,5 @@ def test_what_an_older_version_wrote_comes_in_the_form_of_the_newest(
     decoded = codec.decode(old, {"Sample"})
     assert (decoded.version, decoded.value) == (1, {"name": "x", "note": None})
     assert codec.encode("Sample", decoded.value)[:5] == b"\x00\x00\x00\x00\x02"
-    assert code_of(old + b"\x00", {"Sample"}) == "codec.not-canonical"
+    assert code_of(old + b"\x00", {"Sample"}) == "codec.trailing-bytes"
+    assert code_of(old[:5] + b"\x82\x00x", {"Sample"}) == "codec.not-canonical"

@@ -1,0 +1,1 @@
+"""The committed vectors, met by the hub."""
