@@ -15,6 +15,7 @@ from cli.output import console, json_line, reports_errors
 
 Check = tuple[str, bool, str]
 _MIN_DISK_BYTES = 2 * 2**30
+_SWAPS = Path("/proc/swaps")
 
 
 @reports_errors
@@ -45,7 +46,28 @@ def _checks() -> Iterator[Check]:
     where = next(path for path in (home.path, *home.path.parents) if path.exists())
     free = shutil.disk_usage(where).free
     yield "disk", free > _MIN_DISK_BYTES, f"{free / 2**30:.1f} GiB free at {where}"
+    yield from _guarded("swap", _swap)
     yield from _hub()
+
+
+def _swap() -> str:
+    """Memory must not reach a disk in the clear; artificial people's may (docs/secrets.md)."""
+    from hub.settings import HomeSettings, is_rehearsal
+
+    if not _SWAPS.exists():
+        return "not known on this system: see docs/secrets.md"
+    devices = [line.split()[0] for line in _SWAPS.read_text().splitlines()[1:]]
+    clear = [device for device in devices if not _encrypted(Path(device))]
+    if clear and not is_rehearsal(HomeSettings().namespace):
+        raise RuntimeError(f"in the clear on {', '.join(clear)}; turn it off or encrypt it: docs/secrets.md")
+    return f"in the clear on {', '.join(clear)}: for rehearsals only" if clear else "none in the clear"
+
+
+def _encrypted(device: Path) -> bool:
+    """Whether it is dm-crypt, or compressed memory."""
+    name = device.resolve().name
+    kind = Path("/sys/block") / name / "dm" / "uuid"
+    return name.startswith("zram") or (kind.exists() and kind.read_text().startswith("CRYPT-"))
 
 
 def _guarded(name: str, work: Callable[[], str]) -> Iterator[Check]:

@@ -37,6 +37,31 @@ def init(as_json: Json = False) -> None:
         console.print(f"{len(topology.principals)} roles, {len(enrolled.audience_keys)} audience keys in {home.path}")
 
 
+@app.command("new-authority")
+@reports_errors
+def new_authority(as_json: Annotated[bool, typer.Option("--json", help="one object")] = False) -> None:
+    """Make all certificates worthless and issue new ones; the hub must be stopped. / 認証局を作り直す"""
+    from cli.home import NoHub
+    from cli.people import the_home
+    from cli.stack import AlreadyUp
+    from hub.enrolment import new_authority as make
+
+    home = the_home()
+    try:
+        home.running()
+    except NoHub:
+        pass
+    else:
+        raise AlreadyUp(str(home.path))
+    if not (home.path / "authority" / "ca.crt").exists():
+        raise NoHub(f"({home.path}: nobody is enrolled)")
+    _, names = make(home.path, now=datetime.now(UTC))
+    if as_json:
+        json_line({"home": str(home.path), "certificates": list(names)})
+    else:
+        console.print(f"{len(names)} new certificates in {home.path}; the old ones count no more")
+
+
 @app.command("list")
 @reports_errors
 def list_(as_json: Json = False) -> None:

@@ -202,7 +202,7 @@ def let_in(
     """Give a principal that was shut out its rights and new identity keys. / 締め出しを解く"""
     from hub.shutting_out import let_in as carry_out
 
-    if not certificate_was_safe:
+    if not certificate_was_safe and not _authority_is_newer(principal):
         fail(
             "shut-out.certificate",
             f"every copy of {principal}'s certificate would have its rights again",
@@ -210,6 +210,17 @@ def let_in(
             as_json=as_json,
         )
     _change(carry_out, principal, as_json=as_json)
+
+
+def _authority_is_newer(principal: str) -> bool:
+    """Whether all certificates that there were when it was shut out are worthless now."""
+    from cli.people import the_home
+    from hub.crypto.certificates import made_at
+    from hub.shut_out_book import shut_out_at
+
+    home = the_home().path
+    since = shut_out_at(home).get(principal)
+    return since is not None and made_at(home / "authority" / "ca.crt") >= datetime.fromisoformat(since)
 
 
 def _change(carry_out: Callable[..., Coroutine[Any, Any, Changed]], principal: str, *, as_json: bool) -> None:

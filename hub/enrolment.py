@@ -75,8 +75,8 @@ def enrol(
 
     In a home that is enrolled, who has keys keeps them. With `withdraw`, the keys of principals that `topology`
     does not name are revoked; their directories stay. Who is shut out (`hub.shut_out_book`) is given nothing, and its
-    keys are revoked. A trust list that changes gets the next serial, and
-    `least_serial` at least. `now` is aware.
+    keys are revoked; its audience's keys count by the administrator's signature alone. A trust list that changes
+    gets the next serial, and `least_serial` at least. `now` is aware.
     """
     published = home / "audience-keys"
     trust = listed_at(home)
@@ -98,6 +98,9 @@ def enrol(
             builder.revoke(key_id, now)
     for name in gone:
         builder.principal(name, may_produce=(), instances=())
+    for rule in trust.audiences.values() if trust is not None else ():
+        if rule.owner in out:  # or nobody could seal to it, and all filings would stop: each needs all sections
+            builder.owned(rule.name, ADMIN)
     changed = trust is None or not builder.says(trust) or trust.serial < least_serial
     published.mkdir(exist_ok=True)
     if not changed and not made:
@@ -124,6 +127,33 @@ def enrol(
         tuple(sorted(gone)),
         changed,
     )
+
+
+def new_authority(home: Path, *, now: datetime) -> tuple[CertificateAuthority, tuple[str, ...]]:
+    """Make a new authority and a new certificate and TLS key for every role of a home; nothing of it may run.
+
+    The old authority is kept as `authority-retired-<date>` and nothing trusts it. What a crash cuts short, the next
+    run does again. Returns the authority, and who was given a certificate.
+    """
+    fresh, current = home / "authority-new", home / "authority"
+    exists = (fresh / "ca.crt").exists()
+    authority = CertificateAuthority.load(fresh) if exists else CertificateAuthority.create(fresh, now=now)
+    names = sorted(each.parent.name for each in (home / "roles").glob("*/tls.crt"))
+    for name in names:
+        _certify(home, name, authority)
+    if current.exists():
+        current.rename(home / f"authority-retired-{now:%Y%m%dT%H%M%S}")
+    fresh.rename(current)
+    return CertificateAuthority.load(current), tuple(names)
+
+
+def _certify(home: Path, name: str, authority: CertificateAuthority) -> None:
+    """Put a new certificate, its key and the authority's certificate into a role directory."""
+    directory = home / "roles" / name
+    issued = authority.issue(name, home / "certificates")
+    write_private(directory / "tls.key", issued.private_key.read_bytes())
+    shutil.copyfile(issued.certificate, directory / "tls.crt")
+    shutil.copyfile(issued.ca, directory / "ca.crt")
 
 
 def administrator(home: Path, *, cost: ScryptCost = STANDARD) -> IdentityKey:
@@ -198,10 +228,7 @@ def _keys(
     """Make a principal's certificate and keys. One that was withdrawn and comes back keeps its audience keys."""
     directory = home / "roles" / principal.name
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    issued = authority.issue(principal.name, home / "certificates")
-    write_private(directory / "tls.key", issued.private_key.read_bytes())
-    shutil.copyfile(issued.certificate, directory / "tls.crt")
-    shutil.copyfile(issued.ca, directory / "ca.crt")
+    _certify(home, principal.name, authority)
     store = _store(directory, cost)
     identity = IdentityKey.generate()
     store.save_identity(identity)
@@ -233,8 +260,12 @@ def _list(builder: TrustBuilder, served: Sequence[Principal], made: Sequence[_Ke
         if principal.name in identities:
             public = identities[principal.name].public
             builder.identity(principal.name, public, now - _SKEW, now + _IDENTITY_LIFE)
-        if principal.audience is not None and builder.owner(principal.audience) != principal.name:
-            builder.audience(principal.audience, owner=principal.name)
+        if principal.audience is not None:
+            owner = builder.owner(principal.audience)
+            if owner is None:
+                builder.audience(principal.audience, owner=principal.name)
+            elif owner != principal.name:
+                builder.owned(principal.audience, principal.name)
 
 
 def _announce(keys: _Keys, epoch: int, key: AudiencePrivateKey) -> AudienceKey:

@@ -15,7 +15,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-COVERAGE_FLOOR = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +26,20 @@ class Suite:
     budget_seconds: int
 
 
-def _pytest(*paths: str) -> tuple[str, ...]:
-    return (str(BIN / "python"), "-m", "coverage", "run", "-m", "pytest", "-q", "-m", "not soak", *paths)
-
-
-def _attacks_of(run: str) -> str:
-    """Where a run's attacks go, to be compared with the committed ones."""
-    return f".attacks/{run}.jsonl"
-
-
-_SEVERAL_AT_ONCE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
-"""most of a broker test is waiting for sessions to time out; each worker has a Kafka of its own"""
-
+PYTHON = str(BIN / "python")
+SEEN = ".attacks/test.jsonl"
+"""where the attacks that a run saw go, to be compared with the committed ones"""
+ALL_AT_ONCE = (
+    "-q",
+    "-m",
+    "not soak",
+    "-n",
+    "4",
+    "--dist",
+    "loadfile",
+    "--no-loadscope-reorder",
+    f"--attacks-into={SEEN}",
+)
 
 SUITES = (
     Suite("ruff", (str(BIN / "ruff"), "check", "."), 60),
@@ -46,40 +47,17 @@ SUITES = (
     Suite("types", (str(BIN / "mypy"),), 240),
     Suite("types of examples", (str(BIN / "mypy"), "examples/tax_table.py"), 120),
     Suite("imports", (str(BIN / "lint-imports"),), 60),
-    Suite("unit", _pytest("-n", "2", f"--attacks-into={_attacks_of('unit')}", "tests/unit"), 400),
     # the first time Maven fetches some 40 MB; the broker tests use what this builds
     Suite("java", ("make", "java"), 300),
-    # without coverage: its tracing would slow down each of the hub's processes
-    Suite(
-        "broker and attacks",
-        (
-            str(BIN / "python"),
-            "-m",
-            "pytest",
-            "-q",
-            "-m",
-            "not soak",
-            *_SEVERAL_AT_ONCE,
-            f"--attacks-into={_attacks_of('broker')}",
-            "tests/broker",
-            "tests/attacks",
-        ),
-        720,
-    ),
-    Suite(
-        "attacks",
-        (str(BIN / "python"), "-m", "tests.attacking.page", "check", _attacks_of("unit"), _attacks_of("broker")),
-        60,
-    ),
-    Suite("coverage data", (str(BIN / "coverage"), "combine", "--quiet"), 60),
-    Suite("coverage", (str(BIN / "coverage"), "report", f"--fail-under={COVERAGE_FLOOR}"), 60),
+    # one run of all: unit tests fill the time in which broker tests wait for sessions to end. Each worker has a Kafka
+    # of its own. Coverage is measured by `make coverage`: its tracing doubles what a test costs
+    Suite("tests", (PYTHON, "-m", "pytest", *ALL_AT_ONCE, "tests/broker", "tests/attacks", "tests/unit"), 660),
+    Suite("attacks", (PYTHON, "-m", "tests.attacking.page", "check", SEEN), 60),
 )
 
 
 def main() -> int:
     """Run all suites, print a line for each, and return how many failed (0 is good)."""
-    for old in ROOT.glob(".coverage*"):
-        old.unlink()
     results: list[tuple[str, bool, float]] = []
     for suite in SUITES:
         print(f"== {suite.name}", flush=True)

@@ -234,6 +234,11 @@ def expires_at(certificate: Path) -> datetime:
     return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
 
 
+def made_at(certificate: Path) -> datetime:
+    """From when (UTC) the first certificate of a PEM file is valid, five minutes before it was made by us."""
+    return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_before_utc
+
+
 def principal_of(certificate: Path) -> str:
     """Return the common name of the first certificate of a PEM file: who its holder is to Kafka."""
     subject = x509.load_pem_x509_certificate(certificate.read_bytes()).subject

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import ClassVar, Final, TypeAlias
 
 from hub.crypto.errors import CryptoError
@@ -62,9 +63,9 @@ class TileName:
         if found is None:
             return None
         name = cls(found["level"], int(found["index"].replace("x", "").replace("/", "")), int(found["width"] or WIDTH))
-        if (found["width"] and name.width >= WIDTH) or (found["level"].isdecimal() and int(name.level) > MAX_LEVEL):
+        if name.width > WIDTH or (found["level"].isdecimal() and int(name.level) > MAX_LEVEL):
             return None
-        return name if name.path == path else None
+        return name if name.path == path else None  # 256 wide is a full tile's, which does not say so
 
     @property
     def is_full(self) -> bool:
@@ -120,7 +121,7 @@ class TileEdge:
         """Take the next leaf hash; return the tiles that are full now, lowest first."""
         done = []
         node = leaf
-        for level in range(MAX_LEVEL + 1):
+        for level in count():
             if level == len(self._levels):
                 self._levels.append([])
                 self._full.append(0)
@@ -159,7 +160,7 @@ def unbundle(tile: Tile) -> tuple[bytes, ...]:
         start = at + bytes_of_length
         at = start + int.from_bytes(tile.data[at:start], "big")
         entries.append(tile.data[start:at])
-        if at > len(tile.data) or len(entries) > tile.name.width:
+        if at > len(tile.data):
             raise TilesDamaged(tile.name.path)
     if len(entries) != tile.name.width:
         raise TilesDamaged(tile.name.path)
@@ -231,11 +232,11 @@ class TiledTree:
 
     def _hash(self, low: int, high: int) -> bytes:
         """The tree hash of leaves low to high; only ranges that RFC 6962 splits into are asked for."""
-        count = high - low
-        if count & (count - 1):
-            middle = low + _split(count)
+        leaves = high - low
+        if leaves & (leaves - 1):
+            middle = low + _split(leaves)
             return node_hash(self._hash(low, middle), self._hash(middle, high))
-        level, rest = divmod(count.bit_length() - 1, _HEIGHT)
+        level, rest = divmod(leaves.bit_length() - 1, _HEIGHT)
         first = (low >> (level * _HEIGHT)) % WIDTH
         hashes = self._tile(level, low >> ((level + 1) * _HEIGHT))
         width = 1 << rest

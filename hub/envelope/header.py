@@ -201,9 +201,7 @@ def read_rest(header: bytes, at: int, fixed: Fixed) -> EventHeader:
         calculation = _CHECK_OF[header[at]]
         signature = _CHECK_OF[header[at + 1]]
         cause, at = (None, at + 3) if header[at + 2] == 0 else _cause(header, at + 2)
-    except (IndexError, KeyError) as problem:
-        raise EnvelopeError(Reason.HEADER_INVALID) from problem
-    except EnvelopeError as problem:
+    except (IndexError, KeyError, EnvelopeError) as problem:
         raise EnvelopeError(Reason.HEADER_INVALID) from problem
     if (
         at != len(header)
@@ -246,6 +244,4 @@ def _cause(header: bytes, at: int) -> tuple[Cause, int]:
         raise EnvelopeError(Reason.HEADER_INVALID)
     event_id, at = _event_id(header, at + 1)
     end = at + _HASH_BYTES
-    if end > len(header):
-        raise IndexError
-    return Cause(event_id, header[at:end]), end
+    return Cause(event_id, header[at:end]), end  # beyond the header's end, if it is cut: the caller compares

@@ -24,6 +24,8 @@ from hub.envelope.records import Session
 from hub.envelope.sealed import Sealed, parse
 from hub.envelope.times import to_ms
 from hub.envelope.trust import Trust
+from hub.envelope.wire import frame_id
+from schemas import registry
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -123,7 +125,7 @@ def peek_session(value: bytes) -> bytes | Refusal:
         sealed = parse(value)
     except EnvelopeError as problem:
         return Refusal(problem.reason)
-    return _session(sealed) or Refusal(Reason.HEADER_INVALID, sealed=sealed)
+    return _session(sealed) or Refusal(_no_header(sealed.header), sealed=sealed)
 
 
 def _session(sealed: Sealed) -> bytes | None:
@@ -131,6 +133,12 @@ def _session(sealed: Sealed) -> bytes | None:
     if len(header) < SESSION_END or header[:SESSION_AT] != _HEADER_FRAME:
         return None
     return header[SESSION_AT:SESSION_END]
+
+
+def _no_header(header: bytes) -> Reason:
+    """Say why bytes are no header of ours: one of a later version is for software that knows it, and not broken."""
+    later = len(header) >= SESSION_AT and not header[0] and registry.by_id(frame_id(header)) is None
+    return Reason.UNKNOWN_SCHEMA if later else Reason.HEADER_INVALID
 
 
 _HEADER_FRAME: Final = b"\x00" + headers.SCHEMA_ID.to_bytes(4, "big")
@@ -150,7 +158,7 @@ def inspect(
         return Refusal(problem.reason)
     header = sealed.header
     if header[:SESSION_AT] != _HEADER_FRAME or len(header) < SESSION_END:
-        return Refusal(Reason.HEADER_INVALID, sealed=sealed)
+        return Refusal(_no_header(header), sealed=sealed)
     session = header[SESSION_AT:SESSION_END]
     one = lanes.get(session)
     if one is None:
@@ -199,16 +207,17 @@ def _contents(sealed: Sealed, one: Lane, expect: Expect) -> tuple[bytes, bool, R
         mac_good = compare_digest(mac_digest(mac_key, found, "sha256"), mac)
         if not mac_good:
             return found, False, Reason.BAD_MAC
-    if reason is None and tuple(audiences) != one.sections and _foreign(audiences, one, own):
+    if reason is None and tuple(audiences) != one.sections and _foreign(audiences, one):
         reason = Reason.SECTIONS
+    if reason is None and own is not None and own not in audiences:
+        # What a reader cannot read it must not confirm, even if it is all that its session has.
+        reason = Reason.SECTIONS if own in one.sections else Reason.NOT_ADDRESSED
     return found, mac_good, reason
 
 
-def _foreign(audiences: list[str], one: Lane, own: str | None) -> bool:
-    """Say whether the sections are not those of the session (all, or some), or lack the reader's own."""
-    if one.whole or not audiences or not set(audiences) <= set(one.sections):
-        return True
-    return own is not None and own not in audiences
+def _foreign(audiences: list[str], one: Lane) -> bool:
+    """Say whether the sections are not those of the session: all, or (of what a desk produces) some."""
+    return one.whole or not audiences or not set(audiences) <= set(one.sections)
 
 
 def _difference(header: bytes, fixed: Fixed) -> Reason:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from hub.envelope.reasons import EnvelopeError, Reason
 from hub.envelope.times import from_ms
 
-_T = TypeVar("_T", int, bytes)
+_T = TypeVar("_T", int, bytes, tuple[int, bytes])
 
 
 def ascending(values: Sequence[_T]) -> bool:

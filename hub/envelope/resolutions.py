@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from hmac import compare_digest
 from typing import Any, ClassVar, Final
 
 from hub.crypto.hkdf import sha256
@@ -238,7 +239,7 @@ class LetterResolved:
         """Read what `tell` wrote. Raises EnvelopeError; MALFORMED if its two parts do not belong together."""
         value = decode_body(cls.TOLD, body)
         said, confided = cls.decode(value["resolved"]), Confided.decode(value["confided"])
-        if said.confided != confided.commitment:
+        if not isinstance(said.confided, bytes) or not compare_digest(said.confided, confided.commitment):
             raise EnvelopeError(Reason.MALFORMED)
         made = replace(said, confided=confided)
         _check(made)

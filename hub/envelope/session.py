@@ -97,10 +97,8 @@ class SessionSecrets(Unprintable):
         A session for submissions needs the audience `router`. Raises INVALID_SESSION if a rule of
         docs/envelope.md would be broken (more than 24 hours, or beyond the end of one of the keys).
         """
-        if (
-            not timedelta(0) < expires_at - created_at <= _LONGEST
-            or any(not key.not_before <= created_at < key.not_after for key in audiences)
-            or any(expires_at > key.not_after for key in audiences)
+        if not timedelta(0) < expires_at - created_at <= _LONGEST or any(
+            created_at < key.not_before or expires_at > key.not_after for key in audiences
         ):
             raise EnvelopeError(Reason.INVALID_SESSION)
         kind = kind_of_topic(topic)

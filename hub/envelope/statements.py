@@ -161,7 +161,7 @@ def _check_stored(entries: tuple[StoredEvent, ...]) -> None:
     if len(entries) > MAX_RECEIPT_ENTRIES:
         raise EnvelopeError(Reason.TOO_LARGE)
     # Two leaves under one sequence are possible (an alarm elsewhere), so order is by sequence and leaf.
-    places = [each.sequence.to_bytes(8, "big", signed=True) + each.leaf for each in entries]
+    places = [(each.sequence, each.leaf) for each in entries]
     if not entries or entries[0].sequence < 0 or not ascending(places):
         raise EnvelopeError(Reason.MALFORMED)
     if not all(is_event_id(each.event_id) for each in entries):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -19,6 +20,7 @@ from tests.attacks.wire import (
     Boolean,
     Bytes,
     CompactArray,
+    CompactBytes,
     CompactString,
     Float64,
     TaggedFields,
@@ -337,3 +339,47 @@ def warm_up(wire: Wire) -> None:
         } & set(_NOT_YET):
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+def to_controller(wire: Wire, topic: str) -> dict[str, int]:
+    """What only a broker of the cluster may say to its controller, asked on the controller's own listener."""
+    tags, octets = TaggedFields, CompactBytes
+    name = b"\0\0" + bytes([5]) + b"User" + bytes([9]) + b"CN=admin" + b"\0\0"  # a principal as brokers write it
+    inner = (
+        struct.pack(">hhih", 20, 1, 1, 6) + b"attack" + struct.pack(">ih", 1, len(topic)) + topic.encode() + b"\0" * 4
+    )
+    wrapped = wire.ask(
+        58,
+        0,
+        schema(octets, octets, octets, tags),
+        (inner, name, b"\x7f\0\0\1", {}),
+        schema(octets, INT16),
+        flexible=True,
+    )[1]
+    ids = wire.ask(67, 0, schema(INT32, INT64, tags), (int(NODE), 0, {}), schema(INT32, INT16), flexible=True)[1]
+    beat = wire.ask(
+        63, 0, schema(INT32, INT64, INT64, Boolean, Boolean, tags), (int(NODE), 0, 0, True, True, {}),
+        schema(INT32, INT16), flexible=True,
+    )[1]  # fmt: skip
+    return {
+        "wraps a request in another's name": int(wrapped),
+        "takes producer ids": int(ids),
+        "speaks as the broker": int(beat),
+        "takes the broker out": _unregister(wire, ruler=False),
+    }
+
+
+def listed_groups(wire: Wire) -> set[str]:
+    """ListGroups: the groups that somebody is told of."""
+    return {group for group, _ in wire.ask(16, 0, schema(), (), schema(INT16, rows(TEXT, TEXT)))[1]}
+
+
+def listed_transactions(wire: Wire) -> set[str]:
+    """ListTransactions: the transactional ids that somebody is told of."""
+    tags, text = TaggedFields, CompactString()
+    form = schema(CompactArray(text), CompactArray(INT64), tags)
+    one = CompactArray(("n", text), ("p", INT64), ("s", text), ("_", tags))
+    answer = schema(INT32, INT16, CompactArray(text), one)
+    _, code, _, found = wire.ask(66, 0, form, ([], [], {}), answer, flexible=True)
+    assert code == GOOD
+    return {name for name, *_ in found}

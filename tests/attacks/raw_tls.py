@@ -15,6 +15,7 @@ from pathlib import Path
 from hub.crypto.certificates import IssuedCertificate
 
 _METADATA_V1 = struct.pack(">hhih", 3, 1, 1, 6) + b"attack" + struct.pack(">i", 0)
+_REQUEST = struct.pack(">i", len(_METADATA_V1)) + _METADATA_V1
 _ALERT = 21
 _FATAL = 2
 
@@ -46,14 +47,19 @@ def willing(identity: IssuedCertificate | None, newest: ssl.TLSVersion) -> ssl.S
 
 
 def attempt(
-    port: int, identity: IssuedCertificate | None, *, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
+    port: int,
+    identity: IssuedCertificate | None,
+    *,
+    newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+    request: bytes = _REQUEST,
 ) -> Outcome:
-    """Connect, shake hands, ask for metadata, read. In TLS 1.3 the refusal arrives with the first read."""
+    """Connect, shake hands, ask (a broker for metadata), read. In TLS 1.3 the refusal arrives with the first read."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
         mine = plain.getsockname()[1]
         try:
             with willing(identity, newest).wrap_socket(plain) as secure:
-                secure.sendall(struct.pack(">i", len(_METADATA_V1)) + _METADATA_V1)
+                if request:
+                    secure.sendall(request)
                 return Outcome(len(secure.recv(64)) > 8, "", mine)
         except ssl.SSLError as refusal:
             return Outcome(False, str(refusal.reason), mine)
@@ -62,7 +68,7 @@ def attempt(
 def attempt_plaintext(port: int) -> Outcome:
     """Speak Kafka without TLS; read until the broker closes."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
-        plain.sendall(struct.pack(">i", len(_METADATA_V1)) + _METADATA_V1)
+        plain.sendall(_REQUEST)
         got = b""
         while part := plain.recv(4096):
             got += part
@@ -145,7 +151,7 @@ def max_early_data(port: int, identity: IssuedCertificate) -> int:
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdin is not None and process.stdout is not None
     try:
-        process.stdin.write(struct.pack(">i", len(_METADATA_V1)) + _METADATA_V1)
+        process.stdin.write(_REQUEST)
         process.stdin.flush()
         most = 0
         for line in process.stdout:

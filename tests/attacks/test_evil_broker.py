@@ -29,6 +29,7 @@ from tests.kafka import TestKafka, fresh_namespace
 
 pytestmark = [pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 SEED = 20261126
+LONG = pytest.mark.soak(target="attacks-long")
 DESKS = ("review", "helpdesk", "audit")
 
 
@@ -50,7 +51,7 @@ async def stage(kafka: TestKafka, tmp_path_factory: pytest.TempPathFactory) -> A
             await until_routed(made, 24)
         async with stage.desk(f"review-{TENANT}", "review-honest") as review:
             await review.through_all()
-            review.decides(*(row.event.event_id for row in review.store.events()[:6]))
+            await review.decides(*(row.event.event_id for row in review.store.events()[:6]))
         yield stage
 
 
@@ -59,8 +60,8 @@ async def test_an_honest_history_rings_no_alarm(stage: EvilStage) -> None:
     async with stage.desks(*DESKS) as desks:
         for desk in desks:
             await desk.through_all()
-        stage.clock.a_minute_passes()
         for desk in desks:
+            desk.clock.a_minute_passes()
             await desk.looked()
             assert (desk.alarms(), desk.store.counts()["confirmed"]) == ({}, desk.store.counts()["events"])
 
@@ -70,11 +71,13 @@ async def test_single_records_on_a_desks_topic(stage: EvilStage, attack: Attack,
     await singles.on_a_desk(stage, attack, kind)
 
 
-@pytest.mark.parametrize("kind", DESKS)
+@pytest.mark.parametrize("kind", ["review", "audit", pytest.param("helpdesk", marks=LONG)])
 async def test_whole_lanes_of_a_desk(stage: EvilStage, attack: Attack, kind: str) -> None:
     await stage.evil.settled()
     lanes = Lanes(stage, attack, kind)
     await whole.withheld(lanes)
+    if kind == "audit":
+        await whole.unclosed(lanes)
     await whole.unannounced(lanes)
     await whole.disordered(lanes)
     await whole.rewritten(lanes)
@@ -102,6 +105,10 @@ async def test_single_records_on_their_way_to_the_router(stage: EvilStage, attac
 
 async def test_tails_and_sessions_that_the_router_does_not_get(stage: EvilStage, attack: Attack) -> None:
     await routed.withheld(Live(stage, attack, SEED + 2, "portal-withheld"))
+
+
+async def test_how_far_the_router_has_come(stage: EvilStage, attack: Attack) -> None:
+    await routed.resumed(Live(stage, attack, SEED + 8, "portal-resumed"))
 
 
 async def test_what_the_router_and_the_review_desk_write_is_thrown_away(stage: EvilStage, attack: Attack) -> None:

@@ -192,7 +192,7 @@ async def refused_leaves(stage: Stage, principal: str) -> dict[bytes, Reason]:
     for topic in sorted({topic for topic, _, _ in letters}):
         for record in await stage.read(topic):
             reason = letters.get((record.topic, record.partition, record.offset))
-            if reason is not None:
+            if reason is not None and not (record.key or b"").startswith(b"checkpoint/"):
                 found[parse(record.value or b"").leaf()] = reason
     return found
 

@@ -23,6 +23,7 @@ from hub.envelope import header as headers
 from hub.envelope import records
 from hub.envelope.header import EventHeader
 from hub.envelope.leaf import leaf
+from hub.envelope.names import Kind
 from hub.envelope.padding import pad
 from hub.envelope.reasons import Reason
 from hub.envelope.records import (
@@ -89,12 +90,12 @@ class Loose(Session):
         """Seal whatever it is under whatever header."""
         framed = headers.encode(header)
         made: list[tuple[str, bytes, bytes | None]] = []
-        for name in sorted(sections):
+        for name in sorted(sections.keys() & self.secrets._secrets.keys()):
             ciphertext = keys.seal_section(self.secrets._secrets[name], framed, name, pad(sections[name]))
             made.append((name, sha256(ciphertext), ciphertext))
         digest = leaf(framed, [(name, its) for name, its, _ in made])
-        assert self.secrets._mac_key is not None
-        value = build(framed, made, keys.mac(self.secrets._mac_key, digest) if mac else None)
+        mac_key = keys.mac_key(self.secrets._secrets[ROUTER])
+        value = build(framed, made, keys.mac(mac_key, digest) if mac else None)
         return Event(header, SealedOut(value, digest, header.event_id))
 
     def seal_filing(self, number: int, *, mac: bool = True, drop: str = "", **changes: object) -> Event:
@@ -161,10 +162,11 @@ class Portal:
         return event
 
     async def file(self, attempt: str, **session: object) -> Event:
-        """Send a filing in a session of its own, listed as it should be."""
+        """Send a filing in a session of its own, listed as it should be, and dated when the session began."""
         made = await self.session(attempt, **session)
         (number,) = self.numbers(1)
-        event = made.seal_filing(number)
+        at_ms = to_ms(made.secrets.session.created_at) + 1
+        event = made.seal_filing(number, kind=Kind.SUBMISSION, produced_at_ms=at_ms)
         return await self.send(attempt, event, made.listed(event.partition, 0, event.out.leaf))
 
 
@@ -188,6 +190,7 @@ async def _sessions_that_are_none(portal: Portal) -> None:
     await portal.file("is of next week", begins=timedelta(days=7))
     await portal.file("is over", begins=timedelta(minutes=-2), lasts=timedelta(minutes=1, seconds=50))
     await portal.file("seals to no helpdesk", audiences={name: own[name] for name in (ROUTER, REVIEW)})
+    await portal.file("seals to no review desk", audiences={name: own[name] for name in (ROUTER, HELPDESK)})
     await portal.file("is another producer's", producer=REVIEW)
     await portal.file("is of an instance that is not declared", instance="portal-99")
     await portal.file("is for decisions", topic=names.status(stage.namespace, TENANT))

@@ -10,7 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from hub.transport.admin import Admin
 from hub.transport.admin.protocol import AlterClientQuotasRequest_v0, AlterUserQuotas, CreateAcls
-from tests.attacks.test_rights import endpoint
+from tests.attacks.laid_out import endpoint
 from tests.kafka import TestKafka, start
 from topics import declaration, names
 from topics.layout import expand

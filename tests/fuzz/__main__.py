@@ -23,6 +23,7 @@ from pathlib import Path
 
 from tests.fuzz import report
 from tests.fuzz.target import CORPUS, REGRESSIONS
+from tests.fuzz.targets import ALL as TARGETS
 
 ROOT = Path(__file__).parent.parent.parent
 STATE = ROOT / ".fuzz"
@@ -46,7 +47,7 @@ class Seen:
 
 
 def _names(wanted: list[str]) -> list[str]:
-    known = report.TARGETS
+    known = TARGETS
     chosen = list(known) if not wanted or wanted == ["all"] else wanted
     if unknown := set(chosen) - set(known):
         sys.exit(f"no such target: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
@@ -73,8 +74,8 @@ def fuzz(name: str, seconds: int) -> tuple[Seen, list[str]]:
             f"-max_total_time={left}",
             f"-timeout={_INPUT_SECONDS}",
             f"-rss_limit_mb={_RSS_MIB}",
-            f"-max_len={report.TARGETS[name].max_bytes}",
-            *([f"-dict={words}"] if report.TARGETS[name].words else []),
+            f"-max_len={TARGETS[name].max_bytes}",
+            *([f"-dict={words}"] if TARGETS[name].words else []),
             f"-artifact_prefix={findings}/",
             "-print_final_stats=1",
             "-reload=0",
@@ -133,19 +134,15 @@ def run(name: str, seconds: int, *, write: bool) -> int:
 
 def write_seeds(name: str) -> None:
     """Write the seeds of a target into the committed corpus; what is there stays."""
-    from tests.fuzz.targets import ALL
-
     directory = CORPUS / name
     directory.mkdir(parents=True, exist_ok=True)
-    for each in ALL[name].seeds():
+    for each in TARGETS[name].seeds():
         (directory / sha256(each).hexdigest()[:16]).write_bytes(each)
 
 
 def minimise(name: str) -> None:
     """Let the engine choose what the working corpus adds to the committed one; keep the smallest up to a bound."""
-    from tests.fuzz.targets import ALL
-
-    target, directory, merged = ALL[name], CORPUS / name, STATE / "merged" / name
+    target, directory, merged = TARGETS[name], CORPUS / name, STATE / "merged" / name
     shutil.rmtree(merged, ignore_errors=True)
     merged.mkdir(parents=True)
     command = [

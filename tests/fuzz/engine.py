@@ -11,7 +11,7 @@ import sys
 import traceback
 from pathlib import Path
 
-import atheris
+import atheris  # type: ignore[import-untyped]
 
 _OURS = ["schemas", "topics", "hub", "portal", "consumers", "monitoring", "assurance", "cli"]
 

@@ -92,7 +92,7 @@ def rendered(seen: list[Run]) -> str:
     parts.append(f"\nTargets with less than 20 minutes: {', '.join(lacking(seen)) or 'none'}.\n\n## Runs\n\n")
     parts.append(_RUNS + "|\n")
     for run in seen:
-        cells = (
+        line = (
             run.date,
             run.target,
             str(run.seconds),
@@ -103,5 +103,5 @@ def rendered(seen: list[Run]) -> str:
             str(run.seed),
             f"`{run.command}`",
         )
-        parts.append("| " + " | ".join(cells) + " |\n")
+        parts.append("| " + " | ".join(line) + " |\n")
     return "".join(parts)

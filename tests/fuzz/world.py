@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
 from hub.crypto import sections as keys
 from hub.crypto.audience import AudiencePrivateKey, Suite, sealed_bytes
@@ -107,7 +108,7 @@ def session(topic: str = SUBMISSIONS) -> SessionSecrets:
     return SessionSecrets(Session.decode(made), sign("Session", made, identity(producer)), secrets)
 
 
-def header(topic: str = SUBMISSIONS, number: int = 0, **changes: object) -> EventHeader:
+def header(topic: str = SUBMISSIONS, number: int = 0, **changes: Any) -> EventHeader:
     now = to_ms(NOW)
     secrets = session(topic)
     made = secrets.header(

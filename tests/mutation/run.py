@@ -39,7 +39,8 @@ from tests.mutation.judging import (
 from tests.mutation.operators import Mutant, files, mutants
 from tests.mutation.scope import KILLED, ROOT, SCOPE, STATE, SURVIVED, TESTS
 
-QUICK = 0.3
+PATIENCE = 1.0
+"""seconds of tests, as they take when they are traced, after which a mutant is given up"""
 _OPTIONS = (
     "-q", "-s", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", "-o", "timeout=0",
     "--tb=no", "--disable-warnings", "-m", "not soak and not broker",
@@ -63,8 +64,7 @@ class Results:
         entry = self._known.get(mutant.id)
         if entry is None or entry["text"] != mutant.text:
             return None
-        lasting = entry["result"] != SURVIVED or self._against in ("quick", entry["against"])
-        return entry["result"] if lasting else None
+        return entry["result"] if entry["result"] != SURVIVED or entry["against"] == self._against else None
 
     def test(self, mutant: Mutant) -> str:
         """The test that noticed it when it was last tried."""
@@ -84,12 +84,12 @@ class Results:
 class Run:
     """One run over some files. `server` works in a process that imported everything, `later` in one that did not."""
 
-    def __init__(self, wanted: Sequence[str], tests: Sequence[str], *, quick: bool) -> None:
+    def __init__(self, wanted: Sequence[str], tests: Sequence[str], *, patience: float) -> None:
         self.tests = tests
         self.found = {file: mutants(ROOT / file, file) for file in files(ROOT, wanted)}
-        self.quick = quick
+        self.patience = patience
         against = digest_of(path for name in tests for path in _python_files(ROOT / name))
-        self.results = Results("quick" if quick else against)
+        self.results = Results(f"{against} {patience}")
         self.covering = Covering()
         self._killers: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._pending = STATE / "pending.json"
@@ -132,10 +132,8 @@ class Run:
         seconds = self.covering.seconds
         rest = sorted(tests, key=lambda test: (seconds[test] > 0.3, named not in test, seconds[test]))
         order = list(dict.fromkeys([*first, *rest]))
-        if self.quick:
-            spent = list(accumulate(seconds[test] for test in order))
-            order = [test for test, upto in zip(order, spent, strict=True) if upto < QUICK] or order[:1]
-        return order
+        spent = accumulate(seconds[test] for test in order)
+        return [test for test, upto in zip(order, spent, strict=True) if upto < self.patience] or order[:1]
 
     def living(self, items: Sequence[pytest.Item], at_import: dict[str, set[int]]) -> list[str]:
         """Judge what can be put into living functions; returns the ids of the others."""
@@ -165,7 +163,7 @@ class Run:
                 except Impossible:
                     later.append(mutant.id)
                     continue
-                if early and outcome.result == SURVIVED and not self.quick:
+                if early and outcome.result == SURVIVED:
                     later.append(mutant.id)
                 else:
                     self.judge(mutant, outcome)
@@ -289,6 +287,11 @@ class _Server:
                 if outcome.result != SURVIVED:
                     raise SystemExit(f"fails without a mutant: {outcome}")
             known |= json.loads(into.read_text("utf-8"))
+        for name in sorted({item.nodeid for item in items} - known.keys()):
+            print(f"fails without a mutant: {name}", flush=True)
+        strange = known.keys() - {item.nodeid for item in items}
+        if strange:
+            raise SystemExit(f"names of tests differ from run to run: {sorted(strange)}")
         return known
 
 
@@ -317,7 +320,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation.run")
     parser.add_argument("files", nargs="*", default=list(SCOPE))
     parser.add_argument("--tests", nargs="*", default=list(TESTS))
-    parser.add_argument("--quick", action="store_true", help="give up on a mutant soon, to look at survivors first")
+    parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds of tests for one mutant")
     parser.add_argument("--again", action="store_true", help="forget what earlier runs found")
     given = parser.parse_args(arguments)
     STATE.mkdir(exist_ok=True)
@@ -333,7 +336,7 @@ def main(arguments: Sequence[str]) -> int:
         report_multiple_bugs=False,
     )
     hypothesis.settings.load_profile("mutation")
-    Run(given.files, given.tests, quick=given.quick).all()
+    Run(given.files, given.tests, patience=given.patience).all()
     return 0
 
 

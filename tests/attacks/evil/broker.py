@@ -22,6 +22,8 @@ from topics.layout import Topology
 
 Swallow = Callable[[str, Place], bool]
 """(principal, place): whether what it writes there is acknowledged and thrown away"""
+Committed = Callable[[int, int], int]
+"""(partition, what the group has committed there) → what the router is told"""
 
 
 class EvilBroker:
@@ -43,6 +45,9 @@ class EvilBroker:
         self.swallowed: list[tuple[str, Place]] = []
         self.advertised: tuple[str, int] | None = None
         """where clients are told to go; None: here"""
+        self.committed: Committed = lambda partition, offset: offset
+        self.resumed: dict[int, int] = {}
+        """where the router was told to go on, by partition; the first answer of each counts"""
         self.port = 0
 
     @property
@@ -107,7 +112,9 @@ class EvilBroker:
             case wire.API_VERSIONS:
                 return wire.narrowed(await forward(request.frame))
             case wire.METADATA:
-                return wire.moved_metadata(await forward(request.frame), *here)
+                return wire.moved_metadata(request.version, await forward(request.frame), *here)
+            case wire.OFFSET_FETCH:
+                return wire.resumed(await forward(request.frame), self._resumed)
             case wire.FIND_COORDINATOR:
                 return wire.moved_coordinator(await forward(request.frame), *here)
             case wire.LIST_OFFSETS:
@@ -118,6 +125,11 @@ class EvilBroker:
                 return await self._produced(principal, request, forward)
             case _:
                 return await forward(request.frame)
+
+    def _resumed(self, partition: int, offset: int) -> int:
+        told = self.committed(partition, offset)
+        self.resumed.setdefault(partition, max(0, told))
+        return told
 
     async def _offsets(self, principal: str, request: Request) -> bytes:
         asked: Any = OffsetRequest_v2.decode(request.body)

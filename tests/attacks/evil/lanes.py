@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assurance.reconcile import Entry, Kind, Report, State, reconcile
+from assurance.reconcile import Entry, Flow, Kind, Report, State, compare
 from consumers.reporting import entries
 from hub.envelope.records import ReportEntry, Session, SessionClose
 from hub.envelope.signed import Signed
@@ -18,7 +18,7 @@ from portal.report import report_entries
 from tests.attacking.plugin import Attack
 from tests.attacking.rows import Attacker, Verdict
 from tests.attacks.evil.copies import Place
-from tests.attacks.evil.singles import MINUTE
+from tests.attacks.evil.singles import CALLED, MINUTE
 from tests.attacks.evil.stage import Desk, EvilStage
 from tests.attacks.evil.tampering import is_checkpoint, is_event, session_of
 from tests.broker.router_stage import PARTITIONS, TENANT
@@ -40,7 +40,7 @@ class Lanes:
 
     def __init__(self, stage: EvilStage, attack: Attack, kind: str) -> None:
         self.stage, self.attack, self.kind = stage, attack, kind
-        self.victim, self.by = f"{kind}-{TENANT}", f"{kind} desk"
+        self.victim, self.by = f"{kind}-{TENANT}", CALLED[kind]
         self.topic = names.of_tenant(stage.namespace, TENANT, kind)
         self.places = [(self.topic, number) for number in range(PARTITIONS)]
         self.announcements = (names.sessions(stage.namespace), 0)
@@ -74,7 +74,7 @@ class Lanes:
     async def watched(self, desk: Desk) -> None:
         """Let the desk read all, let a minute pass, and let it look."""
         await desk.through_all()
-        self.stage.clock.a_minute_passes()
+        desk.clock.a_minute_passes()
         await desk.looked()
 
     def lost(self, desk: Desk) -> int:
@@ -102,7 +102,7 @@ def lost_at(desk: Desk, kind: Kind, journal: Path) -> set[str]:
         Report("portal", None, Kind.PORTAL, now, _entries(sent)),
         Report(desk.role.principal, TENANT, kind, now, _entries(had)),
     ]
-    found = reconcile(mine).lost
+    found = compare(Flow(Kind.PORTAL, (kind,)), mine).lost
     assert found.count == len(found.listed), "more than are listed one by one"
     return {each.event_id for each in found.listed if (each.tenant, each.at) == (TENANT, kind)}
 
@@ -124,7 +124,8 @@ def _without(sessions: Collection[bytes], place: Place) -> Cut:
 async def withheld(lanes: Lanes) -> None:
     """A tail, a partition, and each session with all that speaks of it."""
     longest = max(lanes.places, key=lambda place: len(lanes.events[place]))
-    middle = lanes.events[longest][len(lanes.events[longest]) // 2].offset
+    # right behind a checkpoint: else the desk would hold events that no checkpoint confirms
+    middle = next(each.offset for each in lanes.stage.evil.copies.honest(longest) if is_checkpoint(each)) + 1
 
     def tail(place: Place, records: Sequence[KafkaRecord]) -> list[KafkaRecord]:
         return [each for each in records if place != longest or each.offset < middle]
@@ -144,6 +145,23 @@ async def withheld(lanes: Lanes) -> None:
     await lanes.run(what, cost, "receipt-without-event", "60 s after the review desk's receipt")
 
 
+async def unclosed(lanes: Lanes) -> None:
+    """The close of a session is withheld from an audit desk, which alone reads it."""
+    where = lanes.announcements
+
+    def cut(place: Place, records: Sequence[KafkaRecord]) -> list[KafkaRecord]:
+        closes = [each for each in records if place == where and announced(each) == lanes.first][1:]
+        return [each for each in records if each not in closes]
+
+    lanes.show(cut, where)
+    tried = lanes.attack(Attacker.BROKER, f"withholds the close of a session from the {lanes.by}", Verdict.DETECTED)
+    async with lanes.stage.desk(lanes.victim) as desk:
+        await lanes.watched(desk)
+        alarm = await desk.rings("missing-close")
+        assert desk.alarms() == {alarm: 1}
+    tried.detected(by=lanes.by, how=f"alarm `{alarm}`", within="60 s after the next session, or after its own end")
+
+
 async def unannounced(lanes: Lanes) -> None:
     """Events are shown, and the announcement of their session is not; or the topic is said to end before it."""
     where = lanes.announcements
@@ -154,7 +172,7 @@ async def unannounced(lanes: Lanes) -> None:
 
     for what, lie in (
         ("withholds only the announcement of a session from the {}", lambda: lanes.show(cut, where)),
-        ("tells the {} that the sessions topic ends where it ended long ago", lambda: _old_end(lanes)),
+        ("tells the {} that the sessions topics end where they ended long ago", lambda: _old_end(lanes)),
     ):
         lie()
         tried = lanes.attack(Attacker.BROKER, what.format(lanes.by), Verdict.DETECTED)
@@ -162,7 +180,7 @@ async def unannounced(lanes: Lanes) -> None:
         async with lanes.stage.desk(lanes.victim) as desk:
             await desk.through_all()
             stored = sum(row.event.topic == lanes.topic for row in desk.store.events())
-        letters = await lanes.stage.new_letters(lanes.victim)
+        letters = [each for each in await lanes.stage.new_letters(lanes.victim) if each.place.topic == lanes.topic]
         (reason,) = {each.reason for each in letters}
         refused = len(whole) - stored
         assert sum(is_event(_at(lanes, each.place.partition, each.place.offset)) for each in letters) == refused > 0
@@ -174,8 +192,10 @@ def _at(lanes: Lanes, partition: int, offset: int) -> KafkaRecord:
 
 
 def _old_end(lanes: Lanes) -> None:
-    lanes.stage.evil.copies.anew(lanes.victim)
-    lanes.stage.evil.copies.ends[lanes.victim, lanes.announcements[0]] = 0
+    copies, namespace = lanes.stage.evil.copies, lanes.stage.namespace
+    copies.anew(lanes.victim)
+    for topic in (names.sessions(namespace), names.desk_sessions(namespace, TENANT)):  # read together
+        copies.ends[lanes.victim, topic] = 0
 
 
 async def disordered(lanes: Lanes) -> None:
@@ -184,7 +204,9 @@ async def disordered(lanes: Lanes) -> None:
     tried = lanes.attack(Attacker.BROKER, f"withholds all checkpoints from the {lanes.by}", Verdict.DETECTED)
     async with lanes.stage.desk(lanes.victim) as desk:
         await lanes.watched(desk)
-        assert (cost, desk.store.counts()["confirmed"]) == (0, 0)
+        rows = [row for row in desk.store.events() if row.event.topic == lanes.topic]
+        assert cost == 0
+        assert [row for row in rows if row.confirmed_at_ms is not None] == []
         tried.detected(by=lanes.by, how=f"alarm `{await desk.rings('unconfirmed-event')}`", within="60 s after it came")
 
     lanes.show(lambda place, records: list(reversed(records)))
@@ -205,7 +227,7 @@ async def disordered(lanes: Lanes) -> None:
         alarm = await desk.rings("missing-event")
         lanes.stage.evil.copies.log(lanes.victim, lanes.places[0]).extend(held)
         await desk.through_all()
-        assert desk.store.overdue(lanes.stage.clock.now_ms()).missing == lanes.lost(desk) == 0
+        assert desk.store.overdue(desk.clock.now_ms()).missing == lanes.lost(desk) == 0
         tried.detected(by=lanes.by, how=f"alarm `{alarm}`, gone once they are there", within=MINUTE)
 
 

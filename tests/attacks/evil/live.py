@@ -120,7 +120,7 @@ class Live:
         stage.evil.copies.lie(victim, names.sessions(stage.namespace), without(hidden))
         async with stage.desk(victim) as desk:
             await desk.through_all()
-            stage.clock.a_minute_passes()
+            desk.clock.a_minute_passes()
             await desk.looked()
             if code:
                 await desk.rings(code)
@@ -136,10 +136,9 @@ class Live:
     @asynccontextmanager
     async def router(self) -> AsyncIterator[Router]:
         """The router; wait for `through` before the context ends."""
-        await self.stage.evil.settled()
-        start = [len(self.seen(number)) for number in range(PARTITIONS)]
+        self.stage.evil.resumed.clear()
         async with self.stage.stage.router(self.stage.role("router")) as facts:
-            yield Router(self, facts, start)
+            yield Router(self, facts)
 
 
 @dataclass
@@ -148,16 +147,16 @@ class Router:
 
     live: Live
     facts: list[Fact]
-    start: list[int]
 
     async def through(self) -> None:
         """Wait until it has routed or refused all that it was shown since it was started."""
         await self.live.stage.evil.settled()
 
         def done() -> bool:
-            shown = sum(len(self.live.seen(number)) - self.start[number] for number in range(PARTITIONS))
+            start = self.live.stage.evil.resumed
+            shown = sum(len(self.live.seen(number)) - start.get(number, 0) for number in range(PARTITIONS))
             batches = [fact for fact in self.facts if isinstance(fact, BatchRouted)]
-            return shown == sum(
+            return len(start) == PARTITIONS and shown == sum(
                 sum(each.events.values()) + each.checkpoints + sum(each.dead_letters.values()) for each in batches
             )
 

@@ -12,7 +12,7 @@ from tests.attacking.rows import Attacker, Verdict
 from tests.attacks.evil.lanes import lost_at
 from tests.attacks.evil.live import RECEIPT, Live, submitted
 from tests.attacks.evil.singles import BATCH, MINUTE, header_bytes, one_ciphertext, renumbered, with_header
-from tests.attacks.evil.stage import Desk, alarms_in
+from tests.attacks.evil.stage import Desk, alarms_in, until
 from tests.attacks.evil.tampering import changed, flipped, header_of, is_checkpoint, is_event
 from tests.broker.router_stage import PARTITIONS, TENANT
 from topics import names
@@ -55,8 +55,8 @@ async def singles(live: Live) -> None:
     async with live.stage.desks("review", "helpdesk", "audit") as desks:
         for desk in desks:
             await desk.through_all()
-        live.stage.clock.a_minute_passes()
         for desk in desks:
+            desk.clock.a_minute_passes()
             await desk.looked()
             _stored(desk, twice_id, set(ids.values()))
         (audit,) = (desk for desk in desks if desk.role.principal.startswith("audit"))
@@ -91,7 +91,7 @@ def _rows(live: Live, found: Mapping[str, Reason], audit: Desk, missing: set[str
     assert found.keys() == {*_LOST, *_MORE}
     tried.detected(by="each desk", how=f"alarm `{alarm}`", within=MINUTE)
     noticed = {notice.event_id for notice in audit.store.notices()}
-    assert len(noticed) == 3, "of what was authentic the desks are told at once"
+    assert len(noticed) == 4, "of what was authentic the desks are told at once, and of the copy that came back"
     for name, what in _LOST.items():
         tried = live.attack(Attacker.BROKER, what, Verdict.DETECTED)
         told = "a notice to each desk" if name in {"moved", "section", "key"} else f"then alarm `{alarm}` at each desk"
@@ -155,6 +155,37 @@ async def withheld(live: Live) -> None:
     tried.detected(by="router", how=how, within=BATCH)
 
 
+async def resumed(live: Live) -> None:
+    """The router asks how far its group has come, and is told something else."""
+    evil = live.stage.evil
+    tried = live.attack(Attacker.BROKER, "tells the router that it has come further than it has", Verdict.DETECTED)
+    async with live.portal() as (portal, _):
+        skipped = await submitted(portal, live.document(0), live.document(0))
+    await evil.settled()
+    come = len(live.seen(0))
+    evil.committed = lambda partition, offset: offset if partition else come
+    async with live.stage.desks("review"), live.router() as router, live.portal() as (portal, facts):
+        await submitted(portal, live.document(0))
+        await router.through()
+        alarm = await live.missed_by_portal(facts, skipped)
+    assert await live.missed_by_audit("checkpoint-gap") == set(skipped)
+    how = f"alarm `{alarm}`; at session end `checkpoint-gap` at the audit desk"
+    tried.detected(by="portal", how=how, within=RECEIPT)
+
+    tried = live.attack(Attacker.BROKER, "tells the router that it has not come so far")
+    evil.committed = lambda partition, offset: 0
+    async with live.router() as router:
+        await router.through()
+    evil.committed = lambda partition, offset: offset
+    async with live.stage.desks("review") as (desk,):
+        await desk.through_all()
+        rows = desk.store.events()
+        assert sum(row.replays for row in rows) > len(rows) / 2
+        assert len({row.event.leaf for row in rows}) == len(rows)
+    assert await live.missed_by_audit("") == set()
+    tried.prevented(by="each desk", how="routed again, stored once, counted as replays", within=BATCH)
+
+
 async def thrown_away(live: Live) -> None:
     """What the router writes for one desk is acknowledged, and never stored."""
     evil, review = live.stage.evil, names.review(live.stage.namespace, TENANT)
@@ -181,6 +212,6 @@ async def thrown_away(live: Live) -> None:
         evil.swallow = lambda principal, place: principal == f"review-{TENANT}" and place[0] == status
         told = await submitted(portal, live.document(1))
         alarm = await live.missed_by_portal(facts, [*lost, *told])
-        assert set(told) <= {row.event.event_id for row in desk.store.events()}
+        await until(lambda: set(told) <= {row.event.event_id for row in desk.store.events()}, "it is at the desk")
     evil.swallow = lambda principal, place: False
     tried.detected(by="portal", how=f"alarm `{alarm}`", within=RECEIPT)

@@ -185,6 +185,7 @@ async def elsewhere(live: Live, directory: Path) -> None:
     evil = live.stage.evil
     own = CertificateAuthority.create(directory / "authority")
     kafka = live.stage.stage.kafka
+    await _genuine(live)
     for name, authority, usage in (
         ("a certificate of another authority", own, Usage.BROKER),
         ("a client's certificate of the hub's authority", kafka.authority, Usage.CLIENT),
@@ -199,9 +200,23 @@ async def elsewhere(live: Live, directory: Path) -> None:
                 async with live.portal():
                     pass
             evil.advertised = None
-        assert said and all("ALERT" in each for each in said), said
-        how = f"`{refused.value.code}`: TLS alert {said[0]}, no byte of Kafka's protocol"
+        assert said and "a request" not in said
+        how = f"`{refused.value.code}`: the certificate is refused before a byte of Kafka's protocol"
         tried.prevented(by="portal", how=how, within="the handshake")
+
+
+async def _genuine(live: Live) -> None:
+    """The control: who has the broker's own key is spoken with."""
+    config, evil = live.stage.stage.kafka.node.directory / "config", live.stage.evil
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(config / "broker.crt", config / "broker.key")
+    with _impostor(context) as (port, said):
+        evil.advertised = ("127.0.0.1", port)
+        with pytest.raises(BrokerUnavailable):
+            async with live.portal():
+                pass
+        evil.advertised = None
+    assert "a request" in said
 
 
 @contextmanager
@@ -219,7 +234,7 @@ def _impostor(context: ssl.SSLContext) -> Iterator[tuple[int, list[str]]]:
                 with plain:
                     try:
                         with context.wrap_socket(plain, server_side=True) as secure:
-                            said.append(f"{len(secure.recv(64))} bytes")
+                            said.append("a request" if secure.recv(64) else "closed")
                     except ssl.SSLError as refusal:
                         said.append(str(refusal.reason))
                     except OSError:

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from aiokafka.protocol.admin import ApiVersionResponse_v0
+from aiokafka.protocol.commit import OffsetFetchResponse_v1
 from aiokafka.protocol.coordination import FindCoordinatorResponse_v1
-from aiokafka.protocol.metadata import MetadataResponse_v1
+from aiokafka.protocol.metadata import MetadataResponse_v5
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from hub.transport import KafkaRecord
+from hub.transport.survey import MetadataResponse_v8
 
 PRODUCE, FETCH, LIST_OFFSETS, METADATA, OFFSET_FETCH, FIND_COORDINATOR, API_VERSIONS = 0, 1, 2, 3, 9, 10, 18
-SPOKEN: Final = {PRODUCE: 3, FETCH: 4, LIST_OFFSETS: 2, METADATA: 1, FIND_COORDINATOR: 1}
-"""the one version that the operator says it has, of what it wants to read or rewrite"""
+SPOKEN: Final = {
+    PRODUCE: (3, 3),
+    FETCH: (4, 4),
+    LIST_OFFSETS: (2, 2),
+    METADATA: (5, 8),
+    OFFSET_FETCH: (1, 1),
+    FIND_COORDINATOR: (1, 1),
+}
+"""the versions that the operator says it has, of what it wants to read or rewrite"""
+_METADATA: Final[dict[int, Any]] = {5: MetadataResponse_v5, 8: MetadataResponse_v8}
 EARLIEST: Final = -2
 OUT_OF_RANGE, UNKNOWN_TOPIC = 1, 3
 _MOST_BYTES: Final = 4 * 2**20
@@ -71,16 +81,26 @@ def some_of(log: Sequence[KafkaRecord], start: int) -> bytes:
 
 
 def narrowed(frame: bytes) -> bytes:
-    """An ApiVersions answer that names one version of each request in SPOKEN."""
+    """An ApiVersions answer that names the versions in SPOKEN."""
     said = ApiVersionResponse_v0.decode(frame[4:])
-    versions = [(api, SPOKEN.get(api, low), SPOKEN.get(api, high)) for api, low, high in said.api_versions]
+    versions = [(api, *SPOKEN.get(api, (low, high))) for api, low, high in said.api_versions]
     return frame[:4] + bytes(ApiVersionResponse_v0(said.error_code, versions).encode())
 
 
-def moved_metadata(frame: bytes, host: str, port: int) -> bytes:
+def moved_metadata(version: int, frame: bytes, host: str, port: int) -> bytes:
     """A Metadata answer in which every broker is at this address."""
-    said: Any = MetadataResponse_v1.decode(frame[4:])
+    said = _METADATA[version].decode(frame[4:])
     said.brokers = [(node, host, port, rack) for node, _, _, rack in said.brokers]
+    return frame[:4] + bytes(said.encode())
+
+
+def resumed(frame: bytes, where: Callable[[int, int], int]) -> bytes:
+    """An OffsetFetch answer with other committed offsets: `where` gives one for a partition and its true one."""
+    said: Any = OffsetFetchResponse_v1.decode(frame[4:])
+    said.topics = [
+        (topic, [(number, where(number, offset), metadata, error) for number, offset, metadata, error in some])
+        for topic, some in said.topics
+    ]
     return frame[:4] + bytes(said.encode())
 
 

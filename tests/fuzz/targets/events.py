@@ -15,7 +15,7 @@ from hub.envelope.inspection import PRODUCED, STRIPPED, Inspected, Refusal, insp
 from hub.envelope.names import Kind
 from hub.envelope.padding import pad, unpad
 from hub.envelope.reasons import EnvelopeError, Reason
-from hub.envelope.records import Session
+from hub.envelope.records import LetterResolved, Session
 from hub.envelope.sealed import Sealed, build, outputs, parse
 from hub.envelope.session import open_section
 from hub.reading.intake import Expectation, Intake, Refused
@@ -58,7 +58,12 @@ class Opened:
 def intake() -> Intake:
     expected = {
         world.SUBMISSIONS: Expectation(
-            world.T, Kind.SUBMISSION, world.SUBMISSIONS, routed_to(world.REVIEW), notices=True, resolutions=True
+            world.T,
+            Kind.SUBMISSION,
+            world.SUBMISSIONS,
+            routed_to(world.REVIEW),
+            notices=True,
+            resolutions=LetterResolved.TOLD,
         ),
         world.STATUS: Expectation(world.T, Kind.STATUS, world.STATUS, PRODUCED, receipts=True, noticing=world.REVIEW),
     }

@@ -144,7 +144,8 @@ def run_reports(data: bytes) -> None:
     flags, payload = data[0], data[1:]
     if flags & 1:
         contract = registry.contract("RoleReport").schema_id.to_bytes(5, "big")
-        parts, at = [], 0
+        parts: list[bytes] = []
+        at = 0
         while at < len(payload) and len(parts) < 8:
             size = int.from_bytes(payload[at : at + 2], "big")
             body = payload[at + 2 : at + 2 + size]

@@ -25,6 +25,8 @@ from hub.crypto.keyfile import FOR_TESTS
 from hub.crypto.lattice import LatticeKey
 from hub.crypto.merkle import consistency_proof, root
 from hub.crypto.notes import Note, NoteSigner, read_lines, to_base64
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker
 
 ORIGIN = "audit.example/rehearsal/999997"
 LOG = NoteSigner(ORIGIN, IdentityKey.from_seed(bytes(31) + b"\x01"))
@@ -130,10 +132,12 @@ def test_another_old_size_is_a_conflict_that_names_the_right_one(witness: Witnes
         assert (again.status, again.body, again.content_type) == (409, b"5\n", "text/x.tlog.size")
 
 
-def test_a_tree_never_shrinks(witness: Witness) -> None:
+def test_a_tree_never_shrinks(witness: Witness, attack: Attack) -> None:
+    tried = attack(Attacker.AUDIT, "asks a witness to cosign a smaller tree than it has seen")
     assert witness.add_checkpoint(request(0, note(9))).status == 200
     assert witness.add_checkpoint(request(9, note(5), ())).status == 400
     assert witness.add_checkpoint(request(5, note(5))).status == 409
+    tried.prevented(by="witness", how="refused (400, 409)", within="the request")
 
 
 def test_another_history_is_never_cosigned_and_kept_as_evidence(witness: Witness, tmp_path: Path) -> None:

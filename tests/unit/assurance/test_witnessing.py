@@ -32,6 +32,8 @@ from hub.crypto.identity import IdentityKey
 from hub.crypto.lattice import LatticeKey
 from hub.crypto.notes import Note, NoteSigner
 from hub.facts import Alarm, Fact, WitnessAnswered
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker, Verdict
 from tests.unit.assurance.test_witness_http import serving
 from tests.unit.consumers.making import NOW, TENANT
 from tests.unit.consumers.published import IDENTITY, SIGNER, event_entry, files, grow, open_store, publisher
@@ -224,8 +226,11 @@ def test_a_cosignature_of_another_key_is_not_taken(stage: Stage) -> None:
     assert stage.codes() == [INVALID]
 
 
-def test_a_database_that_was_rolled_back_is_noticed_by_its_witness(stage: Stage) -> None:
+def test_a_database_that_was_rolled_back_is_noticed_by_its_witness(stage: Stage, attack: Attack) -> None:
     """Rows cut off together with their heads, and the published files lost: only the witness knows better."""
+    tried = attack(
+        Attacker.BACKUP, "rolls an audit desk back together with all of its published files", Verdict.DETECTED
+    )
     grow(stage.store, [event_entry(n) for n in range(50)])
     with stage.witness(1) as one:
         stage.publisher(at(one, 1)).publish()
@@ -237,6 +242,7 @@ def test_a_database_that_was_rolled_back_is_noticed_by_its_witness(stage: Stage)
         assert stage.publisher(at(one, 1), out="again").publish().cosignatures == 0
         assert stage.codes() == [CONTRADICTS]
     assert {fact.code for fact in stage.facts if isinstance(fact, Alarm)} == {"witness-contradicts"}
+    tried.detected(by="witness", how="alarm `witness-contradicts`; no cosignature", within="the next publication")
 
 
 def test_the_file_of_witnesses() -> None:

@@ -290,7 +290,8 @@ async def test_receipt_for_an_event_that_never_passed_is_found(world: World, sto
     assert not world.told(Alarm)
 
 
-async def test_receipt_for_an_event_that_stays_away_alarms(world: World, store: SqlStore) -> None:
+async def test_receipt_for_an_event_that_stays_away_alarms(world: World, store: SqlStore, attack: Attack) -> None:
+    tried = attack(Attacker.ROUTER, "passes an event to the review desk and not to the audit log", Verdict.DETECTED)
     portal = Portal(world)
     announce(world, portal)
     come, gone = portal.seal(1), portal.seal(2)
@@ -303,6 +304,7 @@ async def test_receipt_for_an_event_that_stays_away_alarms(world: World, store: 
         return Alarm("receipt-without-event", AUDIT) in world.facts
 
     await run(world, store, later)
+    tried.detected(by="audit desk", how="alarm `receipt-without-event`", within="60 s")
 
 
 async def test_session_chain_is_checked(world: World, store: SqlStore) -> None:
@@ -457,7 +459,8 @@ async def test_a_discard_at_another_desk_explains_nothing_here(world: World, sto
     assert checked(world, store).troubles["missing-event"] == 1
 
 
-async def test_a_discard_that_another_signed_is_refused(world: World, store: SqlStore) -> None:
+async def test_a_discard_that_another_signed_is_refused(world: World, store: SqlStore, attack: Attack) -> None:
+    tried = attack(Attacker.ROUTER, "signs that the operator discarded what it dropped")
     portal = Portal(world)
     announce(world, portal)
     never = portal.seal(1)
@@ -467,6 +470,7 @@ async def test_a_discard_that_another_signed_is_refused(world: World, store: Sql
     found = checked(world, store)
     assert (found.discarded, found.troubles["refused-record"], found.troubles["missing-event"]) == (0, 1, 1)
     assert store.resolutions() == []
+    tried.prevented(by="audit desk", how="dead letter `untrusted`; the event stays `missing-event`", within="its batch")
 
 
 async def test_a_word_in_the_log_whose_signature_was_replaced_is_found(world: World, store: SqlStore) -> None:

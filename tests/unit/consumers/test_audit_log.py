@@ -24,6 +24,8 @@ from hub.envelope.header import Check, EventHeader
 from hub.envelope.names import Kind
 from hub.envelope.records import Checkpoint, CheckpointEntry, ClosedPartition, Session, SessionClose
 from hub.envelope.signed import sign
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker, Verdict
 from tests.unit.consumers.making import NOW, TENANT, batch, leaf
 
 OWNER = "rehearsal/audit-999997"
@@ -227,8 +229,15 @@ def test_changed_bytes_in_the_file_are_found(store: SqlStore, path: Path) -> Non
     again.close()
 
 
-def test_rows_rewritten_with_all_hashes_are_found_by_the_signatures(store: SqlStore, path: Path) -> None:
+def test_rows_rewritten_with_all_hashes_are_found_by_the_signatures(
+    store: SqlStore, path: Path, attack: Attack
+) -> None:
     """Somebody with the file but without the desk's identity key builds a consistent other log."""
+    tried = attack(
+        Attacker.BACKUP,
+        "gives back an audit database that was built anew without an event, all hashes right",
+        Verdict.DETECTED,
+    )
     fill(store, entries(18))
     forged_path = path.with_name("forged.db")
     forged = open_sqlite(forged_path, OWNER)
@@ -242,9 +251,11 @@ def test_rows_rewritten_with_all_hashes_are_found_by_the_signatures(store: SqlSt
     assert not found.verified
     assert found.damage == ("head-signature 20",)
     assert found.gaps == 1
+    tried.detected(by="`audit verify`", how="head-signature; and the gap", within="the next `audit verify`")
 
 
-def test_a_statement_with_another_signature_is_found(store: SqlStore) -> None:
+def test_a_statement_with_another_signature_is_found(store: SqlStore, attack: Attack) -> None:
+    tried = attack(Attacker.AUDIT, "enters a producer's list that it signed itself", Verdict.DETECTED)
     made = entries(3)
     body = Checkpoint(SESSION, 0, 3, (CheckpointEntry(leaf(3)),), None, MOMENT).encode()
     made.append((STATEMENT, codec.encode_statement(place(9), "Checkpoint", sign("Checkpoint", body, DESK))))
@@ -252,6 +263,7 @@ def test_a_statement_with_another_signature_is_found(store: SqlStore) -> None:
     found = checked(store)
     assert found.damage == ("signature 6",)
     assert not found.verified
+    tried.detected(by="`audit verify`", how=f"damage `{found.damage[0]}`", within="the next `audit verify`")
 
 
 def test_checkpoint_whose_session_was_never_entered_is_found(store: SqlStore) -> None:

@@ -17,6 +17,8 @@ from hub.envelope.reasons import Reason
 from hub.facts import DeadLettered
 from hub.transport import OffsetGone
 from schemas.submission_model import Attachment, Submission
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker
 from tests.unit.returning import (
     ACCEPTED,
     EPOCH,
@@ -96,7 +98,8 @@ async def test_a_revocation_comes_without_a_submission(world: World, desk: Desk)
     assert second.submission is None
 
 
-async def test_each_team_gets_its_own_and_passes_over_the_rest(world: World, desk: Desk) -> None:
+async def test_each_team_gets_its_own_and_passes_over_the_rest(world: World, desk: Desk, attack: Attack) -> None:
+    tried = attack(Attacker.TAX, "reads the hand-overs to another tax team")
     desk.hand_over(FILED[0], RESIDENT)
     desk.hand_over(FILED[1], TOBACCO)
     desk.hand_over(FILED[2], TOBACCO)
@@ -106,10 +109,12 @@ async def test_each_team_gets_its_own_and_passes_over_the_rest(world: World, des
         FILED[2].receipt_number,
     }
     assert reasons(world) == reasons(world, TOBACCO) == []
+    tried.prevented(by="envelope", how="passed over: no section is for it", within="its record")
 
 
-async def test_another_teams_key_does_not_open_an_event(world: World, desk: Desk) -> None:
+async def test_another_teams_key_does_not_open_an_event(world: World, desk: Desk, attack: Attack) -> None:
     """The refusal is the cipher's: the team is given the other team's section as if it were its own."""
+    tried = attack(Attacker.TAX, "takes another team's section for its own, with a key of its own")
     desk.hand_over(FILED[0], RESIDENT)
     thief = world.role(RESIDENT)
     stolen = world.private[TOBACCO, EPOCH]
@@ -117,6 +122,7 @@ async def test_another_teams_key_does_not_open_an_event(world: World, desk: Desk
     found = [each async for each in accepted_submissions(thief, {}, follow=False, wall=lambda: world.wall)]
     assert found == []
     assert reasons(world) == [Reason.SECRET]
+    tried.prevented(by="cipher", how=f"dead letter `{Reason.SECRET.value}`", within="its record")
 
 
 @pytest.mark.parametrize(

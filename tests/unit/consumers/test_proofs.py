@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,9 @@ from hub.crypto.identity import IdentityKey
 from hub.crypto.notes import Note, NoteSigner
 from hub.envelope import delivery
 from hub.envelope.sealed import parse
+from hub.envelope.signed import Signature, Signed
+from tests.attacking import Attacker
+from tests.attacking.plugin import Attack
 from tests.unit.consumers.making import NOW, TENANT, batch, new_event
 from tests.unit.consumers.published import (
     IDENTITY,
@@ -102,7 +106,8 @@ def test_a_filer_proves_his_delivery_receipt(store: SqlStore, tlog: LogDirectory
     assert (done.receipt.header, done.receipt.receipt.desk) == (header(101), f"review-{TENANT}")
 
 
-def test_another_receipt_is_not_proved(store: SqlStore, tlog: LogDirectory) -> None:
+def test_another_receipt_is_not_proved(store: SqlStore, tlog: LogDirectory, attack: Attack) -> None:
+    tried = attack(Attacker.AUDIT, "hands a filer the proof of another event, or of another receipt")
     stored = prove(tlog, IDENTITY.keys, find_stored(store, uuid7(101))).encode()
     event = prove(tlog, IDENTITY.keys, find_event(store, uuid7(101))).encode()
     mine = delivery_receipt(101, receipt_record(range(100, 103)))
@@ -112,6 +117,28 @@ def test_another_receipt_is_not_proved(store: SqlStore, tlog: LogDirectory) -> N
         check(KEY, stored, delivery_receipt(104, receipt_record(range(100, 103))))
     with pytest.raises(NotProved, match="not the one in the log"):
         check(KEY, stored, delivery_receipt(101, receipt_record(range(101, 103))))
+    tried.prevented(by="`audit check`", how="not proved", within="the check")
+
+
+def test_a_receipt_with_a_strangers_signature_is_the_same_receipt(
+    store: SqlStore, tlog: LogDirectory, attack: Attack
+) -> None:
+    """The broker shows the portal and the audit desk one record, with other signatures besides the desk's."""
+    tried = attack(Attacker.BROKER, "adds a signature of nobody to a stored receipt, for the portal's eyes alone")
+    stored = prove(tlog, IDENTITY.keys, find_stored(store, uuid7(101))).encode()
+    plain = Signed.parse(receipt_record(range(100, 103)))
+    stranger = Signature(bytes(8), bytes(64))
+    more = Signed(plain.body, tuple(sorted((*plain.signatures, stranger), key=lambda each: each.key_id)))
+    assert check(KEY, stored, delivery_receipt(101, more.encode())).receipt is not None
+    for other in (
+        Signed(plain.body, (stranger,)),
+        Signed(plain.body, (replace(plain.signatures[0], key_id=bytes(8)),)),
+    ):
+        with pytest.raises(NotProved, match="not the one in the log"):
+            check(KEY, stored, delivery_receipt(101, other.encode()))
+    tried.prevented(
+        by="`audit check`", how="proved all the same: the desk's own signature is in both", within="the check"
+    )
 
 
 def test_a_witness_that_is_demanded_must_have_cosigned(store: SqlStore, tlog: LogDirectory) -> None:
@@ -133,13 +160,15 @@ def test_a_witness_does_not_stand_in_for_the_log(store: SqlStore, tlog: LogDirec
         check(WITNESS_KEY, proof.encode(), found.entry)
 
 
-def test_a_log_does_not_stand_in_for_another(store: SqlStore, tlog: LogDirectory) -> None:
+def test_a_log_does_not_stand_in_for_another(store: SqlStore, tlog: LogDirectory, attack: Attack) -> None:
     """The same key under another name is another log."""
+    tried = attack(Attacker.AUDIT, "proves from another log under the same key")
     found = find_event(store, uuid7(3))
     proof = prove(tlog, IDENTITY.keys, found)
     other = NoteSigner("audit.example/rehearsal/999998", SIGNER.key).verifier().encode().encode() + b"\n"
     with pytest.raises(NotProved):
         check(other, proof.encode(), found.entry)
+    tried.prevented(by="`audit check`", how="not proved: the log's name is signed", within="the check")
 
 
 def flips(data: bytes) -> Iterator[bytes]:
@@ -158,7 +187,8 @@ def cuts(data: bytes) -> Iterator[bytes]:
         yield more + data
 
 
-def test_every_byte_of_every_file_counts(store: SqlStore, tlog: LogDirectory) -> None:
+def test_every_byte_of_every_file_counts(store: SqlStore, tlog: LogDirectory, attack: Attack) -> None:
+    attempt = attack(Attacker.AUDIT, "alters any byte of a proof, its entry, or the keys that it is checked with")
     found = find_event(store, uuid7(7))
     proof = prove(tlog, IDENTITY.keys, found).encode()
     good = {"key": KEY, "proof": proof, "entry": found.entry, "witness": WITNESS_KEY}
@@ -178,15 +208,18 @@ def test_every_byte_of_every_file_counts(store: SqlStore, tlog: LogDirectory) ->
                 continue  # the same key twice
             with pytest.raises(NotProved):
                 tried(**{name: changed})
+    attempt.prevented(by="whoever checks the proof", how=f"`{NotProved.code}`", within="at once")
 
 
-def test_every_byte_of_a_delivery_receipt_counts(store: SqlStore, tlog: LogDirectory) -> None:
+def test_every_byte_of_a_delivery_receipt_counts(store: SqlStore, tlog: LogDirectory, attack: Attack) -> None:
+    attempt = attack(Attacker.APPLICANT, "alters any byte of a delivery receipt, or cuts it")
     proof = prove(tlog, IDENTITY.keys, find_stored(store, uuid7(101))).encode()
     good = delivery_receipt(101, receipt_record(range(100, 103)))
     assert check(KEY, proof, good).receipt is not None
     for changed in (*flips(good), *cuts(good)):
         with pytest.raises(NotProved):
             check(KEY, proof, changed)
+    attempt.prevented(by="whoever checks the proof", how=f"`{NotProved.code}`", within="at once")
 
 
 def test_an_opening_shows_the_receipt_number_of_an_entry(store: SqlStore, tlog: LogDirectory) -> None:

@@ -24,6 +24,8 @@ from hub.crypto.checkpoints import open_checkpoint
 from hub.crypto.identity import IdentityKey
 from hub.crypto.notes import Note, NoteSigner
 from hub.crypto.tiles import TiledTree, tiles_of
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker, Verdict
 from tests.unit.consumers.published import (
     IDENTITY,
     ORIGIN,
@@ -223,7 +225,8 @@ def refused(store: SqlStore, out: Path) -> LogContradicted:
     return caught.value
 
 
-def test_every_altered_file_is_found_and_left_alone(store: SqlStore, out: Path) -> None:
+def test_every_altered_file_is_found_and_left_alone(store: SqlStore, out: Path, attack: Attack) -> None:
+    tried = attack(Attacker.CONTRACTOR, "alters any file of the published log on the web server", Verdict.DETECTED)
     names = sorted(files(out))
     assert len(names) > 8
     for name in names:
@@ -235,6 +238,9 @@ def test_every_altered_file_is_found_and_left_alone(store: SqlStore, out: Path) 
             refused(store, out)
             (out / name).write_bytes(data)
     publisher(store, out).publish()
+    tried.detected(
+        by="audit desk", how="`publishing.contradicted`: nothing is signed over it", within="the next publication"
+    )
 
 
 def test_every_shortened_or_lengthened_file_is_found(store: SqlStore, out: Path) -> None:
@@ -273,7 +279,14 @@ def test_a_lost_tile_is_derived_again(store: SqlStore, out: Path) -> None:
     assert_complete(out)
 
 
-def test_a_database_that_was_rolled_back_is_never_published_over(out: Path, tmp_path: Path, store: SqlStore) -> None:
+def test_a_database_that_was_rolled_back_is_never_published_over(
+    out: Path, tmp_path: Path, store: SqlStore, attack: Attack
+) -> None:
+    tried = attack(
+        Attacker.BACKUP,
+        "gives the audit desk an older copy of its database, grown again with other entries",
+        Verdict.DETECTED,
+    )
     older = tmp_path / "older"
     older.mkdir()
     with opened(older) as rolled_back:
@@ -284,9 +297,11 @@ def test_a_database_that_was_rolled_back_is_never_published_over(out: Path, tmp_
         refused(rolled_back, out)
         grow(rolled_back, [event_entry(n) for n in range(2_000, 2_100)])
         refused(rolled_back, out)
+    tried.detected(by="audit desk", how="`publishing.contradicted`", within="the next publication")
 
 
-def test_another_past_is_found_even_where_every_tile_is_gone(out: Path, tmp_path: Path) -> None:
+def test_another_past_is_found_even_where_every_tile_is_gone(out: Path, tmp_path: Path, attack: Attack) -> None:
+    tried = attack(Attacker.BACKUP, "gives back another past, and deletes every published tile", Verdict.DETECTED)
     other = tmp_path / "other"
     other.mkdir()
     shutil.rmtree(out / "tile")
@@ -294,9 +309,11 @@ def test_another_past_is_found_even_where_every_tile_is_gone(out: Path, tmp_path
         grow(changed, [event_entry(n) for n in (*range(599), 7_000, 7_001)])
         with pytest.raises(LogContradicted, match="another root at size 600"):
             publisher(changed, out).publish()
+    tried.detected(by="audit desk", how="`publishing.contradicted`: another root", within="the next publication")
 
 
-def test_a_changed_row_is_found_before_anything_is_signed(store: SqlStore, tmp_path: Path) -> None:
+def test_a_changed_row_is_found_before_anything_is_signed(store: SqlStore, tmp_path: Path, attack: Attack) -> None:
+    tried = attack(Attacker.CONTRACTOR, "changes a row of the audit desk's database", Verdict.DETECTED)
     grow(store, [event_entry(n) for n in range(20)])
     store.close()
     with sqlite3.connect(tmp_path / "audit.db") as db:
@@ -306,6 +323,7 @@ def test_a_changed_row_is_found_before_anything_is_signed(store: SqlStore, tmp_p
     with opened(tmp_path) as changed, pytest.raises(StoreDamaged):
         publisher(changed, tmp_path / "tlog").publish()
     assert not (tmp_path / "tlog" / "checkpoint").exists()
+    tried.detected(by="audit desk", how="`StoreDamaged`: no head is signed", within="the next publication")
 
 
 def test_a_head_that_the_desk_did_not_sign_is_not_published(store: SqlStore, tmp_path: Path) -> None:

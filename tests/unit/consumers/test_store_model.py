@@ -257,4 +257,4 @@ def counted(found: Committed) -> tuple[int, int, int, int]:
 
 
 def test_store_model() -> None:
-    machines.run(StoreMachine, runs=20)
+    machines.run(StoreMachine, runs=8)

@@ -225,3 +225,13 @@ def test_bundle_with_more_entries_than_its_name_says_is_damage() -> None:
         with pytest.raises(TilesDamaged) as refused:
             unbundle(Tile(TileName(ENTRIES, 0, width), tile.data))
         assert refused.value.detail == f"tile/entries/000.p/{width}"
+
+
+def test_tree_of_several_full_tiles() -> None:
+    """Hashes of the second level are found at their place in their tile."""
+    size = 1_100
+    tree, leaves = TiledTree(size, tiles(size).get), LEAVES[:size]
+    for index in (0, 255, 256, 700, 1_099):
+        assert tree.inclusion(index) == merkle.inclusion_proof(leaves, index)
+    for old in (1, 256, 512, 768, 1_025):
+        assert tree.consistency(old) == merkle.consistency_proof(leaves, old)

@@ -67,7 +67,8 @@ def changed(**members: Any) -> bytes:
     [
         (b"", "unreadable"),
         (b"[]", "unreadable"),
-        (b"[" * 100_000, "unreadable"),
+        (b"[" * 10_000, "unreadable"),
+        (b"[" * 1_000_000, "too large"),
         (FILE[:-1], "its own words are not those of its record"),
         (FILE.replace(b"\n ", b"\n"), "its own words are not those of its record"),
         (changed(format="eltax-hub-delivery-receipt/2"), "format"),
@@ -85,6 +86,7 @@ def changed(**members: Any) -> bytes:
         (b" " * MAX_BYTES, "unreadable"),
         (b" " * (MAX_BYTES + 1), "too large"),
     ],
+    ids=map(str, range(20)),
 )
 def test_no_other_file_is_a_delivery_receipt(document: bytes, detail: str) -> None:
     with pytest.raises(NoDeliveryReceipt) as refused:

@@ -23,6 +23,8 @@ from hub.envelope.padding import pad, padded_bytes, unpad
 from hub.envelope.reasons import EnvelopeError, Reason
 from hub.envelope.sealed import parse
 from hub.envelope.session import SessionSecrets, max_sealed_bytes, open_section, open_session
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker
 from tests.unit.envelope.support import (
     HELPDESK,
     NOW,
@@ -59,7 +61,8 @@ def test_audience_opens_its_own_section(audience: str) -> None:
     assert open_section(secret, sealed.header, audience, content) == PLAINTEXTS[audience]
 
 
-def test_helpdesk_cannot_open_review_section() -> None:
+def test_helpdesk_cannot_open_review_section(attack: Attack) -> None:
+    tried = attack(Attacker.HELPDESK, "opens the review section with the helpdesk's own key and session secret")
     sealed = parse(world().event.value)
     review = sealed.ciphertext(REVIEW)
     assert review is not None
@@ -67,22 +70,29 @@ def test_helpdesk_cannot_open_review_section() -> None:
     for audience in (REVIEW, HELPDESK):
         assert reason_of(open_section, own, sealed.header, audience, review) is Reason.NOT_AUTHENTIC
     assert reason_of(open_session, SESSION, REVIEW, private_key(HELPDESK)) is Reason.SECRET
+    tried.prevented(
+        by="cipher", how=f"refused: `{Reason.NOT_AUTHENTIC.value}`, `{Reason.SECRET.value}`", within="the attempt"
+    )
 
 
-def test_router_opens_no_section() -> None:
+def test_router_opens_no_section(attack: Attack) -> None:
+    tried = attack(Attacker.ROUTER, "opens a section with the session secret that it holds for the mac")
     sealed = parse(world().event.value)
     own = open_session(SESSION, "router", private_key("router"))
     for each in sealed.sections:
         for audience in (each.audience, "router"):
             assert each.ciphertext is not None
             assert reason_of(open_section, own, sealed.header, audience, each.ciphertext) is Reason.NOT_AUTHENTIC
+    tried.prevented(by="cipher", how=f"refused: `{Reason.NOT_AUTHENTIC.value}`", within="the attempt")
 
 
-def test_section_under_another_header_does_not_open() -> None:
+def test_section_under_another_header_does_not_open(attack: Attack) -> None:
+    tried = attack(Attacker.ROUTER, "puts a section under another header")
     other = world().secrets.seal(header_for(world().secrets, 1), PLAINTEXTS)
     sealed, moved = parse(world().event.value), parse(other.value)
     secret = open_session(SESSION, REVIEW, private_key(REVIEW))
     assert reason_of(open_section, secret, moved.header, REVIEW, sealed.ciphertext(REVIEW)) is Reason.NOT_AUTHENTIC
+    tried.prevented(by="cipher", how=f"refused: `{Reason.NOT_AUTHENTIC.value}`", within="the attempt")
 
 
 def test_secret_that_was_not_announced_is_refused() -> None:

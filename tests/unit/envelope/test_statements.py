@@ -97,6 +97,8 @@ def refused(cls: Any, record: Record, **change: Any) -> Reason | None:
         (FIRST, {"partition": 0, "first_sequence": 0}, None),
         (FIRST, {"partition": -1}, Reason.MALFORMED),
         (FIRST, {"first_sequence": -1}, Reason.MALFORMED),
+        (FIRST, {"first_sequence": 2**63 - 3}, None),
+        (FIRST, {"first_sequence": 2**63 - 2}, Reason.MALFORMED),
         (FIRST, {"produced_at": -1}, Reason.MALFORMED),
         (FIRST, {"produced_at": 0}, None),
         (FIRST, {"produced_at": MAX_TIME_MS - 1}, None),
@@ -115,6 +117,7 @@ def refused(cls: Any, record: Record, **change: Any) -> Reason | None:
         (REPORT, {"part": 3, "parts": 3}, None),
         (REPORT, {"part": 0, "parts": 1}, Reason.MALFORMED),
         (REPORT, {"part": 4, "parts": 3}, Reason.MALFORMED),
+        (REPORT, {"entries": [decode_body("RoleReport", REPORT.encode())["entries"][0]] * 20_001}, Reason.TOO_LARGE),
         (NOTICE, {"reason": "bored"}, Reason.MALFORMED),
         (NOTICE, {"digests": []}, None),
         (NOTICE, {"digests": [{"audience": "a", "digest": LEAF}] * 2}, Reason.AUDIENCE_ORDER),
@@ -232,6 +235,7 @@ def test_a_versions_id_is_the_locked_one() -> None:
         (FIRST.encode()[:-1], Reason.TRUNCATED),
         (FIRST.encode() + b"\x00", Reason.TRAILING_BYTES),
     ],
+    ids=["text", "unknown", "foreign", "cut", "longer"],
 )
 def test_body_that_is_not_the_record_is_refused_for_its_reason(body: bytes, reason: Reason) -> None:
     with pytest.raises(EnvelopeError) as problem:
@@ -242,3 +246,15 @@ def test_body_that_is_not_the_record_is_refused_for_its_reason(body: bytes, reas
 def test_suite_and_window_of_a_key_are_read() -> None:
     made = AudienceKey.decode(audience_key("router").encode())
     assert (made.not_before, made.not_after) == epoch_bounds(202604)
+
+
+def test_what_is_not_said_is_the_ordinary_case() -> None:
+    """An entry is no void one, a report has one part, and nobody knows a hash or an id before the bytes."""
+    assert not CheckpointEntry(LEAF).void
+    assert Checkpoint(SESSION.id, 0, 0, (), None, LATER).hash == b""
+    assert (RoleReport(REVIEW, NS, "stored", LATER, ()).part, RoleReport(REVIEW, NS, "stored", LATER, ()).parts) == (
+        1,
+        1,
+    )
+    assert KeyDestroyed("a", 202604, bytes(8), LATER).waivers == ()
+    assert replace(SESSION, id=b"").key == ""

@@ -94,6 +94,14 @@ class JournalMachine(RuleBasedStateMachine):
             lane.states += [EventState.JOURNALED] * count
             model.lanes[partition] = lane
 
+    @rule(data=st.data(), partition=PARTITION, count=st.integers(1, 3))
+    def call_that_is_wrong_at_its_end(self, data: st.DataObject, partition: int, count: int) -> None:
+        """What a call said before it contradicted the journal is not written either."""
+        of, _, lane = self.lane(data, partition)
+        first = len(lane.states)
+        with pytest.raises(JournalConflict):
+            self.do(append(of, partition, first, count), Acknowledge(of, partition, first + count))
+
     @rule(data=st.data(), partition=PARTITION)
     def acknowledge(self, data: st.DataObject, partition: int) -> None:
         of, _, lane = self.lane(data, partition)

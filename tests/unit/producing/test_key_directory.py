@@ -10,6 +10,8 @@ from hub.facts import Alarm, Fact
 from hub.producing.errors import AudienceKeyMissing, AudienceKeyRefused
 from hub.producing.key_directory import KeyDirectory
 from hub.transport import KafkaRecord
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker
 from tests.unit.producing.world import NOW, World
 
 
@@ -66,7 +68,10 @@ async def test_key_filed_under_another_audience_does_not_count() -> None:
         await directory(topic).current(["review-131041"], NOW)
 
 
-async def test_older_epoch_and_exchanged_key_are_refused() -> None:
+async def test_older_epoch_and_exchanged_key_are_refused(attack: Attack) -> None:
+    tried = attack(
+        Attacker.CONTRACTOR, "rolls an audience key back to an older month, or exchanges it within the month"
+    )
     topic, world = Topic(), World()
     topic.publish(*world.audience_key("router"))
     with pytest.raises(AudienceKeyRefused):
@@ -74,6 +79,7 @@ async def test_older_epoch_and_exchanged_key_are_refused() -> None:
     topic.publish(*world.audience_key("router"))
     with pytest.raises(AudienceKeyRefused):
         await directory(topic, {"router": (202611, b"another")}).current(["router"], NOW)
+    tried.prevented(by="portal", how="`AudienceKeyRefused`: no session is opened", within="the next session")
 
 
 async def test_withdrawn_key_is_gone_and_a_new_one_is_seen_without_a_restart() -> None:

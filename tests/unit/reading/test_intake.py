@@ -16,6 +16,7 @@ from hub.envelope.names import Kind
 from hub.envelope.reasons import Reason
 from hub.envelope.records import Checkpoint, CheckpointEntry, Confided, DeadLetterNotice, LetterResolved
 from hub.envelope.sealed import build, parse
+from hub.envelope.session import SessionSecrets
 from hub.envelope.signed import sign
 from hub.reading.errors import KeyNotLoaded
 from hub.reading.intake import (
@@ -106,6 +107,27 @@ def test_helpdesk_copy_is_refused_elsewhere(world: World, portal: Portal, audien
 
 def test_stripped_copy_never_counts_as_delivered(world: World, portal: Portal) -> None:
     assert reason(judged(world, record(portal.seal(1), None))) is Reason.STRIPPED_CIPHERTEXT
+
+
+def test_event_of_a_session_without_its_reader_is_not_taken_for_one_without_content(
+    world: World, portal: Portal
+) -> None:
+    portal.secrets = SessionSecrets.create(
+        producer="portal",
+        instance="a",
+        topic=names.submissions(NAMESPACE),
+        tenant=TENANT,
+        created_at=NOW,
+        expires_at=NOW + timedelta(hours=1),
+        audiences=[world.audience_keys[name] for name in ("router", HELPDESK)],
+        identity=world.identities["portal"],
+    )
+    world.sessions.known[portal.id] = portal.secrets.session
+    header = portal.header(1)
+    event = Event(header, portal.secrets.seal(header, {HELPDESK: b"helpdesk"}))
+    assert reason(judged(world, record(event))) is Reason.NOT_ADDRESSED
+    assert isinstance(judged(world, record(event, HELPDESK), HELPDESK), Arrived)
+    assert isinstance(judged(world, record(event, None), None), Arrived)
 
 
 def test_whole_event_with_foreign_ciphertexts_is_refused(world: World, portal: Portal) -> None:

@@ -17,6 +17,8 @@ from hub.reading.errors import AudiencesUnavailable
 from hub.reading.intake import Arrived, Expectation
 from hub.reading.stream import SealedStream, Stopped
 from hub.transport import BrokerUnavailable, FinalRefusal, KafkaRecord, NotAuthorized, OffsetGone
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker
 from tests.unit.returning import (
     EPOCH,
     HELPDESK,
@@ -177,11 +179,13 @@ async def test_without_letters_what_is_not_valid_is_counted_and_passed(world: Wo
     assert sum(made.places.values()) == 2
 
 
-async def test_an_event_of_a_session_that_only_a_stranger_signed_is_refused(world: World) -> None:
+async def test_an_event_of_a_session_that_only_a_stranger_signed_is_refused(world: World, attack: Attack) -> None:
+    tried = attack(Attacker.HELPDESK, "tells the portal a decision in a session of its own")
     Desk(world, STATUS, signer=HELPDESK).status(FILED[0])
     assert await drained(stream(world)) == []
     ((letter, _),) = world.letters(PORTAL)
     assert letter.reason is Reason.NOT_PERMITTED
+    tried.prevented(by="portal", how=f"dead letter `{letter.reason.value}`", within="its record")
 
 
 async def test_a_session_that_is_announced_late_is_looked_for(world: World) -> None:
