@@ -202,7 +202,7 @@ def test_event_of_a_desk_has_at_least_one_section_and_no_foreign_one() -> None:
 def test_copy_for_a_desk_has_that_desks_section() -> None:
     assert of_a_desk("portal", TAX, without=("portal",), own=TAX) is None
     assert of_a_desk(TAX, own=TAX) is None
-    assert of_a_desk("portal", without=("portal",), own=TAX) is Reason.NOT_ADDRESSED
+    assert of_a_desk("portal", without=("portal",), own=TAX) is Reason.SECTIONS
     assert of_a_desk("portal", without=("portal",), own="nobody") is Reason.NOT_ADDRESSED
 
 
