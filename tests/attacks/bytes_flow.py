@@ -119,7 +119,6 @@ async def flowing(kafka: TestKafka, home: Path, *, large: bool = False) -> Async
     async with contextlib.AsyncExitStack() as stack:
         router = await stack.enter_async_context(stage.router())
         portal = await stack.enter_async_context(PortalProducer(stage.role("portal"), facts.append))
-        documents = documents_for(TENANT, PARTITION)
-        flow = Flow(stage, router, portal, facts, documents[-20:] if large else documents[:20])
+        flow = Flow(stage, router, portal, facts, documents_for(TENANT, PARTITION, large=large))
         await flow.record()
         yield flow

@@ -41,6 +41,9 @@ from tests.broker.router_stage import TENANT, Event, Session, until
 from tests.kafka import TestKafka
 from topics import names
 
+_PATIENCE = 1_500.0
+"""seconds; the test's own limit is what ends a run that hangs"""
+
 
 @dataclass
 class Ran:
@@ -117,7 +120,7 @@ async def _at_the_router(flow: Flow, ran: Ran, *, thorough: bool) -> None:
         )
     ran.sweeps["router key"] = await _under_other_keys(flow)
     count = sum(sweep.count for sweep in ran.sweeps.values())
-    await until(lambda: _routed(flow) >= count, 300)
+    await until(lambda: _routed(flow) >= count, _PATIENCE)
     session = ran.session = Session(stage)
     topic, key = names.sessions(stage.namespace), session.secrets.session.key.encode()
     ran.sweeps["registry session"] = await spoil(
@@ -125,7 +128,7 @@ async def _at_the_router(flow: Flow, ran: Ran, *, thorough: bool) -> None:
     )
     early = [event for event in session.seal_many(40, first=700) if event.partition == PARTITION]
     await stage.submit(*early)
-    await until(lambda: _routed(flow) >= count + len(early))
+    await until(lambda: _routed(flow) >= count + len(early), _PATIENCE)
     await session.announce()
     ran.session_events = [event for event in session.seal_many(40, first=800) if event.partition == PARTITION]
     checkpoint = session.checkpoint(PARTITION)
@@ -162,7 +165,7 @@ async def _at_the_portal(flow: Flow, ran: Ran, *, thorough: bool) -> None:
         thorough=thorough,
     )
     refused = sweep.count - len(for_others(sweep))
-    await until(lambda: letters_told(flow.portal_facts, "portal") >= refused, 120)
+    await until(lambda: letters_told(flow.portal_facts, "portal") >= refused, _PATIENCE)
     ran.journal_before_receipt = state()
     await stage.write(
         flow.topics["status"], header.partition, [Outgoing(receipt.key.encode(), value)], f"review-{TENANT}"
@@ -213,7 +216,7 @@ async def _read_to_the_end(flow: Flow, name: str) -> None:
         rows = desk.store.events(event_id=last)
         return any(row.confirmed_at_ms for row in rows) and not desk.store.waiting_count()
 
-    await until(done, 300)
+    await until(done, _PATIENCE)
 
 
 def _decide(flow: Flow, event_id: str) -> str:
@@ -252,9 +255,9 @@ async def _told(flow: Flow, ran: Ran, *, thorough: bool) -> None:
     end = max(sweep.written) + 1
     for reader in ("helpdesk", "audit"):
         store = flow.desks[reader].store
-        await until(lambda store=store: store.positions().get((topic, PARTITION), 0) >= end, 120)  # type: ignore[misc]
-        await until(lambda store=store: not store.waiting_count(), 120)  # type: ignore[misc]
-        await until(lambda store=store: _confirmed(store) == 2)  # type: ignore[misc]
+        await until(lambda store=store: store.positions().get((topic, PARTITION), 0) >= end, _PATIENCE)  # type: ignore[misc]
+        await until(lambda store=store: not store.waiting_count(), _PATIENCE)  # type: ignore[misc]
+        await until(lambda store=store: _confirmed(store) == 2, _PATIENCE)  # type: ignore[misc]
     alarms: list[str] = []
 
     def hear(fact: Fact) -> None:
@@ -309,7 +312,7 @@ async def larger_event(kafka: TestKafka, home: Path) -> Sweep:
             thorough=True,
             midst=flow.submit,
         )
-        await until(lambda: _routed(flow) >= sweep.count, 1_500)
+        await until(lambda: _routed(flow) >= sweep.count, _PATIENCE)
         assert await sort_letters(flow.stage, "router", [sweep]) == []
     return sweep
 
