@@ -337,11 +337,7 @@ def _for_people(text: str) -> bool:
 def mutants(path: Path, file: str) -> tuple[ast.Module, list[Mutant]]:
     """Return the tree of a file, and what can be changed in it. Apply one, then compile the tree."""
     finder = _Finder(file, path.read_text("utf-8"))
-    return finder.tree, [each for each in finder.found if not _is_private_list(each)]
-
-
-def _is_private_list(mutant: Mutant) -> bool:
-    return " __slots__" in mutant.id or " __all__" in mutant.id
+    return finder.tree, finder.found
 
 
 def files(root: Path, wanted: Iterable[str]) -> list[str]:

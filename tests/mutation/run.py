@@ -15,7 +15,7 @@ import os
 import re
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import accumulate
@@ -41,6 +41,8 @@ from tests.mutation.scope import KILLED, ROOT, SCOPE, STATE, SURVIVED, TESTS
 
 PATIENCE = 1.0
 """seconds of tests, as they take when they are traced, after which a mutant is given up"""
+FILES = 6
+"""of tests that are imported for one mutant at module level"""
 _OPTIONS = (
     "-q", "-s", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", "-o", "timeout=0",
     "--tb=no", "--disable-warnings", "-m", "not soak and not broker",
@@ -193,7 +195,7 @@ class Run:
                     continue
                 outcome = Outcome(SURVIVED)
                 for tests in self._closer_and_all(mutant):
-                    order = self.order(mutant, tests)
+                    order = self.order(mutant, self._of_few_files(mutant, tests))
                     if outcome.result == SURVIVED and order:
                         outcome = in_a_process(partial(self._anew, mutant, tree, order))
                 self.judge(mutant, outcome)
@@ -206,6 +208,13 @@ class Run:
             closer |= self.covering.of(file, lines)
         every = set().union(*self.covering.tests.get(mutant.file, {}).values())
         return closer, every - closer
+
+    def _of_few_files(self, mutant: Mutant, tests: set[str]) -> set[str]:
+        """Those of the files with the most of them, the file's namesakes first: each file has to be imported, too."""
+        count = Counter(test.partition("::")[0] for test in tests)
+        stem = f"/test_{Path(mutant.file).stem}"
+        files = sorted(count, key=lambda name: (stem not in name, -count[name]))[:FILES]
+        return {test for test in tests if test.partition("::")[0] in files}
 
     def _anew(self, mutant: Mutant, tree: ast.Module, order: list[str]) -> str:
         import_with(mutant, tree)

@@ -60,7 +60,7 @@ def test_authoritys_certificate_signs_certificates_directly_and_does_nothing_els
 def test_principals_certificate_signs_handshakes_and_does_nothing_else(
     authority: CertificateAuthority, tmp_path: Path
 ) -> None:
-    made = authority.issue("portal", tmp_path / "deep" / "certificates")
+    made = authority.issue("portal", tmp_path / "deeper" / "certificates")
     certificate, public = read(made.certificate), read(authority.certificate_path).public_key()
     assert isinstance(public, ec.EllipticCurvePublicKey)
     assert extensions(certificate) == {
@@ -138,6 +138,10 @@ def test_key_of_another_kind_or_owner_or_under_a_password_is_malformed(authority
         with pytest.raises(MalformedKey) as malformed:
             CertificateAuthority.load(path.parent)
         assert malformed.value.detail == "(ca.key)"
+    path.write_bytes(pem(ed25519.Ed25519PrivateKey.generate()))
+    authority.certificate_path.unlink()
+    with pytest.raises(MalformedKey):
+        CertificateAuthority.create(path.parent)
 
 
 def certificate_for(
