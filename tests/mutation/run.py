@@ -130,9 +130,8 @@ class Run:
         recent = [test for test in self._killers[mutant.file, mutant.function] if test in tests]
         last = self.results.test(mutant)
         first = ([last] if last in tests else []) + recent[:6]
-        named = f"/test_{Path(mutant.file).stem}"
         seconds = self.covering.seconds
-        rest = sorted(tests, key=lambda test: (seconds[test] > 0.3, named not in test, seconds[test]))
+        rest = sorted(tests, key=lambda test: (seconds[test] > 0.3, not _namesake(mutant, test), seconds[test]))
         order = list(dict.fromkeys([*first, *rest]))
         spent = accumulate(seconds[test] for test in order)
         return [test for test, upto in zip(order, spent, strict=True) if upto < self.patience] or order[:1]
@@ -202,8 +201,10 @@ class Run:
             print(f"{time.strftime('%H:%M:%S')} {file}: with their own import", flush=True)
 
     def _closer_and_all(self, mutant: Mutant) -> tuple[set[str], set[str]]:
-        """Tests that run a line which says a name that the mutant's statement defines; then what runs its file."""
-        closer: set[str] = self.covering.of(mutant.file, mutant.lines)
+        """Tests that run a line which says a name that the mutant's statement defines, and the file's namesakes, which
+        may look at a constant without running a line; then what runs its file."""
+        closer = {test for test in self.covering.seconds if _namesake(mutant, test)}
+        closer |= self.covering.of(mutant.file, mutant.lines)
         for file, lines in _lines_with(mutant).items():
             closer |= self.covering.of(file, lines)
         every = set().union(*self.covering.tests.get(mutant.file, {}).values())
@@ -212,8 +213,7 @@ class Run:
     def _of_few_files(self, mutant: Mutant, tests: set[str]) -> set[str]:
         """Those of the files with the most of them, the file's namesakes first: each file has to be imported, too."""
         count = Counter(test.partition("::")[0] for test in tests)
-        stem = f"/test_{Path(mutant.file).stem}"
-        files = sorted(count, key=lambda name: (stem not in name, -count[name]))[:FILES]
+        files = sorted(count, key=lambda name: (not _namesake(mutant, name), -count[name]))[:FILES]
         return {test for test in tests if test.partition("::")[0] in files}
 
     def _anew(self, mutant: Mutant, tree: ast.Module, order: list[str]) -> str:
@@ -222,6 +222,11 @@ class Run:
         wanted = dict.fromkeys(test.partition("::")[0] for test in order)
         code = pytest.main([*_OPTIONS, *wanted], plugins=[plugin])
         return plugin.failed or ("" if plugin.ran and code in (0, 5) else "import")
+
+
+def _namesake(mutant: Mutant, test: str) -> bool:
+    """tests/unit/envelope/test_wire_….py is of hub/envelope/wire.py."""
+    return f"/test_{Path(mutant.file).stem}" in test
 
 
 def _python_files(path: Path) -> Iterable[Path]:

@@ -12,7 +12,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
 from hub.crypto import certificates
-from hub.crypto.certificates import CertificateAuthority, ForeignCertificate, Usage, expires_at, write_private
+from hub.crypto.certificates import (
+    CertificateAuthority,
+    ForeignCertificate,
+    PrincipalName,
+    Usage,
+    expires_at,
+    made_at,
+    write_private,
+)
 from hub.crypto.errors import KeyExists, KeyFileExposed, MalformedKey
 from tests.unit.crypto.test_certificates import mode, read
 
@@ -202,3 +210,9 @@ def test_private_file_is_whole_on_disk_before_it_has_its_name(tmp_path: Path, mo
     monkeypatch.setattr(certificates.os, "fsync", fsync)
     write_private(tmp_path / "key", b"content")
     assert sizes == [7] and (tmp_path / "key").read_bytes() == b"content"
+
+
+def test_certificate_tells_when_it_begins_and_ends(authority: CertificateAuthority) -> None:
+    assert made_at(authority.certificate_path) == NOW - SKEW
+    assert expires_at(authority.certificate_path) == NOW + timedelta(days=3_650)
+    assert (PrincipalName.code, ForeignCertificate.code) == ("certificate.name", "certificate.foreign")

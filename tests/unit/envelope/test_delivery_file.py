@@ -69,6 +69,7 @@ def changed(**members: Any) -> bytes:
         (b"", "unreadable"),
         (b"[]", "unreadable"),
         (b"[" * 10_000, "unreadable"),
+        (b"[" + b"[]," * 50_000 + b"[]]", "unreadable"),
         (FILE[:-1], "its own words are not those of its record"),
         (FILE.replace(b"\n ", b"\n"), "its own words are not those of its record"),
         (changed(format="eltax-hub-delivery-receipt/2"), "format"),
@@ -86,7 +87,7 @@ def changed(**members: Any) -> bytes:
         (b" " * MAX_BYTES, "unreadable"),
         (b" " * (MAX_BYTES + 1), "too large"),
     ],
-    ids=map(str, range(19)),
+    ids=map(str, range(20)),
 )
 def test_no_other_file_is_a_delivery_receipt(document: bytes, detail: str) -> None:
     with pytest.raises(NoDeliveryReceipt) as refused:

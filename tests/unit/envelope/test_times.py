@@ -84,5 +84,6 @@ def test_epochs_follow_each_other_without_a_gap(month: int) -> None:
 
 def test_time_that_japans_calendar_lacks_is_left_as_it_is() -> None:
     assert in_japan(datetime(2026, 3, 31, 15, tzinfo=UTC)).isoformat() == "2026-04-01T00:00:00+09:00"
+    assert in_japan(datetime(2026, 4, 1, tzinfo=UTC)).tzname() == "JST"
     last = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
     assert in_japan(last) is last
