@@ -29,6 +29,7 @@ from tests.kafka import TestKafka, fresh_namespace
 
 pytestmark = [pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 SEED = 20261126
+LONG = pytest.mark.soak(target="attacks-long")
 DESKS = ("review", "helpdesk", "audit")
 
 
@@ -70,7 +71,7 @@ async def test_single_records_on_a_desks_topic(stage: EvilStage, attack: Attack,
     await singles.on_a_desk(stage, attack, kind)
 
 
-@pytest.mark.parametrize("kind", DESKS)
+@pytest.mark.parametrize("kind", ["review", "audit", pytest.param("helpdesk", marks=LONG)])
 async def test_whole_lanes_of_a_desk(stage: EvilStage, attack: Attack, kind: str) -> None:
     await stage.evil.settled()
     lanes = Lanes(stage, attack, kind)
