@@ -206,6 +206,11 @@ def test_copy_for_a_desk_has_that_desks_section() -> None:
     assert of_a_desk("portal", without=("portal",), own="nobody") is Reason.NOT_ADDRESSED
 
 
+def test_fault_that_was_found_first_is_told_before_the_missing_section() -> None:
+    assert of_a_desk("portal", own=TAX) is Reason.FOREIGN_CIPHERTEXT
+    assert of_a_desk("portal", own="nobody") is Reason.FOREIGN_CIPHERTEXT
+
+
 def test_stripped_copy_of_a_submission_keeps_all_its_digests() -> None:
     one = lane(world().session, PARTITION, trust(), topic=SUBMISSIONS)
     assert isinstance(one, Lane)
