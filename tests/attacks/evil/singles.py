@@ -17,6 +17,7 @@ from topics import names
 
 _OWN = {"review": names.review, "helpdesk": names.helpdesk, "audit": names.audit}
 _ANOTHER = {"review": names.helpdesk, "helpdesk": names.audit, "audit": names.review}
+CALLED = {"review": "review desk", "helpdesk": "helpdesk", "audit": "audit desk"}
 MINUTE = "60 s after its checkpoint"
 BATCH = "the batch that it came in"
 
@@ -112,7 +113,7 @@ async def on_a_desk(stage: EvilStage, attack: Attack, kind: str) -> None:
 
 def _refused_or_missed(attack: Attack, kind: str, found: Mapping[str, Reason], missing: str) -> None:
     """What costs the desk an event: it is missed, and what is shown instead is refused."""
-    by = f"{kind} desk"
+    by = CALLED[kind]
     tried = attack(Attacker.BROKER, f"withholds one event from the {by}", Verdict.DETECTED)
     assert "withheld" not in found
     tried.detected(by=by, how=f"alarm `{missing}`", within=MINUTE)
@@ -132,7 +133,7 @@ def _refused_or_missed(attack: Attack, kind: str, found: Mapping[str, Reason], m
 def _without_effect(
     attack: Attack, kind: str, desk: Desk, found: Mapping[str, Reason], twice: set[str], lost: set[str]
 ) -> None:
-    by = f"{kind} desk"
+    by = CALLED[kind]
     rows = [row for row in desk.store.events() if row.event.topic == desk.topics()[0]]
     tried = attack(Attacker.BROKER, f"shows the {by} an event twice")
     assert {row.event.event_id for row in rows if row.replays} == twice

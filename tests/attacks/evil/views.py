@@ -34,7 +34,7 @@ from hub.transport import KafkaRecord, Outgoing
 from portal.report import answered_entries
 from tests.attacking.plugin import Attack
 from tests.attacking.rows import Attacker, Verdict
-from tests.attacks.evil.singles import MINUTE
+from tests.attacks.evil.singles import CALLED, MINUTE
 from tests.attacks.evil.stage import Desk, EvilStage, alarms_in
 from tests.attacks.evil.tampering import header_of, is_event
 from tests.broker.router_stage import CHEAP, PARTITIONS, TENANT
@@ -91,7 +91,7 @@ async def decisions(stage: EvilStage, attack: Attack) -> None:
     event_id = (hidden.key or b"").decode()
     for kind in ("helpdesk", "audit"):
         victim = f"{kind}-{TENANT}"
-        tried = attack(Attacker.BROKER, f"withholds a decision from the {kind} desk", Verdict.DETECTED)
+        tried = attack(Attacker.BROKER, f"withholds a decision from the {CALLED[kind]}", Verdict.DETECTED)
         copies.anew(victim)
         _hide(stage, victim, status, hidden)
         async with stage.desk(victim) as desk:
@@ -101,7 +101,7 @@ async def decisions(stage: EvilStage, attack: Attack) -> None:
             alarm = await desk.rings("missing-event")
             rows = {row.event.event_id for row in desk.store.events() if row.event.kind == EventKind.STATUS.value}
             assert {(each.key or b"").decode() for each in told} - rows == {event_id}
-        tried.detected(by=f"{kind} desk", how=f"alarm `{alarm}`", within=MINUTE)
+        tried.detected(by=CALLED[kind], how=f"alarm `{alarm}`", within=MINUTE)
 
     tried = attack(Attacker.BROKER, "withholds a decision from the portal", Verdict.DETECTED)
     copies.anew("portal")
