@@ -56,7 +56,7 @@ def test_what_it_drops_is_missed(outcome: Outcome, attack: Attack) -> None:
     assert outcome.audited.noticed == 1
     swallowed.detected(
         by="every desk, then reconciliation",
-        how="alarm `dead-letter-notice`; `noticed` of `audit verify`; `lost` at each desk, with no dead letter to replay",
+        how="alarm `dead-letter-notice`; `noticed` of `audit verify`; `lost` at each desk, and no dead letter",
         within="the batch of the notice",
     )
     unlisted = {e.out.leaf for name, e in router.events.items() if name.startswith("drops a list")}
