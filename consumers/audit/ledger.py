@@ -22,6 +22,7 @@ from consumers.audit.entries import (
     ResolutionEntry,
     SessionEntry,
 )
+from hub.envelope.limits import MAX_CLOCK_AHEAD_MS
 from hub.envelope.records import Resolution
 
 UNCONFIRMED_AFTER_MS: Final = 60_000
@@ -277,9 +278,9 @@ class Ledger:
         arrived = {leaf for leaves in self.events.values() for leaf in leaves}
         found[Trouble.SECOND_LEAF] = sum(len(leaves) - 1 for leaves in self.events.values())
         found[Trouble.MISSING_EVENT] = self.missing()
-        found[Trouble.UNCONFIRMED] = sum(
-            event.place.appended_at_ms < now_ms - UNCONFIRMED_AFTER_MS for event in self.unconfirmed()
-        )
+        # The append time is its writer's word: one of next year makes no event young for ever.
+        young = range(now_ms - UNCONFIRMED_AFTER_MS, now_ms + MAX_CLOCK_AHEAD_MS + 1)
+        found[Trouble.UNCONFIRMED] = sum(event.place.appended_at_ms not in young for event in self.unconfirmed())
         found[Trouble.RECEIPT_WITHOUT_EVENT] = len(self._receipted - arrived)
         found[Trouble.REFUSED] = self.refused
         return +found

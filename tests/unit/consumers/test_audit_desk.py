@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -308,6 +309,24 @@ async def test_receipt_for_an_event_that_stays_away_alarms(world: World, store: 
 
     await run(world, store, later)
     tried.detected(by="audit desk", how="alarm `receipt-without-event`", within="60 s")
+
+
+async def test_an_event_that_was_made_up_and_dated_ahead_is_found_by_verifying(
+    world: World, store: SqlStore, attack: Attack
+) -> None:
+    row = attack(Attacker.ROUTER, "dates a made-up event ahead, so that it counts as just arrived", Verdict.DETECTED)
+    portal = Portal(world)
+    announce(world, portal)
+    invented = portal.seal(1)
+    del portal.leaves[invented.header.partition][:]
+    (record,) = world.route(TOPIC, None, invented)
+    lane = world.topics.records[record.topic, record.partition]
+    lane[-1] = replace(record, timestamp_ms=world.now_ms + 365 * 24 * 3_600_000)
+    close(world, portal)
+    await run(world, store)
+    found = checked(world, store)
+    assert not found.verified and found.troubles["unconfirmed-event"] == 1
+    row.detected(by="`audit verify`", how="`unconfirmed-event`", within="11 minutes")
 
 
 async def test_session_chain_is_checked(world: World, store: SqlStore) -> None:
