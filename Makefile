@@ -10,10 +10,10 @@ RUNS ?= 500
 
 READER := examples/java/target/eltax-hub-reader.jar
 
-.PHONY: help demo up test unit lint java bench docs attacks fuzz machines mutate lock clean
+.PHONY: help demo up test unit coverage soak attacks-long lint java bench docs attacks fuzz machines mutate lock clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("eltax-hub needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -28,11 +28,22 @@ demo: $(READY) ## the whole hub on a real Kafka: submit, route, store, prove; th
 up: $(READY) ## the same hub, staying up until Ctrl-C
 	$(BIN)/eltax-hub up
 
-test: $(READY) ## everything CI runs: lint, types, import contracts, unit, broker and attack tests, coverage
+test: $(READY) ## everything CI runs: lint, types, import contracts, the reader in Java, all tests but the long ones
 	$(BIN)/python -m tests.run
 
 unit: $(READY) ## the fast part only
 	$(BIN)/python -m pytest tests/unit -q
+
+coverage: $(READY) ## how much of the code the unit tests execute; 80 % at least
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -q -n 2 -m "not soak" tests/unit
+	$(BIN)/python -m coverage combine --quiet && $(BIN)/python -m coverage report --fail-under=80 | tail -n 1
+
+soak: $(READY) ## the long tests of the whole hub: tenants, letters, proofs
+	$(BIN)/python -m pytest -q -m soak tests/broker
+
+attacks-long: $(READY) ## the long attacks: every value of every byte, many machines
+	$(BIN)/python -m pytest -q -m soak tests/attacks tests/unit --attacks-into=.attacks/long.jsonl
 
 lint: $(READY) ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

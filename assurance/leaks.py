@@ -18,6 +18,7 @@ from __future__ import annotations
 import base64
 import binascii
 import errno
+import functools
 import html
 import os
 import re
@@ -64,7 +65,7 @@ class Scanner:
                     raise ValueError(f"{label}: at least {_LEAST} bytes")
                 self._needles.setdefault(needle, (label, how))
             if isinstance(mark, str) and mark.isdigit():
-                self._digits.append((label, _separated(mark)))
+                self._digits += [(label, pattern) for pattern in _separated(mark)]
         shortest = min((len(needle) for needle in self._needles), default=_LEAST)
         self._packed = shortest
 
@@ -126,17 +127,23 @@ def _forms(mark: str | bytes) -> Iterator[tuple[bytes, str]]:
                 continue
 
 
-def _separated(digits: str) -> re.Pattern[bytes]:
-    """The digits with at most one separator between any two, in half or full width, in any of the character sets."""
-    ways = []
+def _separated(digits: str) -> Iterator[re.Pattern[bytes]]:
+    """The digits with at most one separator between any two, in half or full width, in any of the character sets.
+
+    A pattern for each way to write the first digit: one that begins with plain bytes is found fast.
+    """
+    seen = set()
     for charset in _CHARSETS:
-        between = b"|".join(re.escape(each) for each in _encoded(_SEPARATORS, charset))
+        between = b"(?:" + b"|".join(re.escape(each) for each in _encoded(_SEPARATORS, charset)) + b")?"
         wide = [
             b"(?:" + b"|".join(re.escape(each) for each in _encoded(one + _FULL_WIDTH[one], charset)) + b")"
             for one in digits
         ]
-        ways.append((b"(?:" + between + b")?").join(wide))
-    return re.compile(b"|".join(ways))
+        for first in _encoded(digits[0] + _FULL_WIDTH[digits[0]], charset):
+            pattern = between.join([re.escape(first), *wide[1:]])
+            if pattern not in seen:
+                seen.add(pattern)
+                yield re.compile(pattern)
 
 
 def _encoded(characters: str, charset: str) -> Iterator[bytes]:
@@ -149,30 +156,59 @@ def _encoded(characters: str, charset: str) -> Iterator[bytes]:
 
 # views: the same bytes with one coating taken off
 
-_BASE64_RUN: Final = re.compile(rb"(?:[A-Za-z0-9+/_-](?:\\n|\r?\n[ \t]*)?){8,}")
-_BASE32_RUN: Final = re.compile(rb"[A-Z2-7]{10,}|[a-z2-7]{10,}")
 _HEX_RUN: Final = re.compile(rb"[0-9a-fA-F](?:[: -]?[0-9a-fA-F]){11,}")
-_NO_BASE64: Final = re.compile(rb"\\n|[^A-Za-z0-9+/_-]")
-_ESCAPES: Final[tuple[tuple[str, re.Pattern[bytes], Callable[[re.Match[bytes]], bytes]], ...]] = (
-    ("\\u", re.compile(rb"(?:\\+u[0-9a-fA-F]{4})+"), lambda found: _from_u(found[0])),
-    ("\\x", re.compile(rb"\\+x([0-9a-fA-F]{2})"), lambda found: bytes.fromhex(found[1].decode())),
-    ("percent", re.compile(rb"%([0-9a-fA-F]{2})"), lambda found: bytes.fromhex(found[1].decode())),
-    ("quoted-printable", re.compile(rb"=(?:\r?\n|([0-9A-F]{2}))"), lambda found: _from_quoted(found[1])),
-    ("entities", re.compile(rb"&#(?:[0-9]{2,7}|[xX][0-9a-fA-F]{2,6});"), lambda found: _from_entity(found[0])),
+_WRAPPED: Final = re.compile(rb"[A-Za-z0-9+/]{40}=?=?(?:(?:\\[nr])+|\r?\n[ \t]*)[A-Za-z0-9+/]")
+_LINE_ENDS: Final = re.compile(rb"(?:\\[nr])+|\r?\n[ \t]*")
+_ESCAPES: Final[tuple[tuple[str, bytes, Callable[[re.Match[bytes]], bytes]], ...]] = (
+    ("\\u", rb"(?:\\+u[0-9a-fA-F]{4})+", lambda found: _from_u(found[0])),
+    ("\\x", rb"\\+x[0-9a-fA-F]{2}", lambda found: bytes.fromhex(found[0][-2:].decode())),
+    ("percent", rb"%[0-9a-fA-F]{2}", lambda found: bytes.fromhex(found[0][-2:].decode())),
+    ("quoted-printable", rb"=(?:\r?\n|[0-9A-F]{2})", lambda found: _from_quoted(found[0][1:])),
+    ("entities", rb"&#(?:[0-9]{2,7}|[xX][0-9a-fA-F]{2,6});", lambda found: _from_entity(found[0])),
 )
+_SINGLE: Final = {name: re.compile(one) for name, one, _ in _ESCAPES}
+_RUN: Final = {
+    "\\u": _SINGLE["\\u"],
+    "\\x": re.compile(rb"(?:\\+x[0-9a-fA-F]{2}){2,}"),
+    "percent": re.compile(rb"(?:%[0-9a-fA-F]{2}(?:[0-9a-fA-F]{2})?){2,}"),  # and escaped twice
+    "quoted-printable": re.compile(rb"(?:=(?:\r?\n|[0-9A-F]{2})){2,}"),
+    "entities": re.compile(rb"(?:&#(?:[0-9]{2,7}|[xX][0-9a-fA-F]{2,6});){2,}"),
+}
+"""what chance does not write often"""
+_AROUND: Final = 256
+"""bytes on each side of a run of escapes that are looked at with it: what needs no escape stands between"""
 _DEFLATED: Final = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]|PK\x03\x04")
 
 
 def _views(data: bytes, least: int) -> Iterator[tuple[str, bytes]]:
-    for name, pattern, plain in _ESCAPES:
-        if pattern.search(data):
-            yield name, pattern.sub(plain, data)
-    yield from _decoded(data, "base64", _BASE64_RUN, 4, least, _from_base64)
-    yield from _decoded(data, "base32", _BASE32_RUN, 8, least, lambda run: base64.b32decode(run, casefold=True))
+    for name, _, plain in _ESCAPES:
+        if around := _neighbourhoods(data, _RUN[name]):
+            yield name, _SINGLE[name].sub(plain, around)
+    if _WRAPPED.search(data):
+        yield "joined", _LINE_ENDS.sub(b"", data)
+    yield from _decoded(data, "base64", _run_of(rb"[A-Za-z0-9+/_-]", least * 4 // 3), 4, least, binascii.a2b_base64)
+    base32 = _run_of(rb"[A-Z2-7]", least * 8 // 5, rb"[a-z2-7]")
+    yield from _decoded(data, "base32", base32, 8, least, lambda run: base64.b32decode(run, casefold=True))
     yield from _decoded(data, "hex", _HEX_RUN, 2, least, binascii.unhexlify)
     for found in _DEFLATED.finditer(data):
         if inflated := _inflate(data, found.start()):
             yield "packed", inflated
+
+
+@functools.cache
+def _run_of(alphabet: bytes, least: int, other: bytes = b"") -> re.Pattern[bytes]:
+    return re.compile(b"|".join(each + b"{%d,}" % least for each in (alphabet, other) if each))
+
+
+def _neighbourhoods(data: bytes, runs: re.Pattern[bytes]) -> bytes:
+    """The places where escapes stand close together, with what is around them."""
+    spans: list[tuple[int, int]] = []
+    for found in runs.finditer(data):
+        begin, end = max(0, found.start() - _AROUND), found.end() + _AROUND
+        if spans and begin <= spans[-1][1]:
+            begin = spans.pop()[0]
+        spans.append((begin, end))
+    return b"\n".join(data[begin:end] for begin, end in spans)
 
 
 def _decoded(
@@ -194,9 +230,12 @@ def _decoded(
             yield name, b"\n".join(parts)
 
 
+_PLAIN_ALPHABET: Final = bytes.maketrans(b"-_", b"+/")
+
+
 def _compact(run: bytes, name: str) -> bytes:
     if name == "base64":
-        return _NO_BASE64.sub(b"", run).translate(bytes.maketrans(b"-_", b"+/"))
+        return run.translate(_PLAIN_ALPHABET)
     return re.sub(rb"[: -]", b"", run) if name == "hex" else run
 
 
@@ -209,17 +248,13 @@ def _tail(rest: bytes, name: str) -> bytes:
     return b""
 
 
-def _from_base64(run: bytes) -> bytes:
-    return binascii.a2b_base64(run)
-
-
 def _from_u(run: bytes) -> bytes:
     units = bytes.fromhex("".join(part[-4:].decode() for part in re.findall(rb"\\+u[0-9a-fA-F]{4}", run)))
     return units.decode("utf-16-be", "replace").encode("utf-8")
 
 
-def _from_quoted(pair: bytes | None) -> bytes:
-    return bytes.fromhex(pair.decode()) if pair else b""
+def _from_quoted(pair: bytes) -> bytes:
+    return bytes.fromhex(pair.decode()) if pair.strip() else b""
 
 
 def _from_entity(entity: bytes) -> bytes:

@@ -15,6 +15,7 @@ from cli.output import console, json_line, reports_errors
 
 Check = tuple[str, bool, str]
 _MIN_DISK_BYTES = 2 * 2**30
+_SWAPS = Path("/proc/swaps")
 
 
 @reports_errors
@@ -53,10 +54,9 @@ def _swap() -> str:
     """Memory must not reach a disk in the clear; artificial people's may (docs/secrets.md)."""
     from hub.settings import HomeSettings, is_rehearsal
 
-    table = Path("/proc/swaps")
-    if not table.exists():
+    if not _SWAPS.exists():
         return "not known on this system: see docs/secrets.md"
-    devices = [line.split()[0] for line in table.read_text().splitlines()[1:]]
+    devices = [line.split()[0] for line in _SWAPS.read_text().splitlines()[1:]]
     clear = [device for device in devices if not _encrypted(Path(device))]
     if clear and not is_rehearsal(HomeSettings().namespace):
         raise RuntimeError(f"in the clear on {', '.join(clear)}; turn it off or encrypt it: docs/secrets.md")

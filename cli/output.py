@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Any, Final, NoReturn, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -18,8 +19,29 @@ from schemas.errors import HubError
 P = ParamSpec("P")
 R = TypeVar("R")
 
-console = Console()
-errors = Console(stderr=True)
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories of what a terminal obeys or does not show: controls, direction marks, joiners, separators"""
+
+
+def visible(text: str) -> str:
+    """Return a text as a terminal may be given it: what would steer it stands there as an escape."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        each if each in "\n\t" or unicodedata.category(each) not in _UNSEEN else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
+class _Terminal(Console):
+    """Prints texts as they are, and what is in them as no command: names and numbers come from other machines."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(visible(each) if isinstance(each, str) else each for each in objects), **options)
+
+
+console = _Terminal()
+errors = _Terminal(stderr=True)
 
 
 def json_line(value: Mapping[str, Any]) -> None:
@@ -34,7 +56,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:
-        made.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+        made.add_row(*(escape("" if cell is None else visible(str(cell))) for cell in row))
     console.print(made)
 
 

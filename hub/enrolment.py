@@ -75,8 +75,8 @@ def enrol(
 
     In a home that is enrolled, who has keys keeps them. With `withdraw`, the keys of principals that `topology`
     does not name are revoked; their directories stay. Who is shut out (`hub.shut_out_book`) is given nothing, and its
-    keys are revoked. A trust list that changes gets the next serial, and
-    `least_serial` at least. `now` is aware.
+    keys are revoked; its audience's keys count by the administrator's signature alone. A trust list that changes
+    gets the next serial, and `least_serial` at least. `now` is aware.
     """
     published = home / "audience-keys"
     trust = listed_at(home)
@@ -98,6 +98,9 @@ def enrol(
             builder.revoke(key_id, now)
     for name in gone:
         builder.principal(name, may_produce=(), instances=())
+    for rule in trust.audiences.values() if trust is not None else ():
+        if rule.owner in out:  # or nobody could seal to it, and all filings would stop: each needs all sections
+            builder.owned(rule.name, ADMIN)
     changed = trust is None or not builder.says(trust) or trust.serial < least_serial
     published.mkdir(exist_ok=True)
     if not changed and not made:
@@ -257,8 +260,12 @@ def _list(builder: TrustBuilder, served: Sequence[Principal], made: Sequence[_Ke
         if principal.name in identities:
             public = identities[principal.name].public
             builder.identity(principal.name, public, now - _SKEW, now + _IDENTITY_LIFE)
-        if principal.audience is not None and builder.owner(principal.audience) != principal.name:
-            builder.audience(principal.audience, owner=principal.name)
+        if principal.audience is not None:
+            owner = builder.owner(principal.audience)
+            if owner is None:
+                builder.audience(principal.audience, owner=principal.name)
+            elif owner != principal.name:
+                builder.owned(principal.audience, principal.name)
 
 
 def _announce(keys: _Keys, epoch: int, key: AudiencePrivateKey) -> AudienceKey:

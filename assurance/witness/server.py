@@ -65,6 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what the standard library refuses (a method, a line too long) without echoing it."""
+        self.request_version = self.protocol_version  # or a first line that names none would be answered without status
         self._close(Answer(code))
 
     def log_message(self, format: str, *args: Any) -> None:

@@ -210,7 +210,8 @@ def _contents(sealed: Sealed, one: Lane, expect: Expect) -> tuple[bytes, bool, R
     if reason is None and tuple(audiences) != one.sections and _foreign(audiences, one):
         reason = Reason.SECTIONS
     if reason is None and own is not None and own not in audiences:
-        reason = Reason.NOT_ADDRESSED  # a session without this reader: what it cannot read it must not confirm
+        # What a reader cannot read it must not confirm, even if it is all that its session has.
+        reason = Reason.SECTIONS if own in one.sections else Reason.NOT_ADDRESSED
     return found, mac_good, reason
 
 

@@ -91,6 +91,11 @@ class TrustBuilder:
         self._audiences[name] = AudienceRule(name, owner or name, minimum_epoch, frozenset(suites))
         return self
 
+    def owned(self, audience: str, by: str) -> TrustBuilder:
+        """Let another principal's signature stand on the keys of a listed audience; all else of it stays."""
+        self._audiences[audience] = replace(self._audiences[audience], owner=by)
+        return self
+
     def sign(self, issued_at: datetime, *administrators: IdentityKey) -> bytes:
         """Return the framed, signed trust file."""
         body = encode_body(

@@ -102,18 +102,23 @@ class SessionRegistry:
         call it inside a transaction. Raises SessionsUnavailable, ControlUnavailable: then nothing can be said of any
         of them.
         """
-        if not wanted or any(self._may_have_come(session) for session in wanted):
+        caught_up = not wanted or any(self._may_have_come(session) for session in wanted)
+        if caught_up:
             await self._follower.catch_up()
+        await self._fetch(wanted)
+        if not caught_up and any(self.find(session) in _FORGED for session in wanted):
+            await self._follower.catch_up()  # what had fallen out of memory was only forged, too
+            await self._fetch(wanted)
+        if self._catch_up is not None and any(self.find(session) in _UNLISTED for session in wanted):
+            await self._catch_up()
+            await self._fetch(wanted)
+
+    async def _fetch(self, wanted: Collection[bytes]) -> None:
+        """Read again what is indexed and was let go."""
         for session in wanted:
             if self.find(session) is Reason.UNKNOWN_SESSION and session in self._index:
                 await self._read_again(session)
                 self.find(session)  # the verdict stays when the bytes go
-        if self._catch_up is not None and any(self.find(session) in _UNLISTED for session in wanted):
-            await self._catch_up()
-            for session in wanted:
-                if self.find(session) is Reason.UNKNOWN_SESSION and session in self._index:
-                    await self._read_again(session)
-                    self.find(session)
 
     def _may_have_come(self, session: bytes) -> bool:
         """Say whether reading on could help: nothing is there, or only what somebody else signed."""

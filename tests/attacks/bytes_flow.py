@@ -112,13 +112,13 @@ def _lists_something(record: KafkaRecord) -> bool:
 
 
 @asynccontextmanager
-async def flowing(kafka: TestKafka, home: Path) -> AsyncIterator[Flow]:
-    """Start router and portal on a fresh namespace, and record one event."""
+async def flowing(kafka: TestKafka, home: Path, *, large: bool = False) -> AsyncIterator[Flow]:
+    """Start router and portal on a fresh namespace, and record one event: of about 2 KiB, or of several."""
     stage = await Stage.prepare(kafka, fresh_namespace(), home)
     facts: list[Fact] = []
     async with contextlib.AsyncExitStack() as stack:
         router = await stack.enter_async_context(stage.router())
         portal = await stack.enter_async_context(PortalProducer(stage.role("portal"), facts.append))
-        flow = Flow(stage, router, portal, facts, documents_for(TENANT, PARTITION, 20))
+        flow = Flow(stage, router, portal, facts, documents_for(TENANT, PARTITION, large=large))
         await flow.record()
         yield flow

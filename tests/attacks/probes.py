@@ -367,3 +367,19 @@ def to_controller(wire: Wire, topic: str) -> dict[str, int]:
         "speaks as the broker": int(beat),
         "takes the broker out": _unregister(wire, ruler=False),
     }
+
+
+def listed_groups(wire: Wire) -> set[str]:
+    """ListGroups: the groups that somebody is told of."""
+    return {group for group, _ in wire.ask(16, 0, schema(), (), schema(INT16, rows(TEXT, TEXT)))[1]}
+
+
+def listed_transactions(wire: Wire) -> set[str]:
+    """ListTransactions: the transactional ids that somebody is told of."""
+    tags, text = TaggedFields, CompactString()
+    form = schema(CompactArray(text), CompactArray(INT64), tags)
+    one = CompactArray(("n", text), ("p", INT64), ("s", text), ("_", tags))
+    answer = schema(INT32, INT16, CompactArray(text), one)
+    _, code, _, found = wire.ask(66, 0, form, ([], [], {}), answer, flexible=True)
+    assert code == GOOD
+    return {name for name, *_ in found}

@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cli.desks import opened
+from consumers.audit import codec
 from consumers.audit.consumer import verify_store
+from consumers.audit.entries import CloseEntry
 from consumers.audit.verify import Verification
 from consumers.review.cases import Dossiers
 from consumers.review.deciding import Reviewer
@@ -29,15 +31,18 @@ from hub.envelope.wire import frame
 from hub.facts import Alarm, BatchRouted, Fact
 from hub.producing.journal import read_events
 from hub.producing.journal_rows import EventState
-from hub.transport import KafkaRecord, Outgoing
+from hub.transport import BatchWriter, KafkaRecord, Outgoing
 from portal.producer import JOURNAL
 from portal.status import Message, status_stream
 from schemas.decisions import Decision, Order
 from tests.attacks.bytes_flow import PARTITION, Flow, flowing
-from tests.attacks.spoiling import Sweep, letters_told, sort_letters, spoil
+from tests.attacks.spoiling import Sweep, flips, letters_told, sort_letters, spoil
 from tests.broker.router_stage import TENANT, Event, Session, until
 from tests.kafka import TestKafka
 from topics import names
+
+_PATIENCE = 1_500.0
+"""seconds; the test's own limit is what ends a run that hangs"""
 
 
 @dataclass
@@ -87,6 +92,17 @@ def _routed(flow: Flow) -> int:
     return sum(sum(fact.dead_letters.values()) for fact in flow.router if isinstance(fact, BatchRouted))
 
 
+async def _under_other_keys(flow: Flow) -> Sweep:
+    """Write the recorded event under its Kafka key with one bit turned, every bit once."""
+    found = flow.recorded["submissions"]
+    key, value = found.key or b"", found.value or b""
+    forms = list(flips(key, every_bit=True))
+    async with BatchWriter(flow.stage.role("portal").endpoint) as writer:
+        records = [Outgoing(each.value, value) for each in forms]
+        offsets = await writer.write(found.topic, found.partition, records)
+    return Sweep(found.topic, found.partition, key, dict(zip(offsets, forms, strict=True)))
+
+
 async def _at_the_router(flow: Flow, ran: Ran, *, thorough: bool) -> None:
     """Spoil an event and a checkpoint, with good events in between, then a session before it is announced."""
     stage, submissions = flow.stage, names.submissions(flow.stage.namespace)
@@ -102,8 +118,9 @@ async def _at_the_router(flow: Flow, ran: Ran, *, thorough: bool) -> None:
             thorough=thorough,
             midst=flow.submit,
         )
+    ran.sweeps["router key"] = await _under_other_keys(flow)
     count = sum(sweep.count for sweep in ran.sweeps.values())
-    await until(lambda: _routed(flow) >= count, 300)
+    await until(lambda: _routed(flow) >= count, _PATIENCE)
     session = ran.session = Session(stage)
     topic, key = names.sessions(stage.namespace), session.secrets.session.key.encode()
     ran.sweeps["registry session"] = await spoil(
@@ -111,18 +128,19 @@ async def _at_the_router(flow: Flow, ran: Ran, *, thorough: bool) -> None:
     )
     early = [event for event in session.seal_many(40, first=700) if event.partition == PARTITION]
     await stage.submit(*early)
-    await until(lambda: _routed(flow) >= count + len(early))
+    await until(lambda: _routed(flow) >= count + len(early), _PATIENCE)
     await session.announce()
     ran.session_events = [event for event in session.seal_many(40, first=800) if event.partition == PARTITION]
-    await stage.submit(*ran.session_events, (PARTITION, session.checkpoint(PARTITION)))
+    checkpoint = session.checkpoint(PARTITION)
+    await stage.submit(*ran.session_events, (PARTITION, checkpoint))
     await stage.write(submissions, PARTITION, [event.outgoing for event in early], principal="operator")
     ran.session_events += early
-    body = SessionClose(
-        session.id, (ClosedPartition(PARTITION, len(ran.session_events) - 1, None),), datetime.now(UTC)
-    ).encode()
+    last = ClosedPartition(PARTITION, len(ran.session_events) - 1, Signed.parse(checkpoint.value or b"").hash)
+    body = SessionClose(session.id, (last,), datetime.now(UTC)).encode()
     close = sign(SessionClose.RECORD, body, stage.role("portal").identity)
     key = SessionClose.decode(body).key.encode()
     ran.sweeps["audit close"] = await spoil(stage, "portal", topic, 0, key, close, thorough=thorough)
+    await stage.write(topic, 0, [Outgoing(key, close)])
 
 
 async def _at_the_portal(flow: Flow, ran: Ran, *, thorough: bool) -> None:
@@ -147,7 +165,7 @@ async def _at_the_portal(flow: Flow, ran: Ran, *, thorough: bool) -> None:
         thorough=thorough,
     )
     refused = sweep.count - len(for_others(sweep))
-    await until(lambda: letters_told(flow.portal_facts, "portal") >= refused, 120)
+    await until(lambda: letters_told(flow.portal_facts, "portal") >= refused, _PATIENCE)
     ran.journal_before_receipt = state()
     await stage.write(
         flow.topics["status"], header.partition, [Outgoing(receipt.key.encode(), value)], f"review-{TENANT}"
@@ -198,7 +216,7 @@ async def _read_to_the_end(flow: Flow, name: str) -> None:
         rows = desk.store.events(event_id=last)
         return any(row.confirmed_at_ms for row in rows) and not desk.store.waiting_count()
 
-    await until(done, 300)
+    await until(done, _PATIENCE)
 
 
 def _decide(flow: Flow, event_id: str) -> str:
@@ -237,9 +255,9 @@ async def _told(flow: Flow, ran: Ran, *, thorough: bool) -> None:
     end = max(sweep.written) + 1
     for reader in ("helpdesk", "audit"):
         store = flow.desks[reader].store
-        await until(lambda store=store: store.positions().get((topic, PARTITION), 0) >= end, 120)  # type: ignore[misc]
-        await until(lambda store=store: not store.waiting_count(), 120)  # type: ignore[misc]
-        await until(lambda store=store: _confirmed(store) == 2)  # type: ignore[misc]
+        await until(lambda store=store: store.positions().get((topic, PARTITION), 0) >= end, _PATIENCE)  # type: ignore[misc]
+        await until(lambda store=store: not store.waiting_count(), _PATIENCE)  # type: ignore[misc]
+        await until(lambda store=store: _confirmed(store) == 2, _PATIENCE)  # type: ignore[misc]
     alarms: list[str] = []
 
     def hear(fact: Fact) -> None:
@@ -274,7 +292,29 @@ async def _collect(flow: Flow, ran: Ran) -> None:
     store = flow.desks["audit"].store
     later = to_ms(datetime.now(UTC) + timedelta(hours=1))
     role = stage.role(f"audit-{TENANT}")
+    entries = (codec.decode(kind, framed)[0] for _, kind, framed in store.log_entries(kinds=[codec.STATEMENT]))
+    ran.closes = sum(isinstance(each, CloseEntry) and each.session == ran.session_id for each in entries)
     ran.audit = await asyncio.to_thread(verify_store, role, store, later)
+
+
+async def larger_event(kafka: TestKafka, home: Path) -> Sweep:
+    """Spoil one larger event at the router alone, cut at every byte."""
+    ran = Ran()
+    async with flowing(kafka, home, large=True) as flow:
+        found = flow.recorded["submissions"]
+        sweep = ran.sweeps["router submissions"] = await spoil(
+            flow.stage,
+            "portal",
+            found.topic,
+            found.partition,
+            found.key or b"",
+            found.value or b"",
+            thorough=True,
+            midst=flow.submit,
+        )
+        await until(lambda: _routed(flow) >= sweep.count, _PATIENCE)
+        assert await sort_letters(flow.stage, "router", [sweep]) == []
+    return sweep
 
 
 async def scenario(kafka: TestKafka, home: Path, *, thorough: bool) -> Ran:

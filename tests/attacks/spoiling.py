@@ -175,11 +175,15 @@ def letters_told(facts: Collection[Fact], stage: str) -> int:
     return sum(fact.count for fact in facts if isinstance(fact, DeadLettered) and fact.stage == stage)
 
 
-def documents_for(tenant: str, partition: int, count: int, seed: int = 7) -> list[bytes]:
-    """Return artificial submissions of one tenant that all lie on one partition, small ones first."""
+def documents_for(tenant: str, partition: int, *, large: bool = False) -> list[bytes]:
+    """Return artificial submissions of one tenant that all lie on one partition, small ones first.
+
+    Large ones have an attachment; sealed they are of some 6 to 10 KiB.
+    """
     found: list[bytes] = []
-    for document in generate(seed, 400, (tenant,)):
-        if partition_for(document["receipt_number"], PARTITIONS) == partition and "attachments" not in document:
+    for document in generate(7, 400, (tenant,)):
+        if partition_for(document["receipt_number"], PARTITIONS) == partition and ("attachments" in document) is large:
             found.append(json.dumps(document, ensure_ascii=False).encode())
+    found = [each for each in found if not large or len(each) > 5_000]
     found.sort(key=len)
-    return found[:count]
+    return found

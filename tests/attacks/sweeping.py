@@ -39,16 +39,16 @@ def endpoints(hub: Hub) -> Iterator[tuple[str, bytes]]:
     for role in hub.stack.roles.running.values():
         for path in ("metrics", "healthz", "readyz", "no-such-page"):
             try:
-                with urllib.request.urlopen(f"{role.metrics}/{path}", timeout=10) as answer:
+                with urllib.request.urlopen(f"{role.find_metrics()}/{path}", timeout=10) as answer:
                     yield f"{path} of {role.name}", answer.read() + str(answer.headers).encode()
             except urllib.error.HTTPError as refused:
                 yield f"{path} of {role.name}", refused.read()
 
 
-def sweep(scanner: Scanner, hub: Hub, temporary: Path) -> tuple[set[Leak], int]:
-    """Search it all; returns what was found, and how many bytes of files were there to be searched."""
+def sweep(scanner: Scanner, hub: Hub, temporary: Path, more: dict[str, int] | None = None) -> tuple[set[Leak], int]:
+    """Search it all, and `more` processes by name; returns what was found, and how many bytes of files there were."""
     leaks: set[Leak] = set()
-    for place, data in [*process_list(hub), *endpoints(hub)]:
+    for place, data in [*process_list(hub, more), *endpoints(hub)]:
         leaks |= scanner.search(data, place)
     for directory in (hub.home.path, temporary):
         leaks |= scanner.search_tree(directory)

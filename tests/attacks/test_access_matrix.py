@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attacking import Attacker
+from hub.transport import BatchWriter, Outgoing, TransportError
+from tests.attacking import Attacker, Verdict
 from tests.attacking.plugin import Attack
 from tests.attacks import probes
-from tests.attacks.laid_out import laid_out, wired
+from tests.attacks.laid_out import endpoint, laid_out, wired
 from tests.attacks.probes import (
     CLUSTER_DENIED,
     GOOD,
@@ -34,6 +35,8 @@ STRANGER = "stranger"
 """our authority signed its certificate; nobody gave it a right"""
 INTERNAL = ("__consumer_offsets", "__transaction_state")
 OWN, OTHER = "131041", "999997"
+NOBODYS = 1_000_000
+"""a producer id"""
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +127,8 @@ def test_everybody_on_every_group(kafka: TestKafka, topology: Topology, everybod
                 for deed, codes in probes.on_group(wire, group, common).items():
                     expected = GOOD if may_group(topology, principal, group, deed) else GROUP_DENIED
                     assert set(codes) == {expected}, (principal, group, deed, codes)
+            told = probes.listed_groups(wire)
+            assert all(may_group(topology, principal, group, GroupDeed.DESCRIBE) for group in told), principal
     for row in (join, commit, forget, own):
         row.prevented(by="broker", how="GROUP_AUTHORIZATION_FAILED", within="the same request")
 
@@ -144,6 +149,7 @@ def test_everybody_on_every_transactional_id(
             if not may_transact(topology, principal, name):
                 codes = probes.in_transaction(wire, name, producer, epoch, group, topic)
                 assert set(codes) == {TRANSACTION_DENIED}, (principal, codes)
+                assert name not in probes.listed_transactions(wire)
             for ids in ("router/own", "operator/own", "router", "operator", f"{principal}/own", "routerx/own"):
                 allowed = may_transact(topology, principal, f"{ns}.{ids}")
                 code, _, _ = wire.init_producer(f"{ns}.{ids}")
@@ -152,6 +158,30 @@ def test_everybody_on_every_transactional_id(
         assert probes.end(wire, name, producer, epoch, commit=True) == GOOD, "nobody fenced it, nobody ended it"
     for row in (fence, abort, mix, near):
         row.prevented(by="broker", how="TRANSACTIONAL_ID_AUTHORIZATION_FAILED", within="the same request")
+
+
+async def test_who_knows_anothers_producer_id_fences_it_where_both_may_write_and_once(
+    kafka: TestKafka, topology: Topology, attack: Attack
+) -> None:
+    """Producer ids are small numbers and nobody's own: an epoch that is higher fences who bears one, per partition."""
+    fence = attack(Attacker.HELPDESK, "fences others on the one topic that all write, with their producer ids guessed",
+                   Verdict.CONTAINED)  # fmt: skip
+    elsewhere = attack(Attacker.HELPDESK, "fences the router on a topic that it does not write, with its producer id")
+    operations, review = names.operations(topology.namespace), names.review(topology.namespace, OWN)
+    async with BatchWriter(endpoint(kafka, "portal")) as writer:
+        await writer.write(operations, 0, [Outgoing(b"report", b"1")])
+        with wired(kafka, "helpdesk-131041") as wire:
+            _, newest, _ = wire.init_producer(None)
+            guesses = [probes.batch(producer=each, epoch=7, sequence=0) for each in range(newest)]
+            assert GOOD in {wire.produce([operations], guess)[operations] for guess in guesses}
+            assert {wire.produce([review], guess)[review] for guess in guesses} == {TOPIC_DENIED}
+        with pytest.raises(TransportError):
+            await writer.write(operations, 0, [Outgoing(b"report", b"2")])
+        await writer.write(operations, 0, [Outgoing(b"report", b"2")])
+    with wired(kafka, "portal") as wire:
+        assert wire.produce([operations], batch()) == {operations: GOOD}
+    elsewhere.prevented(by="broker", how="TOPIC_AUTHORIZATION_FAILED", within="the same request")
+    fence.contained(by="the writer", how="one report fails, and is sent by a new producer", within="the next report")
 
 
 def test_everybody_on_the_cluster(kafka: TestKafka, topology: Topology, everybody: list[str], attack: Attack) -> None:
@@ -163,7 +193,7 @@ def test_everybody_on_the_cluster(kafka: TestKafka, topology: Topology, everybod
     topic = names.operations(topology.namespace)
     for principal in everybody:
         with wired(kafka, principal) as wire:
-            for deed, code in probes.on_cluster(wire, principal, topic, 7, ruler=principal == RULER).items():
+            for deed, code in probes.on_cluster(wire, principal, topic, NOBODYS, ruler=principal == RULER).items():
                 expected = GOOD if may_cluster(topology, principal, deed) else CLUSTER_DENIED
                 assert code == expected, (principal, deed, code)
     assert not may_cluster(topology, STRANGER, ClusterDeed.PRODUCE_IDEMPOTENTLY)

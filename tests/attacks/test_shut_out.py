@@ -1,6 +1,6 @@
 """Who is shut out loses everything within a minute, on connections that are open too; and nobody else loses anything.
 
-What the commands do to the whole hub is in test_whole_hub.py; this is the broker's half, on the shared node, with a
+What the commands do to the whole hub is in whole_hub.py; this is the broker's half, on the shared node, with a
 principal of our own: a denial holds in every namespace.
 """
 

@@ -19,12 +19,12 @@ from hub.envelope.reasons import Reason
 from hub.producing.journal_rows import EventState
 from tests.attacking import Attacker, Verdict
 from tests.attacking.plugin import Attack
-from tests.attacks.spoiled_scenario import Ran, for_others, scenario
+from tests.attacks.spoiled_scenario import Ran, for_others, larger_event, scenario
 from tests.attacks.spoiling import CUT, Part, Sweep, parts
 from tests.broker.router_stage import TENANT, events_of
 from tests.kafka import TestKafka
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
 
 _SHORT = {"truncated", "not-framed", "audience-order"}
 """what a record is that ends too early; a name that ends too early may come before the one in front of it"""
@@ -131,6 +131,16 @@ def test_good_events_in_the_midst_are_delivered_and_nothing_else(ran: Ran) -> No
     assert ran.strange == [], "no good record became a dead letter"
 
 
+def test_event_under_another_key_is_refused(ran: Ran, attack: Attack) -> None:
+    tried = attack(Attacker.BROKER, "turns any bit of the Kafka key that an event lies under")
+    sweep = ran.sweeps["router key"]
+    assert sweep.count == 8 * len(sweep.original)
+    assert sweep.passed() == []
+    assert set(sweep.reasons(cut=False)) == {"wrong-key"}
+    assert all(letter.authentic for letter in sweep.outcome.values()), "its bytes are what the portal has sealed"
+    tried.prevented(by="router", how="dead letter `wrong-key`", within="its batch")
+
+
 def test_spoiled_checkpoint_is_refused_by_router_and_desk(ran: Ran, attack: Attack) -> None:
     at_router = attack(Attacker.BROKER, "spoils any byte of a checkpoint on its way to the router, or cuts it")
     at_desk = attack(Attacker.ROUTER, "spoils any byte of a checkpoint on its way to a desk, or cuts it")
@@ -192,7 +202,7 @@ def test_spoiled_copy_is_refused_by_its_desk(ran: Ran, attack: Attack, desk: str
         Part.LENGTHS: _LENGTHS | {"stripped-ciphertext", "bad-mac", "header-invalid"},
         Part.SESSION: {"unknown-session"},
         Part.HEADER: _HEADER,
-        Part.AUDIENCE: {"malformed", "audience-order", "sections", "foreign-ciphertext", "stripped-ciphertext"},
+        Part.AUDIENCE: {"malformed", "audience-order", "sections", "foreign-ciphertext", "not-addressed"},
         Part.DIGEST: {"digest-mismatch"},
         Part.CIPHERTEXT: {"digest-mismatch"},
     }
@@ -304,6 +314,7 @@ def test_spoiled_records_are_in_the_audit_log_as_what_they_are(ran: Ran, attack:
     assert found.troubles["refused-record"] > ran.sweeps["registry session"].count
     assert set(found.troubles) == {"refused-record", "second-leaf", "unconfirmed-event"}
     assert found.gaps == 0
+    assert ran.closes == 1, "the true one, which came last"
     tried.prevented(by="audit desk", how="alarm `refused-record`, an entry in the log for each", within="its batch")
 
 
@@ -321,14 +332,28 @@ def test_every_bit_of_every_byte(kafka: TestKafka, tmp_path: Path) -> None:
     """The same, with all eight bits and all lengths."""
     thorough = asyncio.run(scenario(kafka, tmp_path, thorough=True))
     for name, sweep in thorough.sweeps.items():
+        if name == "router key":
+            continue  # no record: bits only, and always all
         assert sweep.count == 9 * len(sweep.original), name
-    _all_refused(thorough, ["router submissions", "router checkpoint", "review checkpoint", "review notice"])
+    _all_refused(
+        thorough, ["router submissions", "router key", "router checkpoint", "review checkpoint", "review notice"]
+    )
     _all_refused(thorough, ["helpdesk status"])
     for desk, other in (("review", "helpdesk"), ("helpdesk", "review")):
         assert _passed(thorough.sweeps[f"{desk} copy"]) == _HARMLESS | {(Part.DIGEST, f"{other}-{TENANT}")}
     receipt = thorough.sweeps["portal receipt"]
     assert {offset for offset, _ in receipt.passed()} == for_others(receipt)
     assert len(thorough.messages) == 2
+
+
+@pytest.mark.soak(target="attacks-long")
+@pytest.mark.timeout(3_000)
+def test_every_bit_of_a_larger_event(kafka: TestKafka, tmp_path: Path) -> None:
+    """At the router, an event of several KiB with all eight bits and all lengths."""
+    sweep = asyncio.run(larger_event(kafka, tmp_path))
+    assert 4_500 < len(sweep.original) < 20_000
+    assert sweep.count == 9 * len(sweep.original)
+    assert sweep.passed() == []
 
 
 def _all_refused(ran: Ran, names: Iterable[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import shutil
@@ -15,59 +14,23 @@ from typing import Any
 import pytest
 
 from schemas.generator import generate
+from tests.broker.documents import SECRETS, document
 from tests.broker.hub import ENTRY, Hub, eventually, running
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 
-SECRETS = {
-    "name": "見本秘匿太郎",
-    "kana": "ミホンヒトクタロウ",
-    "address": "テスト区秘匿町9-8-7",
-    "phone": "00-0000-4321",
-    "remark": "架空の備考で秘匿すべき文章",
-    "my_number": "900000000004",
-    "attachment": "添付された架空の機密本文 CONFIDENTIAL-MARKER-7719",
-}
-
-
-def document(receipt: str, tenant: str = "131041") -> dict[str, Any]:
-    """A submission with marked, artificial content."""
-    return {
-        "procedure": "vehicle-tax-secondary-liability-exemption",
-        "receipt_number": receipt,
-        "tenant": tenant,
-        "tax_item": None,
-        "accepted_at": "2025-12-01T09:30:00+09:00",
-        "checks": {"calculation": "passed", "signature": "not_performed"},
-        "rehearsal": True,
-        "items": {
-            "submitted_on": "令和7年12月1日",
-            "secondary_taxpayer_address": SECRETS["address"],
-            "secondary_taxpayer_name": SECRETS["name"],
-            "secondary_taxpayer_my_number": SECRETS["my_number"],
-            "secondary_taxpayer_phone": SECRETS["phone"],
-            "buyer_name": SECRETS["kana"],
-            "sale_price": 1_234_567,
-            "remarks": SECRETS["remark"] + "\n髙﨑𠮷辻\U000e0100\ue000ｶﾅ",
-        },
-        "attachments": [
-            {
-                "file_name": "秘匿資料.txt",
-                "media_type": "text/plain",
-                "content_base64": base64.b64encode(SECRETS["attachment"].encode() * 30).decode(),
-            }
-        ],
-    }
-
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """One hub for the module."""
+def hub(tmp_path_factory: pytest.TempPathFactory, temporary: Path) -> Iterator[Hub]:
+    """One hub for the module; its processes put temporary files where the tests can see them."""
     directory = tmp_path_factory.mktemp("hub")
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(temporary)
     try:
         with running(directory) as started:
             yield started
     finally:
+        os.environ.pop("TMPDIR") if before is None else os.environ.__setitem__("TMPDIR", before)
         shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -235,3 +198,15 @@ def test_generated_submissions_of_all_procedures_are_all_stored(hub: Hub) -> Non
     receipts = {each["receipt_number"] for each in documents}
     eventually(lambda: receipts <= {row["receipt_number"] for row in hub.json("review", "list")}, pause=1)
     assert hub.json("reconcile")[0]["lost"] == 0
+
+
+# An attacker's tests share this file's hub. They come last, for they leave it in disorder.
+from tests.attacks.whole_hub import (  # noqa: E402, F401
+    planted,
+    test_a_process_leaves_no_core_and_lets_nobody_in,
+    test_no_key_is_on_a_disk_but_sealed,
+    test_nothing_of_a_marked_person_is_anywhere_but_where_it_was_planted,
+    test_what_a_principal_that_is_shut_out_has_signed_counts_no_more,
+    test_who_is_shut_out_by_the_runbook_is_out_and_comes_back_by_it,
+    worked,
+)

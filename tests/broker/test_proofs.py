@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from hub.envelope.times import JST
+from tests.broker.documents import SECRETS, document
 from tests.broker.hub import ENTRY, Hub, eventually, running
-from tests.broker.test_hub import SECRETS, document
 from tests.vectors import tlog_reference
 
 pytestmark = [pytest.mark.broker, pytest.mark.soak, pytest.mark.timeout(600)]

@@ -30,8 +30,8 @@ from hub.reading.sessions import SessionRegistry
 from hub.role import Role, load_role
 from hub.settings import RoleSettings
 from hub.transport import KafkaRecord, NotAuthorized, PartitionReader
+from tests.broker.documents import SECRETS, document
 from tests.broker.hub import ENTRY, Hub, eventually, running
-from tests.broker.test_hub import SECRETS, document
 from topics import names
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]

@@ -29,8 +29,8 @@ from portal.producer import PortalProducer
 from portal.results import Result
 from schemas.generator import generate
 from tests.attacks.test_rights import TOPIC_AUTHORIZATION_FAILED, fetched, produced
+from tests.broker.documents import document
 from tests.broker.hub import ENTRY
-from tests.broker.test_hub import document
 from topics import names
 
 pytestmark = [pytest.mark.broker, pytest.mark.soak, pytest.mark.timeout(600)]

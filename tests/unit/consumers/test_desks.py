@@ -33,7 +33,7 @@ from schemas.sections import helpdesk_section, review_section
 from schemas.submission import parse
 from schemas.submission_model import Attachment, Submission
 from tests.attacking.plugin import Attack
-from tests.attacking.rows import Attacker
+from tests.attacking.rows import Attacker, Verdict
 from tests.unit.consumers.world import (
     EPOCH,
     HELPDESK,
@@ -172,7 +172,8 @@ async def test_list_is_in_order_and_opens_nothing(world: World, stores: Mapping[
     assert not any(each["repeated_receipt"] for each in listed)
 
 
-async def test_repeated_receipt_number_is_shown(world: World, stores: Mapping[str, SqlStore]) -> None:
+async def test_repeated_receipt_number_is_shown(world: World, stores: Mapping[str, SqlStore], attack: Attack) -> None:
+    tried = attack(Attacker.PORTAL, "files twice under one receipt number", Verdict.DETECTED)
     portal = Portal(world)
     first = DOCUMENTS[0]
     second = {**DOCUMENTS[1], "receipt_number": first["receipt_number"]}
@@ -182,6 +183,7 @@ async def test_repeated_receipt_number_is_shown(world: World, stores: Mapping[st
     assert [each["repeated_receipt"] for each in asked.listed()].count(True) == 2
     shown = asked.show(first["receipt_number"])
     assert [each["same_receipt"] for each in shown] == [[shown[1]["event_id"]], [shown[0]["event_id"]]]
+    tried.detected(by="review desk", how="both are shown as `repeated_receipt`", within="its batch")
 
 
 async def test_receipts_are_signed_and_name_every_event(world: World, stores: Mapping[str, SqlStore]) -> None:

@@ -40,6 +40,8 @@ from consumers.review.export.exporter import Exporter, Written
 from consumers.review.export.watch import ExportWatch
 from consumers.store.exporting import RunState, What
 from hub.facts import Fact, RowsExported
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker
 from tests.unit.consumers.exporting import PASSWORD, Bench, document, generated, members, receipts, table
 
 SEIZURE = "seizure-release-under-grace.csv"
@@ -220,7 +222,10 @@ def test_characters_that_cp932_lacks_are_replaced_as_declared_and_listed(bench: 
     assert (done.manifest.encoding, done.manifest.replacement) == ("cp932", "〓")
 
 
-def test_the_archive_is_aes_256_says_nothing_without_the_password_and_is_its_owners(bench: Bench) -> None:
+def test_the_archive_is_aes_256_says_nothing_without_the_password_and_is_its_owners(
+    bench: Bench, attack: Attack
+) -> None:
+    tried = attack(Attacker.LAPTOP, "reads an export for another system without its password")
     bench.accepted(document(1, applicant_name="VISIBLE-NAME"))
     path = only(bench.export().written).path
     raw = path.read_bytes()
@@ -235,6 +240,7 @@ def test_the_archive_is_aes_256_says_nothing_without_the_password_and_is_its_own
             assert info.date_time[:3] == (2027, 1, 15)
         with pytest.raises(RuntimeError):
             archive.read(SEIZURE, pwd=b"another password")
+    tried.prevented(by="AES-256 archive", how="no value, and no name of a member that says one", within="always")
 
 
 def opened_by_the_book(data: bytes, password: bytes) -> dict[str, bytes]:

@@ -50,6 +50,8 @@ from schemas.parts import (
     read_section,
 )
 from schemas.sections import review_section
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker, Verdict
 from tests.unit.consumers.office import ITEMS, PROCEDURE, submission
 from tests.unit.consumers.test_desks import TOPIC, run
 from tests.unit.consumers.world import HELPDESK, NOW, PARTITIONS, REVIEW, TENANT, Portal, World
@@ -387,7 +389,8 @@ def test_a_bomb_is_a_dead_letter_and_not_a_case(tmp_path: Path, header: EventHea
     assert read_section(good).unseen == {0}
 
 
-def test_a_portal_that_hides_a_finding_is_found_out(tmp_path: Path, header: EventHeader) -> None:
+def test_a_portal_that_hides_a_finding_is_found_out(tmp_path: Path, header: EventHeader, attack: Attack) -> None:
+    tried = attack(Attacker.PORTAL, "hides from the reviewer what the rules find", Verdict.DETECTED)
     lie = replace(pdf_attachment(), content=b"just a text")
     made = submission(1, lie)
     honest = desk(World(tmp_path / "other")).read(header, encode_section(made, as_portal(judge(made))))
@@ -397,6 +400,9 @@ def test_a_portal_that_hides_a_finding_is_found_out(tmp_path: Path, header: Even
     assert hidden.findings == 4
     assert b"findings.differ" in hidden.plaintext
     assert b"findings.differ" not in honest.plaintext
+    tried.detected(
+        by="review desk", how="finding `findings.differ`: the desk runs the rules itself", within="its batch"
+    )
 
 
 def pdf_attachment() -> Any:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from hub.crypto.identity import IdentityKey
 from hub.crypto.notes import Note, NoteSigner
 from hub.envelope import delivery
 from hub.envelope.sealed import parse
+from hub.envelope.signed import Signature, Signed
 from tests.attacking import Attacker
 from tests.attacking.plugin import Attack
 from tests.unit.consumers.making import NOW, TENANT, batch, new_event
@@ -116,6 +118,27 @@ def test_another_receipt_is_not_proved(store: SqlStore, tlog: LogDirectory, atta
     with pytest.raises(NotProved, match="not the one in the log"):
         check(KEY, stored, delivery_receipt(101, receipt_record(range(101, 103))))
     tried.prevented(by="`audit check`", how="not proved", within="the check")
+
+
+def test_a_receipt_with_a_strangers_signature_is_the_same_receipt(
+    store: SqlStore, tlog: LogDirectory, attack: Attack
+) -> None:
+    """The broker shows the portal and the audit desk one record, with other signatures besides the desk's."""
+    tried = attack(Attacker.BROKER, "adds a signature of nobody to a stored receipt, for the portal's eyes alone")
+    stored = prove(tlog, IDENTITY.keys, find_stored(store, uuid7(101))).encode()
+    plain = Signed.parse(receipt_record(range(100, 103)))
+    stranger = Signature(bytes(8), bytes(64))
+    more = Signed(plain.body, tuple(sorted((*plain.signatures, stranger), key=lambda each: each.key_id)))
+    assert check(KEY, stored, delivery_receipt(101, more.encode())).receipt is not None
+    for other in (
+        Signed(plain.body, (stranger,)),
+        Signed(plain.body, (replace(plain.signatures[0], key_id=bytes(8)),)),
+    ):
+        with pytest.raises(NotProved, match="not the one in the log"):
+            check(KEY, stored, delivery_receipt(101, other.encode()))
+    tried.prevented(
+        by="`audit check`", how="proved all the same: the desk's own signature is in both", within="the check"
+    )
 
 
 def test_a_witness_that_is_demanded_must_have_cosigned(store: SqlStore, tlog: LogDirectory) -> None:

@@ -24,6 +24,8 @@ from hub import crashpoints
 from hub.facts import Alarm, HandedOver, Paused
 from schemas.submission import as_sent
 from schemas.submission_model import Attachment
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker
 from tests.unit.returning import (
     ACCEPTED,
     EPOCH,
@@ -379,7 +381,8 @@ async def test_without_the_months_key_nothing_opens_and_the_rest_is_still_shown(
 SECRET = "見本秘匿太郎テスト区秘匿町"
 
 
-async def test_nothing_a_filer_wrote_is_readable_at_rest(world: World, desk: Desk, path: Path) -> None:
+async def test_nothing_a_filer_wrote_is_readable_at_rest(world: World, desk: Desk, path: Path, attack: Attack) -> None:
+    tried = attack(Attacker.LAPTOP, "reads a tax team's database")
     content = b"...".join(SECRET.encode(each) for each in ("utf-8", "utf-16-le", "utf-16-be", "cp932", "euc-jp"))
     filed = submission(3, Attachment(SECRET, "text/plain", content))
     desk.hand_over(filed)
@@ -409,6 +412,7 @@ async def test_nothing_a_filer_wrote_is_readable_at_rest(world: World, desk: Des
     db.close()
     assert found()
     store.close()
+    tried.prevented(by="encryption at rest", how="nothing that a filer wrote, in any spelling", within="always")
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -422,7 +426,10 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(each)
 
 
-async def test_a_row_that_was_exchanged_does_not_open(world: World, desk: Desk, store: TaxStore, path: Path) -> None:
+async def test_a_row_that_was_exchanged_does_not_open(
+    world: World, desk: Desk, store: TaxStore, path: Path, attack: Attack
+) -> None:
+    tried = attack(Attacker.CONTRACTOR, "exchanges two filings' contents in a tax team's database")
     for each in FILED[:2]:
         desk.hand_over(each)
     await take(world, store)
@@ -435,3 +442,4 @@ async def test_a_row_that_was_exchanged_does_not_open(world: World, desk: Desk, 
     with pytest.raises(StoreError) as problem:
         list(shown(world.role(RESIDENT), store))
     assert problem.value.code == "content-damaged"
+    tried.prevented(by="encryption at rest", how="it does not open under another name", within="the next reading")

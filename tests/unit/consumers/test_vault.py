@@ -11,6 +11,8 @@ from consumers.store.errors import ContentDamaged, ContentErased
 from consumers.store.model import Content, StoreKey
 from consumers.store.vault import Vault
 from hub.crypto.audience import AudiencePrivateKey, seal
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker
 from tests.unit.consumers.making import event_id, leaf
 
 EPOCH = 203001
@@ -95,7 +97,8 @@ def test_destroying_the_epoch_key_makes_rows_unreadable(
         vault.open("999997", event_id(0), leaf(0), content)
 
 
-def test_a_row_moved_onto_another_does_not_open(vault: Vault) -> None:
+def test_a_row_moved_onto_another_does_not_open(vault: Vault, attack: Attack) -> None:
+    tried = attack(Attacker.CONTRACTOR, "moves one filing's content onto another in a desk's database")
     content = _seal(vault)
     for tenant, event, leaf_ in (
         ("131041", event_id(0), leaf(0)),
@@ -104,6 +107,7 @@ def test_a_row_moved_onto_another_does_not_open(vault: Vault) -> None:
     ):
         with pytest.raises(ContentDamaged):
             vault.open(tenant, event, leaf_, content)
+    tried.prevented(by="encryption at rest", how="`ContentDamaged`", within="the next reading")
 
 
 def test_store_key_of_another_owner_does_not_open(vault: Vault, keys: HeldKeys, stored: dict[int, StoreKey]) -> None:

@@ -13,6 +13,8 @@ from hub.crypto.audience import AudiencePrivateKey, Suite
 from hub.crypto.errors import KeyExists, KeyFileDamaged, KeyFileExposed, KeyMissing, WeakKeyFile
 from hub.crypto.identity import IdentityKey
 from hub.crypto.keystore import FileKeyStore, KeyEntry
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker
 
 PASSPHRASE = b"correct horse"
 
@@ -63,7 +65,8 @@ def test_wrong_passphrase_opens_nothing(store: FileKeyStore, tmp_path: Path) -> 
         opened(tmp_path / "keys", b"wrong").load_identities()
 
 
-def test_every_flipped_byte_of_a_key_file_is_noticed(store: FileKeyStore, tmp_path: Path) -> None:
+def test_every_flipped_byte_of_a_key_file_is_noticed(store: FileKeyStore, tmp_path: Path, attack: Attack) -> None:
+    tried = attack(Attacker.BACKUP, "gives back a key file in which something was changed")
     store.save_audience("router", 202604, AudiencePrivateKey.generate())
     path = only_file(tmp_path)
     good = path.read_bytes()
@@ -75,9 +78,11 @@ def test_every_flipped_byte_of_a_key_file_is_noticed(store: FileKeyStore, tmp_pa
         path.write_bytes(good[:end])
         with pytest.raises(KeyFileDamaged):
             opened(tmp_path / "keys").load_audience("router", 202604)
+    tried.prevented(by="key file", how="`KeyFileDamaged`", within="the next start")
 
 
-def test_key_file_under_another_name_is_refused(store: FileKeyStore, tmp_path: Path) -> None:
+def test_key_file_under_another_name_is_refused(store: FileKeyStore, tmp_path: Path, attack: Attack) -> None:
+    tried = attack(Attacker.BACKUP, "gives back a key file under another audience, month or id")
     store.save_audience("helpdesk-131041", 202604, AudiencePrivateKey.generate())
     path = only_file(tmp_path)
     for name in (
@@ -90,6 +95,7 @@ def test_key_file_under_another_name_is_refused(store: FileKeyStore, tmp_path: P
         with pytest.raises(KeyFileDamaged):
             store.load_audience(audience, int(epoch))
         path.with_name(name).rename(path)
+    tried.prevented(by="key file", how="`KeyFileDamaged`: its name is authenticated", within="the next start")
 
 
 def test_identity_is_not_taken_for_an_audience_key(store: FileKeyStore, tmp_path: Path) -> None:
@@ -109,7 +115,8 @@ def test_nothing_is_overwritten(store: FileKeyStore, tmp_path: Path) -> None:
     assert only_file(tmp_path).read_bytes() == before
 
 
-def test_destroyed_key_is_gone_and_its_bytes_too(store: FileKeyStore, tmp_path: Path) -> None:
+def test_destroyed_key_is_gone_and_its_bytes_too(store: FileKeyStore, tmp_path: Path, attack: Attack) -> None:
+    tried = attack(Attacker.LAPTOP, "looks for a destroyed key in the key directory")
     key = AudiencePrivateKey.generate()
     store.save_audience("router", 202604, key)
     twin = tmp_path / "twin"
@@ -122,6 +129,7 @@ def test_destroyed_key_is_gone_and_its_bytes_too(store: FileKeyStore, tmp_path: 
         store.load_audience("router", 202604)
     with pytest.raises(KeyMissing):
         store.destroy("router", 202604, key.key_id)
+    tried.prevented(by="key directory", how="its file and its bytes are gone", within="once it was destroyed")
 
 
 def test_key_that_others_can_read_is_refused(store: FileKeyStore, tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ from hub.envelope.names import Kind
 from hub.envelope.reasons import Reason
 from hub.envelope.sealed import build, outputs, parse
 from hub.envelope.session import open_session
+from tests.attacking import plugin
+from tests.attacking.rows import Attacker
 from tests.unit.envelope.support import (
     HELPDESK,
     NS,
@@ -135,13 +137,16 @@ def test_event_without_a_mac_is_refused_on_submissions() -> None:
     assert refused(build(sealed.header, sections, None)).reason is Reason.BAD_MAC
 
 
-def test_procedure_that_the_trust_file_does_not_grant_is_refused() -> None:
+def test_procedure_that_the_trust_file_does_not_grant_is_refused(attack: plugin.Attack) -> None:
+    tried = attack(Attacker.PORTAL, "files a procedure that it was not granted")
     only = replace(world().lane, procedures=frozenset({"advance-payment-offer"}))
     result = inspect(world().event.value, world().key, {world().session.id: only})
     assert isinstance(result, Refusal) and result.reason is Reason.NOT_PERMITTED
+    tried.prevented(by="router and every desk", how="`not-permitted`", within="its batch")
 
 
-def test_exchanged_ciphertext_is_refused_although_the_mac_is_good() -> None:
+def test_exchanged_ciphertext_is_refused_although_the_mac_is_good(attack: plugin.Attack) -> None:
+    tried = attack(Attacker.CONTRACTOR, "exchanges a ciphertext for another of the same session's")
     sealed = parse(world().event.value)
     sections: list[tuple[str, bytes, bytes | None]] = [
         (each.audience, each.digest, b"other") for each in sealed.sections
@@ -149,6 +154,7 @@ def test_exchanged_ciphertext_is_refused_although_the_mac_is_good() -> None:
     result = refused(build(sealed.header, sections, sealed.mac))
     assert result.reason is Reason.DIGEST_MISMATCH
     assert result.mac_good and not result.authentic
+    tried.prevented(by="router and every desk", how="`digest-mismatch`", within="its batch")
 
 
 def test_sections_swapped_between_audiences_are_refused() -> None:

@@ -203,7 +203,7 @@ def test_copy_for_a_desk_has_that_desks_section() -> None:
     assert of_a_desk("portal", TAX, without=("portal",), own=TAX) is None
     assert of_a_desk(TAX, own=TAX) is None
     assert of_a_desk("portal", without=("portal",), own=TAX) is Reason.SECTIONS
-    assert of_a_desk("portal", without=("portal",), own="nobody") is Reason.SECTIONS
+    assert of_a_desk("portal", without=("portal",), own="nobody") is Reason.NOT_ADDRESSED
 
 
 def test_stripped_copy_of_a_submission_keeps_all_its_digests() -> None:

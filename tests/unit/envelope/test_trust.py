@@ -14,6 +14,8 @@ from hub.envelope.records import KeyDestroyed
 from hub.envelope.signed import Signed, sign
 from hub.envelope.trust import Right, Trust, TrustRefused
 from hub.envelope.trust_builder import TrustBuilder
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker
 from tests.unit.envelope.support import (
     NOW,
     NS,
@@ -39,7 +41,8 @@ def test_trust_file_survives_its_bytes() -> None:
     assert (again.namespace, again.serial, again.issued_at) == (NS, trust().serial + 1, NOW)
 
 
-def test_only_the_pinned_administrator_makes_trust() -> None:
+def test_only_the_pinned_administrator_makes_trust(attack: Attack) -> None:
+    tried = attack(Attacker.CONTRACTOR, "hands a role a trust list of its own")
     impostor = IdentityKey.generate()
     value = trust_builder().sign(NOW, impostor)
     with pytest.raises(TrustRefused):
@@ -48,6 +51,7 @@ def test_only_the_pinned_administrator_makes_trust() -> None:
     for bad in (b"", b"{}", value[:-1], trust_builder().sign(NOW, ADMIN)[:-1]):
         with pytest.raises(TrustRefused):
             Trust.load(bad, ADMIN.public)
+    tried.prevented(by="every role", how="not signed by the pinned administrator", within="its start")
 
 
 def test_another_signed_record_is_no_trust_file() -> None:
@@ -76,7 +80,8 @@ def test_key_speaks_within_its_window_only() -> None:
     assert known.identity("nobody", portal.key_id, NOW) is None
 
 
-def test_revoked_key_never_counts_again_whatever_its_date() -> None:
+def test_revoked_key_never_counts_again_whatever_its_date(attack: Attack) -> None:
+    tried = attack(Attacker.LAPTOP, "signs with a revoked key and an earlier date")
     portal, successor = identity("portal"), IdentityKey.generate()
     builder = TrustBuilder.following(trust()).revoke(portal.key_id, NOW)
     builder.identity("portal", successor.public, NOW - YEAR, NOW + YEAR)
@@ -89,6 +94,7 @@ def test_revoked_key_never_counts_again_whatever_its_date() -> None:
     assert known.signed_by(both, "portal", NOW) is None
     with pytest.raises(TrustRefused):
         TrustBuilder(NS).revoke(portal.key_id, NOW)
+    tried.prevented(by="every reader", how="`revoked`", within="its batch")
 
 
 def test_signature_that_names_a_good_key_and_is_not_its_own_is_bad() -> None:

@@ -29,6 +29,8 @@ from hub.envelope.records import (
 from hub.envelope.signed import sign
 from hub.envelope.trust import Trust
 from hub.envelope.trust_builder import TrustBuilder
+from tests.attacking.plugin import Attack
+from tests.attacking.rows import Attacker
 from tests.unit.envelope.support import (
     HELPDESK,
     NOW,
@@ -131,22 +133,27 @@ def test_session_under_another_kafka_key_is_refused() -> None:
     assert v.validate_session(world().secrets.signed, trust(), NOW, key=b"other") is Reason.WRONG_KEY
 
 
-def test_session_below_the_minimum_epoch_or_of_an_unlisted_instance_is_refused() -> None:
+def test_session_below_the_minimum_epoch_or_of_an_unlisted_instance_is_refused(attack: Attack) -> None:
+    tried = attack(Attacker.PORTAL, "seals to the key of a month that is out of use")
     lifted = changed(lambda b: b.audience("router", minimum_epoch=202605))
     assert v.validate_session(world().secrets.signed, lifted, NOW) is Reason.OLD_EPOCH
     named = changed(
         lambda b: b.principal("portal", may_produce=trust().principals["portal"].may_produce, instances=["other"])
     )
     assert v.validate_session(world().secrets.signed, named, NOW) is Reason.UNTRUSTED
+    tried.prevented(by="router and every desk", how="`old-epoch`", within="its batch")
 
 
-def test_session_that_outlives_an_audiences_key_is_refused_by_who_knows_the_key() -> None:
+def test_session_that_outlives_an_audiences_key_is_refused_by_who_knows_the_key(attack: Attack) -> None:
+    tried = attack(Attacker.PORTAL, "announces a session that outlives the key of an audience")
+
     def keys(audience: str, epoch: int) -> AudienceKey:
         return replace(audience_key(audience, epoch=epoch), not_after=NOW + timedelta(hours=1))
 
     signed = world().secrets.signed
     assert v.validate_session(signed, trust(), NOW, audience_keys=keys) is Reason.EXPIRED
     assert v.validate_session(signed, trust(), NOW, audience_keys=lambda *_: None) == SESSION
+    tried.prevented(by="router and every desk", how="`expired`", within="its batch")
 
 
 def test_garbage_is_no_session() -> None:

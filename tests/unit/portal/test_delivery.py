@@ -43,7 +43,7 @@ from portal.delivery import (
     sent,
 )
 from schemas.parts import ATTACHMENT_PART
-from tests.attacking import Attacker
+from tests.attacking import Attacker, Verdict
 from tests.attacking.plugin import Attack
 from tests.unit.portal.checking import NotProven, proven
 from tests.unit.producing.support import OWNER
@@ -301,14 +301,17 @@ async def test_only_the_desk_of_the_tenant_proves_that_it_has_stored_this_event(
         check(delivery_receipt(stage.path, stage.event()), stage.trust(), NOW)
 
 
-async def test_a_receipt_of_another_event_proves_nothing(stage: Stage) -> None:
+async def test_a_receipt_of_another_event_proves_nothing(stage: Stage, attack: Attack) -> None:
+    tried = attack(Attacker.PORTAL, "hands a filer the delivery receipt of another filing")
     await stage.send(2)
     await stage.confirm(0, record=stage.receipt(1))
     with pytest.raises(ReceiptInvalid, match="other events"):
         check(delivery_receipt(stage.path, stage.event()), stage.trust(), NOW)
+    tried.prevented(by="`portal receipt` check", how="refused: the leaf is another", within="the check")
 
 
-async def test_a_revoked_key_of_the_desk_proves_nothing_any_more(stage: Stage) -> None:
+async def test_a_revoked_key_of_the_desk_proves_nothing_any_more(stage: Stage, attack: Attack) -> None:
+    tried = attack(Attacker.LAPTOP, "signs delivery receipts with a review desk's stolen key, once it is revoked")
     document = await stage.document()
     revoked = stage.identities[DESK].key_id
     for at in (NOW - timedelta(days=1), NOW + timedelta(days=1)):
@@ -316,6 +319,7 @@ async def test_a_revoked_key_of_the_desk_proves_nothing_any_more(stage: Stage) -
             check(document, stage.trust(lambda builder, at=at: builder.revoke(revoked, at)), NOW)  # type: ignore[misc]
     with pytest.raises(NotProven):
         proven(document, stage.trust_file(lambda b: b.revoke(revoked, NOW)), stage.admin.public)
+    tried.prevented(by="check of the delivery receipt", how="refused: `revoked`", within="the check")
 
 
 async def test_a_receipt_is_good_for_years_and_not_before_its_time(stage: Stage) -> None:
@@ -325,19 +329,26 @@ async def test_a_receipt_is_good_for_years_and_not_before_its_time(stage: Stage)
         check(document, stage.trust(), NOW - timedelta(days=1))
 
 
-async def test_a_trust_file_counts_only_under_the_pinned_key(stage: Stage) -> None:
+async def test_a_trust_file_counts_only_under_the_pinned_key(stage: Stage, attack: Attack) -> None:
+    tried = attack(Attacker.CONTRACTOR, "hands who checks a receipt a trust list of its own")
     with pytest.raises(TrustRefused):
         Trust.load(stage.trust_file(), stage.identities["portal"].public)
+
+    tried.prevented(
+        by="check of the delivery receipt", how="refused: not signed by the pinned administrator", within="the check"
+    )
 
 
 # --- when there is one
 
 
-async def test_there_is_none_before_the_desk_has_confirmed(stage: Stage) -> None:
+async def test_there_is_none_before_the_desk_has_confirmed(stage: Stage, attack: Attack) -> None:
+    tried = attack(Attacker.PORTAL, "accepts a filing and keeps it back", Verdict.DETECTED)
     await stage.send(1)
     with pytest.raises(NotStoredYet) as problem:
         delivery_receipt(stage.path, stage.event())
     assert problem.value.retriable
+    tried.detected(by="filer", how="no delivery receipt can be made without the desk", within="when the filer asks")
 
 
 async def test_there_never_is_one_of_what_the_broker_refused(stage: Stage) -> None:

@@ -286,3 +286,17 @@ async def test_a_sender_that_was_listed_meanwhile_is_known_before_it_is_refused(
     assert registry.find(session.session.id) == session.session
     await registry.ensure([session.session.id])
     assert len(asked) == 2, "who is known needs no asking"
+
+
+async def test_forged_copy_that_fell_out_of_memory_does_not_hide_the_true_one_behind_it(given: Given) -> None:
+    session = new_session()
+    given.announce(session, signed_by(session, identity("router")))
+    registry = given.registry(max_held_bytes=5_000, max_verdicts=1)
+    await registry.ensure([session.session.id])
+    assert registry.find(session.session.id) is Reason.UNTRUSTED
+    other = new_session()
+    given.announce(other)
+    await registry.ensure([other.session.id])  # bytes and verdict of the forged copy are let go
+    given.announce(session)
+    await registry.ensure([session.session.id])
+    assert registry.find(session.session.id) == session.session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,9 @@ import pytest
 from hub import enrolment
 from hub.crypto.certificates import CertificateAuthority, ForeignCertificate
 from hub.enrolment import new_authority
+from hub.envelope.announcements import AudienceKey
+from hub.envelope.trust import Trust
+from hub.envelope.validation import validate_audience_key
 from hub.role import RoleIncomplete
 from hub.shut_out_book import BOOK, BookUnreadable, Done, lines, note, shut_out_at
 from hub.standing import RoleWithdrawn
@@ -60,7 +64,9 @@ def test_its_keys_are_revoked_and_no_run_lists_it_again(office: Office) -> None:
     with pytest.raises(RoleIncomplete):
         office.role(DESK)
 
+    _counts(first.audience_keys, trust, DESK)
     again = office.enrol(WITH_NEW)
+    assert not again.withdrawn
     assert DESK not in again.added
     assert office.role("admin").trust.revoked(role.identity.key_id)
 
@@ -70,6 +76,17 @@ def test_its_keys_are_revoked_and_no_run_lists_it_again(office: Office) -> None:
     fresh = office.role(DESK)
     assert fresh.identity.key_id != role.identity.key_id
     assert fresh.trust.revoked(role.identity.key_id), "what it was shut out for never counts again"
+    assert fresh.trust.audiences[DESK].owner == DESK
+    _counts(back.audience_keys, trust, DESK)  # whichever a sealing role hears of first
+    _counts(back.audience_keys, fresh.trust, DESK)
+
+
+def _counts(published: Iterable[tuple[str, bytes]], trust: Trust, audience: str) -> None:
+    """All others can seal to the audience: a filing has sections for everybody, or is none."""
+    found = [value for key, value in published if key.startswith(f"{audience}/")]
+    assert len(found) == 2
+    for value in found:
+        assert isinstance(validate_audience_key(value, trust, NOW), AudienceKey)
 
 
 def test_a_plan_keeps_it_out_and_only_a_word_lets_it_in() -> None:
@@ -155,3 +172,13 @@ def test_a_new_authority_that_was_cut_short_is_finished(office: Office, monkeypa
     authority = (office.home / "authority" / "ca.crt").read_bytes()
     assert {path.read_bytes() for path in office.home.glob("roles/*/ca.crt")} == {authority}
     assert not (office.home / "authority-new").exists()
+
+
+def test_an_audience_keeps_its_rules_while_its_owner_is_out(office: Office) -> None:
+    office.enrol()
+    (office.home / "trust.bin").write_bytes(office.sign(office.following().audience(DESK, minimum_epoch=202603)))
+    for done, owner in ((Done.SHUT_OUT, "admin"), (Done.LET_IN, DESK)):
+        note(office.home, done, DESK, NOW)
+        office.enrol()
+        rule = office.role("admin").trust.audiences[DESK]
+        assert (rule.owner, rule.minimum_epoch) == (owner, 202603)

@@ -28,9 +28,9 @@ record Checkpoint(byte[] hash, byte[] session, long partition, long firstSequenc
                 && made.firstSequence <= Long.MAX_VALUE - entries.size();
         Refusal.unless(numbers, Reason.MALFORMED, "its numbers");
         Refusal.unless(Arrays.equals(made.session, session.id()), Reason.FOREIGN_SESSION, RECORD);
-        session.checkStatement(signed, RECORD, made.producedAt, trust, now);
         boolean first = made.firstSequence == 0 && made.previous == null;
         Refusal.unless(first || made.previous != null, Reason.BROKEN_CHAIN, "it begins in the middle");
+        session.checkStatement(signed, RECORD, made.producedAt, trust, now);
         return made;
     }
 

@@ -19,6 +19,7 @@ final class DeliveryReceipt {
 
     /** Checks a receipt and returns the header it is about. Refuses what is not proved, or said in another way. */
     static Header verified(byte[] file, Trust trust, long now) {
+        Refusal.unless(file.length <= Limits.EVENT_BYTES, Reason.TOO_LARGE, "delivery receipt");
         byte[] header;
         byte[] record;
         List<Derivation.Digest> sections = new ArrayList<>();

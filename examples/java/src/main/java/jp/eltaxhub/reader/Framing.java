@@ -28,8 +28,9 @@ final class Framing {
         Refusal.unless(contract != null, Reason.UNKNOWN_SCHEMA, "not in the lock file");
         boolean wanted = accepted.length == 0 || List.of(accepted).contains(contract.name());
         Refusal.unless(wanted, Reason.FOREIGN_SCHEMA, contract.name());
-        int end = StrictAvro.walk(contract.schema(), data, HEAD);
-        Refusal.unless(end == data.length, Reason.TRAILING_BYTES, "after byte " + end);
+        StrictAvro.Walked walked = StrictAvro.walk(contract.schema(), data, HEAD);
+        Refusal.unless(walked.end() == data.length, Reason.TRAILING_BYTES, "after byte " + walked.end());
+        Refusal.unless(!walked.otherwise(), Reason.MALFORMED, "encoded otherwise");
         GenericRecord value = decode(contract, data);
         Refusal.unless(Arrays.equals(write(contract, value), data), Reason.MALFORMED, "not its own encoding");
         return new Framed(contract.name(), value);

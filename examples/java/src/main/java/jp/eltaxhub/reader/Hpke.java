@@ -95,7 +95,7 @@ final class Hpke {
                 .extractSecret(Bytes.slice(encapsulated, 0, LATTICE_CIPHERTEXT));
         byte[] curve = Bytes.slice(seeds, LATTICE_SEEDS, seeds.length);
         byte[] ephemeral = Bytes.slice(encapsulated, LATTICE_CIPHERTEXT, encapsulated.length);
-        return combine(inner, xwingAgree(curve, ephemeral), ephemeral, curvePublic(curve));
+        return combine(inner, agree(curve, ephemeral), ephemeral, curvePublic(curve));
     }
 
     private static Shared encapsulate(Suite suite, byte[] publicKey, byte[] randomness) {
@@ -107,7 +107,7 @@ final class Hpke {
         byte[] curve = Bytes.slice(publicKey, LATTICE_PUBLIC, publicKey.length);
         var lattice = new MLKEMPublicKeyParameters(MLKEMParameters.ml_kem_768, Bytes.slice(publicKey, 0, LATTICE_PUBLIC));
         var inner = MLKEMGenerator.internalGenerateEncapsulated(lattice, Bytes.slice(randomness, 0, CURVE));
-        byte[] secret = combine(inner.getSecret(), xwingAgree(seed, curve), ephemeral, curve);
+        byte[] secret = combine(inner.getSecret(), agree(seed, curve), ephemeral, curve);
         return new Shared(secret, Bytes.join(inner.getEncapsulation(), ephemeral));
     }
 
@@ -121,17 +121,10 @@ final class Hpke {
         return made;
     }
 
-    /** RFC 9180, 7.1.4: an all-zero outcome is refused. */
+    /** An all-zero outcome is refused: RFC 9180, 7.1.4; in the hybrid by docs/envelope.md. */
     private static byte[] agree(byte[] seed, byte[] publicKey) {
         byte[] made = new byte[CURVE];
         Refusal.unless(X25519.calculateAgreement(seed, 0, publicKey, 0, made, 0), Reason.SECRET, "point of small order");
-        return made;
-    }
-
-    /** X-Wing leaves an all-zero outcome to the other half of the hybrid. */
-    private static byte[] xwingAgree(byte[] seed, byte[] publicKey) {
-        byte[] made = new byte[CURVE];
-        X25519.scalarMult(seed, 0, publicKey, 0, made, 0);
         return made;
     }
 

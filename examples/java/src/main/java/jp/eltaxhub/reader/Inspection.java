@@ -36,13 +36,13 @@ final class Inspection {
         Refusal.unless(fixed.partition() == place.partition(), Reason.WRONG_PARTITION, "header");
         Header header = Header.read(event.header());
         header.check();
-        int due = Derivation.partition(header.receiptNumber(), place.partitions());
-        Refusal.unless(header.partition() == due, Reason.WRONG_PARTITION, "of its receipt number");
         Refusal.unless(Arrays.equals(Bytes.utf8(header.eventId()), place.key()), Reason.WRONG_KEY, "not the event id");
         boolean within = session.createdAt() <= header.producedAt() && header.producedAt() < session.expiresAt();
         Refusal.unless(within, Reason.PRODUCED_OUTSIDE_SESSION, "produced_at");
         boolean may = trust.mayProduce(session.producer(), kind.dataset, session.tenant(), header.procedure());
         Refusal.unless(may, Reason.NOT_PERMITTED, header.procedure());
+        int due = Derivation.partition(header.receiptNumber(), place.partitions());
+        Refusal.unless(header.partition() == due, Reason.WRONG_PARTITION, "of its receipt number");
         return header;
     }
 

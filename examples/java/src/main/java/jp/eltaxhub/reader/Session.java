@@ -53,14 +53,10 @@ record Session(byte[] id, byte[] salt, String producer, String instance, String 
         Signed signed = Signed.read(record);
         Session made = read(signed.body());
         valid(made.createdAt <= now + Limits.AHEAD_MS, "it is dated ahead");
-        trust.verify(signed, RECORD, made.producer, made.createdAt);
         Kind kind = Kind.of(made.topic, trust.namespace, made.tenant);
         String anyTenants = Pattern.quote(trust.namespace) + "\\.[0-9]{6}\\.(status|accepted)";
         Refusal.unless(kind != null || !made.topic.matches(anyTenants), Reason.WRONG_TENANT, made.topic);
         valid(kind != null, "its topic");
-        Refusal.unless(trust.instance(made.producer, made.instance), Reason.UNTRUSTED, "instance " + made.instance);
-        boolean may = trust.mayProduce(made.producer, kind.dataset, made.tenant, null);
-        Refusal.unless(may, Reason.NOT_PERMITTED, made.producer + " on " + made.topic);
         for (Audience each : made.audiences) {
             Trust.Audience listed = trust.audience(each.name(), Reason.SUITE);
             Refusal.unless(listed.suites().contains(suiteOf(each)), Reason.SUITE, each.name());
@@ -69,6 +65,10 @@ record Session(byte[] id, byte[] salt, String producer, String instance, String 
                     && key.epoch() == each.epoch() && key.notAfter() < made.expiresAt);
             Refusal.unless(!outlives, Reason.EXPIRED, "it outlives the key of " + each.name());
         }
+        Refusal.unless(trust.instance(made.producer, made.instance), Reason.UNTRUSTED, "instance " + made.instance);
+        boolean may = trust.mayProduce(made.producer, kind.dataset, made.tenant, null);
+        Refusal.unless(may, Reason.NOT_PERMITTED, made.producer + " on " + made.topic);
+        trust.verify(signed, RECORD, made.producer, made.createdAt);
         return made;
     }
 

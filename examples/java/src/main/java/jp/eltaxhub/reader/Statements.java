@@ -27,6 +27,9 @@ final class Statements {
         Refusal.unless(header.length <= Limits.HEADER_BYTES, Reason.TOO_LARGE, "header");
         Refusal.unless(tenant.equals(Fields.text(value, "tenant")), Reason.WRONG_TENANT, "notice");
         said(signed, "DeadLetterNotice", "router", Fields.number(value, "noticed_at"), trust, now);
+        Header about = Header.read(header);
+        about.check();
+        malformedUnless(about.tenant().equals(tenant), "header of another tenant");
         return "notice/" + Bytes.hex(Derivation.leaf(header, digests));
     }
 
@@ -47,6 +50,7 @@ final class Statements {
         byte[] digest = Bytes.sha256(Bytes.label("confided"), confided);
         malformedUnless(Bytes.same(digest, Fields.bytes(value, "confided")), "what was confided belongs to another");
         malformedUnless((rest.get("note") == null) == (value.get("reason") == null), "note");
+        malformedUnless((rest.get("receipt") == null) == (value.get("event") == null), "receipt");
         return resolved(signed, "LetterTold", resolved, tenant, trust, now);
     }
 

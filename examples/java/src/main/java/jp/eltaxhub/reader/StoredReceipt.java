@@ -1,5 +1,6 @@
 package jp.eltaxhub.reader;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.apache.avro.generic.GenericRecord;
 
@@ -15,13 +16,14 @@ record StoredReceipt(byte[] session, long partition, String tenant, String desk,
         StoredReceipt made = new StoredReceipt(Fields.bytes(value, "session"), Fields.number(value, "partition"),
                 Fields.text(value, "tenant"), Fields.text(value, "desk"), Fields.records(value, "entries"),
                 Fields.number(value, "stored_at"));
-        long before = -1;
+        List<String> order = new ArrayList<>();
+        boolean formed = !made.entries.isEmpty() && made.partition >= 0 && Limits.time(made.storedAt);
         for (GenericRecord each : made.entries) {
-            boolean good = Fields.number(each, "sequence") > before && Limits.eventId(Fields.text(each, "event_id"));
-            Refusal.unless(good, Reason.MALFORMED, "entry after sequence " + before);
-            before = Fields.number(each, "sequence");
+            long sequence = Fields.number(each, "sequence");
+            formed &= sequence >= 0 && Limits.eventId(Fields.text(each, "event_id"));
+            order.add(String.format("%016x", sequence) + Bytes.hex(Fields.bytes(each, "leaf")));
         }
-        Refusal.unless(before >= 0 && made.partition >= 0 && Limits.time(made.storedAt), Reason.MALFORMED, "receipt");
+        Refusal.unless(formed && Limits.ascending(order), Reason.MALFORMED, "entries of a receipt");
         Refusal.unless(made.tenant.equals(about), Reason.WRONG_TENANT, made.tenant);
         Refusal.unless(made.desk.equals("review-" + made.tenant), Reason.NOT_PERMITTED, made.desk);
         Refusal.unless(made.storedAt <= now + Limits.AHEAD_MS, Reason.EXPIRED, "stored_at is ahead");

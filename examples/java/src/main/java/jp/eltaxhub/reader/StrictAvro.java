@@ -5,9 +5,9 @@ import java.util.Map;
 import org.apache.avro.Schema;
 
 /**
- * Walks an encoded value along its schema before anything is built from it, and accepts only the one allowed form:
- * numbers minimal, one block per array, UTF-8. Builds nothing, so that a count or a length costs nothing until the
- * bytes it promises are there.
+ * Walks an encoded value along its schema before anything is built from it, and tells whether it is in the one allowed
+ * form: numbers minimal, one block per array. Builds nothing, so that a count or a length costs nothing until the bytes
+ * it promises are there.
  */
 final class StrictAvro {
     /** How many items an array may have at most; told before they are looked at. */
@@ -15,19 +15,28 @@ final class StrictAvro {
             "SessionAudience", 64, "CheckpointEntry", 4096, "StoredEvent", 4096, "ClosedPartition", 4096,
             "ReportEntry", 20_000);
 
+    /** What a record longer than this may have of items in all its arrays. */
+    private static final int LARGE_BYTES = 65_536;
+    private static final int LARGE_ITEMS = 25_000;
+
     private final byte[] data;
     private int at;
+    private long items;
+    private boolean otherwise;
 
     private StrictAvro(byte[] data, int from) {
         this.data = data;
         this.at = from;
     }
 
-    /** Returns where the value ends that begins at {@code from}. */
-    static int walk(Schema schema, byte[] data, int from) {
+    /** Where a value ends, and whether it has another encoding than the allowed one. */
+    record Walked(int end, boolean otherwise) {}
+
+    /** Walks the value that begins at {@code from}. */
+    static Walked walk(Schema schema, byte[] data, int from) {
         StrictAvro walker = new StrictAvro(data, from);
         walker.value(schema);
-        return walker.at;
+        return new Walked(walker.at, walker.otherwise);
     }
 
     private void value(Schema schema) {
@@ -39,7 +48,7 @@ final class StrictAvro {
             }
             case INT -> {
                 long number = number();
-                malformedUnless(number == (int) number);
+                otherwise |= number != (int) number;
             }
             case LONG -> number();
             case BYTES -> skip(number());
@@ -56,16 +65,20 @@ final class StrictAvro {
         }
     }
 
-    private void array(Schema items) {
-        long count = number();
-        malformedUnless(count >= 0);
-        Integer most = items.getType() == Schema.Type.RECORD ? MOST.get(items.getName()) : null;
-        Refusal.unless(most == null || count <= most, Reason.TOO_LARGE, count + " of " + items.getName());
-        for (long each = 0; each < count; each++) {
-            value(items); // at least one byte in every contract, or a count alone could keep us busy
-        }
-        if (count > 0) {
-            malformedUnless(number() == 0);
+    private void array(Schema of) {
+        Integer most = of.getType() == Schema.Type.RECORD ? MOST.get(of.getName()) : null;
+        long here = 0;
+        for (long count = number(); count != 0; count = number()) {
+            malformedUnless(count > 0);
+            otherwise |= here > 0;
+            here += count;
+            items += count;
+            boolean bounded = most == null || count <= most && here <= most;
+            bounded &= data.length <= LARGE_BYTES || count <= LARGE_ITEMS && items <= LARGE_ITEMS;
+            Refusal.unless(bounded, Reason.TOO_LARGE, count + " of " + of.getName());
+            for (long each = 0; each < count; each++) {
+                value(of); // at least one byte in every contract, or a count alone could keep us busy
+            }
         }
     }
 
@@ -84,7 +97,7 @@ final class StrictAvro {
             malformedUnless(shift < 63 || (next & 0xfe) == 0);
             raw |= (next & 0x7fL) << shift;
             if (next >= 0) {
-                malformedUnless(next != 0 || shift == 0);
+                otherwise |= next == 0 && shift > 0;
                 return raw >>> 1 ^ -(raw & 1);
             }
         }

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.apache.avro.generic.GenericRecord;
+import org.bouncycastle.math.ec.rfc8032.Ed25519;
 
 /** Who is who, and who may produce what: the administrator's signed list. */
 final class Trust {
@@ -36,7 +37,12 @@ final class Trust {
             List<Identity> identities = Fields.records(each, "identities").stream().map(Trust::identity).toList();
             List<Right> rights = Fields.records(each, "may_produce").stream().map(Trust::right).toList();
             check(Limits.name(Fields.text(each, "name")), "name of a principal");
-            identities.forEach(one -> check(keys.add(Bytes.hex(one.publicKey())), "a key of two principals"));
+            for (Identity one : identities) {
+                check(keys.add(Bytes.hex(one.publicKey())), "a key of two principals");
+                check(Ed25519.validatePublicKeyPartial(one.publicKey(), 0), "no public key, or one of small order");
+            }
+            check(set(Fields.texts(each, "instances")), "order of instances");
+            rights.forEach(one -> check(set(one.tenants()) && set(one.procedures()), "order of a right's lists"));
             principals.put(Fields.text(each, "name"), new Principal(Fields.texts(each, "instances"), identities, rights));
         }
         for (GenericRecord each : Fields.records(value, "audiences")) {
@@ -50,6 +56,10 @@ final class Trust {
 
     private static boolean ascending(GenericRecord value, String field) {
         return Limits.ascending(Fields.records(value, field).stream().map(each -> Fields.text(each, "name")).toList());
+    }
+
+    private static boolean set(List<String> texts) {
+        return texts == null || Limits.ascending(texts);
     }
 
     private static void check(boolean good, String what) {
@@ -69,14 +79,15 @@ final class Trust {
     void verify(Signed record, String name, String principal, long time) {
         Principal known = principals.get(principal);
         Refusal.unless(known != null, Reason.UNTRUSTED, "no principal " + principal);
-        Identity signer = known.identities().stream()
-                .filter(each -> record.hasMarkOf(each.publicKey()))
-                .findFirst()
-                .orElseThrow(() -> new Refusal(Reason.UNTRUSTED, "signed by no key of " + principal));
-        Refusal.unless(!signer.revoked(), Reason.REVOKED, principal);
-        boolean speaks = signer.notBefore() <= time && time < signer.notAfter();
-        Refusal.unless(speaks, Reason.UNTRUSTED, "a key of " + principal + " outside its time");
-        Refusal.unless(record.signedBy(name, signer.publicKey()), Reason.BAD_SIGNATURE, name);
+        List<Identity> there = known.identities().stream().filter(each -> record.hasMarkOf(each.publicKey())).toList();
+        List<Identity> speaking = there.stream()
+                .filter(each -> !each.revoked() && each.notBefore() <= time && time < each.notAfter()).toList();
+        if (speaking.stream().anyMatch(each -> record.signedBy(name, each.publicKey()))) {
+            return;
+        }
+        Refusal.unless(speaking.isEmpty(), Reason.BAD_SIGNATURE, name);
+        Refusal.unless(there.stream().noneMatch(Identity::revoked), Reason.REVOKED, principal);
+        throw new Refusal(Reason.UNTRUSTED, "signed by no key that spoke for " + principal);
     }
 
     /** Whether the administrator signed. */
