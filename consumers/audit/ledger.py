@@ -258,10 +258,18 @@ class Ledger:
             if (event.session, event.place.partition, event.sequence, event.leaf) not in self._entered
         ]
 
+    def _absent(self) -> list[bytes]:
+        """Return the leaves that a checkpoint lists, that are not void, came never, and that nobody discarded."""
+        there = {leaf for leaves in self.events.values() for leaf in leaves} | self.discarded()
+        return [leaf for (_, _, _, leaf), void in self._entered.items() if not void and leaf not in there]
+
     def missing(self) -> int:
-        """Count leaves that a checkpoint lists, that are not void, came never, and no notice or discard explains."""
-        explained = {leaf for leaves in self.events.values() for leaf in leaves} | self._noticed | self.discarded()
-        return sum(not void and leaf not in explained for (_, _, _, leaf), void in self._entered.items())
+        """Count the absent leaves that no notice explains."""
+        return sum(leaf not in self._noticed for leaf in self._absent())
+
+    def noticed(self) -> int:
+        """Count the absent leaves that the router says are dead letters. Its word alone: ask the operator for them."""
+        return sum(leaf in self._noticed for leaf in self._absent())
 
     def troubles(self, now_ms: int) -> Counter[Trouble]:
         """Count what does not hold now; what is younger than 60 s may still be on its way."""

@@ -241,9 +241,12 @@ async def test_notice_explains_a_missing_event(world: World, store: SqlStore) ->
     close(world, portal)
     await run(world, store)
     found = checked(world, store, timedelta(minutes=2))
-    assert (found.verified, found.troubles) == (True, {})
-    assert "dead-letter-notice" in alarms(world)
+    assert (found.verified, found.troubles, found.noticed) == (True, {}, 1)
     assert store.overdue(world.now_ms + 61_000).explained == 1
+    world.route(TOPIC, None, lost)
+    await run(world, store)
+    assert checked(world, store).noticed == 0, "it came after all"
+    assert "dead-letter-notice" in alarms(world)
 
 
 async def test_forged_receipt_and_plaintext_become_letters_and_entries(
