@@ -263,6 +263,10 @@ def desks(to: Cases) -> None:
     to.add(
         "a message to the filer for the helpdesk", "plaintext-invalid", spilt["value"], reader=HELPDESK, topic=STATUS
     )
+    few = session(SUBMISSIONS, ["router", HELPDESK], "session that leaves the review desk out")
+    made = event(few, "", {HELPDESK: to.sections[HELPDESK]}, event_id=EVENT_ID)
+    own = {"reader": REVIEW, "topic": f"{NS}.{T}.review", "announced": [few["signed"]]}
+    to.add("of a session that has nothing for the desk", "not-addressed", made["routed"][0]["value"], **own)
     for name, code, broken in (
         ("a secret sealed under another epoch's info", "secret", "info"),
         ("a secret that is not the announced one", "commitment", "commitment"),
