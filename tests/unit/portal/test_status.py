@@ -115,7 +115,7 @@ async def test_a_decision_whose_other_section_was_exchanged_is_the_same_decision
     assert first.leaf == event.leaf() != second.leaf
     tried.contained(
         by="portal",
-        how="the same decision again, under the same event id; the audit desk alarms `second-leaf`, `unconfirmed-event`",
+        how="the same decision under the same event id; the audit desk alarms `second-leaf`, `unconfirmed-event`",
         within="its batch, and 60 s",
     )
 
