@@ -92,8 +92,14 @@ class Reviewer:
         status = row.event.status.value
         if row.event.status is Status.ERASED:
             raise EventErased
-        check(order, status, self._today())
-        order = self._with_teams(row, status, order)
+        try:
+            check(order, status, self._today())
+            order = self._with_teams(row, status, order)
+        except DecisionRefused:
+            now = self._store.cases.case(case.number).revision
+            if now != case.revision:  # somebody decided in between: that is what its maker has to hear
+                raise DecisionConflict(f"revision {now}") from None
+            raise
         try:
             # Whatever is decided: of what cannot be opened any more, nobody could be told.
             kept = self._dossiers.kept(row)

@@ -39,7 +39,7 @@ def endpoints(hub: Hub) -> Iterator[tuple[str, bytes]]:
     for role in hub.stack.roles.running.values():
         for path in ("metrics", "healthz", "readyz", "no-such-page"):
             try:
-                with urllib.request.urlopen(f"{role.metrics}/{path}", timeout=10) as answer:
+                with urllib.request.urlopen(f"{role.find_metrics()}/{path}", timeout=10) as answer:
                     yield f"{path} of {role.name}", answer.read() + str(answer.headers).encode()
             except urllib.error.HTTPError as refused:
                 yield f"{path} of {role.name}", refused.read()

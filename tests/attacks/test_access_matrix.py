@@ -35,6 +35,8 @@ STRANGER = "stranger"
 """our authority signed its certificate; nobody gave it a right"""
 INTERNAL = ("__consumer_offsets", "__transaction_state")
 OWN, OTHER = "131041", "999997"
+NOBODYS = 1_000_000
+"""a producer id"""
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +193,7 @@ def test_everybody_on_the_cluster(kafka: TestKafka, topology: Topology, everybod
     topic = names.operations(topology.namespace)
     for principal in everybody:
         with wired(kafka, principal) as wire:
-            for deed, code in probes.on_cluster(wire, principal, topic, 7, ruler=principal == RULER).items():
+            for deed, code in probes.on_cluster(wire, principal, topic, NOBODYS, ruler=principal == RULER).items():
                 expected = GOOD if may_cluster(topology, principal, deed) else CLUSTER_DENIED
                 assert code == expected, (principal, deed, code)
     assert not may_cluster(topology, STRANGER, ClusterDeed.PRODUCE_IDEMPOTENTLY)

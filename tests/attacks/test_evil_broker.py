@@ -72,13 +72,19 @@ async def test_single_records_on_a_desks_topic(stage: EvilStage, attack: Attack,
 
 
 @pytest.mark.parametrize("kind", ["review", "audit", pytest.param("helpdesk", marks=LONG)])
-async def test_whole_lanes_of_a_desk(stage: EvilStage, attack: Attack, kind: str) -> None:
+async def test_lanes_and_sessions_that_a_desk_does_not_get(stage: EvilStage, attack: Attack, kind: str) -> None:
     await stage.evil.settled()
     lanes = Lanes(stage, attack, kind)
     await whole.withheld(lanes)
     if kind == "audit":
         await whole.unclosed(lanes)
     await whole.unannounced(lanes)
+
+
+@pytest.mark.parametrize("kind", ["review", *(pytest.param(each, marks=LONG) for each in ("helpdesk", "audit"))])
+async def test_another_order_and_another_history_for_a_desk(stage: EvilStage, attack: Attack, kind: str) -> None:
+    await stage.evil.settled()
+    lanes = Lanes(stage, attack, kind)
     await whole.disordered(lanes)
     await whole.rewritten(lanes)
 

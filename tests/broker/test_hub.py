@@ -14,16 +14,6 @@ from typing import Any
 import pytest
 
 from schemas.generator import generate
-from tests.attacks.whole_hub import (  # noqa: F401 - an attacker's tests share this file's hub
-    planted,
-    temporary,
-    test_a_process_leaves_no_core_and_lets_nobody_in,
-    test_no_key_is_on_a_disk_but_sealed,
-    test_nothing_of_a_marked_person_is_anywhere_but_where_it_was_planted,
-    test_what_a_principal_that_is_shut_out_has_signed_counts_no_more,
-    test_who_is_shut_out_by_the_runbook_is_out_and_comes_back_by_it,
-    worked,
-)
 from tests.broker.documents import SECRETS, document
 from tests.broker.hub import ENTRY, Hub, eventually, running
 
@@ -31,7 +21,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory, temporary: Path) -> Iterator[Hub]:  # noqa: F811
+def hub(tmp_path_factory: pytest.TempPathFactory, temporary: Path) -> Iterator[Hub]:
     """One hub for the module; its processes put temporary files where the tests can see them."""
     directory = tmp_path_factory.mktemp("hub")
     before = os.environ.get("TMPDIR")
@@ -208,3 +198,15 @@ def test_generated_submissions_of_all_procedures_are_all_stored(hub: Hub) -> Non
     receipts = {each["receipt_number"] for each in documents}
     eventually(lambda: receipts <= {row["receipt_number"] for row in hub.json("review", "list")}, pause=1)
     assert hub.json("reconcile")[0]["lost"] == 0
+
+
+# An attacker's tests share this file's hub. They come last, for they leave it in disorder.
+from tests.attacks.whole_hub import (  # noqa: E402, F401
+    planted,
+    test_a_process_leaves_no_core_and_lets_nobody_in,
+    test_no_key_is_on_a_disk_but_sealed,
+    test_nothing_of_a_marked_person_is_anywhere_but_where_it_was_planted,
+    test_what_a_principal_that_is_shut_out_has_signed_counts_no_more,
+    test_who_is_shut_out_by_the_runbook_is_out_and_comes_back_by_it,
+    worked,
+)

@@ -13,6 +13,7 @@ import pytest
 from consumers.review.deciding import Ambiguous, Decided, FindingsOverlooked, Superseded
 from consumers.review.queries import Wanted
 from consumers.store.errors import DecisionConflict, EventErased, NotFound, StoreError
+from consumers.store.model import StoredEvent
 from consumers.store.sql import SqlStore, open_sqlite
 from schemas.decisions import STATUS_AFTER, AnswerDateInvalid, Decision, DecisionNotAllowed, MessageTooLong, Order
 from schemas.errors import HubError
@@ -456,6 +457,21 @@ def test_of_many_who_decide_at_once_exactly_one_decides(office: Office, round_: 
     assert office.status(1) == done[0].status
     assert len(office.store.cases.handovers([kept.decision])) == len(kept.tax_items)
     assert office.dossiers.message(office.row(1), kept) == (RETURN.message if kept.what == "return" else None)
+
+
+def test_who_is_overtaken_between_two_looks_hears_of_that(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.stored(submission(1))
+    slow = office.reviewer("reviewer-a")
+    look = slow._dossiers.row
+
+    def overtaken(number: int) -> StoredEvent:
+        monkeypatch.setattr(slow._dossiers, "row", look)
+        office.reviewer("reviewer-b").decide(receipt(1), ACCEPT, revision=0)
+        return look(number)
+
+    monkeypatch.setattr(slow._dossiers, "row", overtaken)
+    with pytest.raises(DecisionConflict, match="revision 1"):
+        slow.decide(receipt(1), RETURN, revision=0)
 
 
 @pytest.mark.parametrize("claimer_first", [True, False])

@@ -70,6 +70,13 @@ class MainTest {
         assertTrue(said.get("confirmed").asBoolean());
         assertEquals("見本一郎", said.at("/value/submission/items/decedent_name").asText());
         assertFalse(Json.MAPPER.readTree(run(opening).out()).get("confirmed").asBoolean());
+        file(directory, "seeds", Bytes.utf8(Bytes.hex(world.seeds.get("helpdesk-131041")) + "\n"));
+        List<String> bySeeds = new ArrayList<>(opening);
+        bySeeds.set(bySeeds.indexOf("review-131041"), "helpdesk-131041");
+        bySeeds.set(bySeeds.indexOf("--key-file"), "--seeds-file");
+        bySeeds.set(bySeeds.indexOf(at + "review"), at + "seeds");
+        Said masked = run(with(bySeeds, List.of("--suite", "X25519")));
+        assertEquals("HelpdeskRecord", Json.MAPPER.readTree(masked.out()).get("record").asText(), masked.err());
 
         byte[] changed = Files.readAllBytes(directory.resolve("out/event.bin"));
         changed[changed.length - 40] ^= 1; // in the last ciphertext, before the mac
