@@ -188,7 +188,7 @@ class CertificateAuthority:
         public = old.public_key()
         try:
             old.verify_directly_issued_by(self._certificate)
-        except (ValueError, TypeError, InvalidSignature):
+        except (ValueError, InvalidSignature):
             raise ForeignCertificate(f"({certificate.name})") from None
         if not isinstance(public, ec.EllipticCurvePublicKey):
             raise MalformedKey(f"({certificate.name})")

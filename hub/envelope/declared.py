@@ -108,8 +108,6 @@ class StandingReport:
         """Return a report whose signer is who it says and listed, or why it does not count."""
         try:
             signed = Signed.parse(value)
-            if signed.name != cls.RECORD:
-                return Reason.FOREIGN_SCHEMA
             body = decode_body(cls.RECORD, signed.body)
             found = cls(
                 body["principal"],

@@ -2,7 +2,8 @@
 
 Not changed, because no test of behaviour can or should notice: docstrings and annotations, decorators, asserts
 (they tell a type checker what holds), sentences for people (text with a blank or outside ASCII, and the literal
-parts of an f-string that has one), names of type variables, the cause of a `raise … from`.
+parts of an f-string that has one), names of type variables, `__all__` (for the type checker too), the cause of a
+`raise … from`.
 """
 
 from __future__ import annotations
@@ -164,6 +165,8 @@ class _Finder:
                 shown = f"`{_shown(node)}` → {other_op.__name__}"
                 self._add("arithmetic", node, "op", None, other_op(), shown=shown)
             self._expression(node, "value", None)
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            pass
         elif not isinstance(node, ast.Assert | ast.Import | ast.ImportFrom | ast.Pass | ast.Global | ast.Nonlocal):
             self._compound(node)
         self._lines = before
@@ -337,11 +340,7 @@ def _for_people(text: str) -> bool:
 def mutants(path: Path, file: str) -> tuple[ast.Module, list[Mutant]]:
     """Return the tree of a file, and what can be changed in it. Apply one, then compile the tree."""
     finder = _Finder(file, path.read_text("utf-8"))
-    return finder.tree, [each for each in finder.found if not _is_private_list(each)]
-
-
-def _is_private_list(mutant: Mutant) -> bool:
-    return " __slots__" in mutant.id or " __all__" in mutant.id
+    return finder.tree, finder.found
 
 
 def files(root: Path, wanted: Iterable[str]) -> list[str]:

@@ -29,10 +29,12 @@ _HEAD = """# Mutation testing
 Generated from `tests/mutation/results.json` and `tests/mutation/explained.toml`; CI fails if the three do not fit.
 A mutant is one small wrong change in the code: a comparison moved, a guard that always or never holds, a
 constant off by one, a call or `raise` left out, two arguments swapped, a text altered, … (all of them:
-`tests/mutation/operators.py`, which also says what is not changed). Every mutant there is was tried, none
-sampled: by every test under {tests} that runs the changed line, until one fails. *stuck*: a test never came to
-its end (it counts as killed). *survived*: no test noticed; each is listed with the reason why that is right, or
-what is missing. `make mutate` tries what has changed since.
+`tests/mutation/operators.py`, which also says what is not changed). None is sampled: each is tried by tests that run
+the changed line, until one fails. The likeliest and quickest come first, and a mutant is given up after about a
+second of them, so the score is the least that is true. Tests are those of {tests}.
+
+*stuck*: a test never came to its end (it counts as killed). *survived*: no test noticed; each is listed with the reason
+why that is right, or what is missing. *not tried*: code that changed since the last run; `make mutate` tries it.
 """
 
 
@@ -62,7 +64,8 @@ def scopes(file: str) -> dict[str, list[Mutant]]:
     """The mutants of today's text of a file, by function."""
     found: dict[str, list[Mutant]] = defaultdict(list)
     for mutant in mutants(ROOT / file, file)[1]:
-        found[mutant.function or "-"].append(mutant)
+        scope = mutant.id.removeprefix(file).partition(": ")[0].strip()  # at module level: the class, or -
+        found[mutant.function or scope].append(mutant)
     return found
 
 
@@ -102,6 +105,7 @@ def record() -> list[str]:
     before = loaded()[1] if COMMITTED.exists() and loaded()[0] == tool_digest() else {}
     taken: dict[str, dict[str, Any]] = {}
     missing = []
+    untried = 0
     for file in files(ROOT, SCOPE):
         taken[file] = {}
         for name, found in scopes(file).items():
@@ -115,15 +119,18 @@ def record() -> list[str]:
                 one = old
             else:
                 missing.append(f"{file} {name}: not tried yet")
+                untried += len(found)
                 continue
             taken[file][name] = {
                 "text": one.text, "killed": one.killed, "stuck": one.stuck, "survived": list(one.survived),
             }  # fmt: skip
-    written = {"tool": tool_digest(), "files": taken}
+    written = {"tool": tool_digest(), "untried": untried, "files": taken}
     COMMITTED.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", "utf-8")
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(rendered(), "utf-8")
-    return missing
+    for line in missing:
+        print(line)
+    return []
 
 
 def _score(of: Sequence[Scope]) -> str:
@@ -142,7 +149,7 @@ def rendered() -> str:
     parts = [
         _HEAD.format(tests=tests),
         f"\n**{count} mutants: {count - survived - stuck} killed, {stuck} stuck, {survived} survived: "
-        f"{_score(every)}.**\n",
+        f"{_score(every)}.** {json.loads(COMMITTED.read_text('utf-8'))['untried']} more were not tried.\n",
         "\n| file | mutants | killed | stuck | survived | score |\n|---|---|---|---|---|---|\n",
     ]
     for file, of in results.items():
@@ -172,7 +179,7 @@ def rendered() -> str:
 def check() -> list[str]:
     """What is wrong with what is committed; empty if it fits."""
     tool, results = loaded()
-    wrong = [] if tool == tool_digest() else ["the results are of another tool: make mutate AGAIN=1"]
+    wrong = [] if tool == tool_digest() else ["the results are of another tool: python -m tests.mutation.run --again"]
     today = {file: scopes(file) for file in files(ROOT, SCOPE)}
     total = stale = 0
     for file, of in today.items():

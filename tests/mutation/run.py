@@ -15,7 +15,7 @@ import os
 import re
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import accumulate
@@ -41,6 +41,8 @@ from tests.mutation.scope import KILLED, ROOT, SCOPE, STATE, SURVIVED, TESTS
 
 PATIENCE = 1.0
 """seconds of tests, as they take when they are traced, after which a mutant is given up"""
+FILES = 6
+"""of tests that are imported for one mutant at module level"""
 _OPTIONS = (
     "-q", "-s", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", "-o", "timeout=0",
     "--tb=no", "--disable-warnings", "-m", "not soak and not broker",
@@ -128,9 +130,8 @@ class Run:
         recent = [test for test in self._killers[mutant.file, mutant.function] if test in tests]
         last = self.results.test(mutant)
         first = ([last] if last in tests else []) + recent[:6]
-        named = f"/test_{Path(mutant.file).stem}"
         seconds = self.covering.seconds
-        rest = sorted(tests, key=lambda test: (seconds[test] > 0.3, named not in test, seconds[test]))
+        rest = sorted(tests, key=lambda test: (seconds[test] > 0.3, not _namesake(mutant, test), seconds[test]))
         order = list(dict.fromkeys([*first, *rest]))
         spent = accumulate(seconds[test] for test in order)
         return [test for test, upto in zip(order, spent, strict=True) if upto < self.patience] or order[:1]
@@ -193,19 +194,27 @@ class Run:
                     continue
                 outcome = Outcome(SURVIVED)
                 for tests in self._closer_and_all(mutant):
-                    order = self.order(mutant, tests)
+                    order = self.order(mutant, self._of_few_files(mutant, tests))
                     if outcome.result == SURVIVED and order:
                         outcome = in_a_process(partial(self._anew, mutant, tree, order))
                 self.judge(mutant, outcome)
             print(f"{time.strftime('%H:%M:%S')} {file}: with their own import", flush=True)
 
     def _closer_and_all(self, mutant: Mutant) -> tuple[set[str], set[str]]:
-        """Tests that run a line which says a name that the mutant's statement defines; then what runs its file."""
-        closer: set[str] = self.covering.of(mutant.file, mutant.lines)
+        """Tests that run a line which says a name that the mutant's statement defines, and the file's namesakes, which
+        may look at a constant without running a line; then what runs its file."""
+        closer = {test for test in self.covering.seconds if _namesake(mutant, test)}
+        closer |= self.covering.of(mutant.file, mutant.lines)
         for file, lines in _lines_with(mutant).items():
             closer |= self.covering.of(file, lines)
         every = set().union(*self.covering.tests.get(mutant.file, {}).values())
         return closer, every - closer
+
+    def _of_few_files(self, mutant: Mutant, tests: set[str]) -> set[str]:
+        """Those of the files with the most of them, the file's namesakes first: each file has to be imported, too."""
+        count = Counter(test.partition("::")[0] for test in tests)
+        files = sorted(count, key=lambda name: (not _namesake(mutant, name), -count[name]))[:FILES]
+        return {test for test in tests if test.partition("::")[0] in files}
 
     def _anew(self, mutant: Mutant, tree: ast.Module, order: list[str]) -> str:
         import_with(mutant, tree)
@@ -213,6 +222,11 @@ class Run:
         wanted = dict.fromkeys(test.partition("::")[0] for test in order)
         code = pytest.main([*_OPTIONS, *wanted], plugins=[plugin])
         return plugin.failed or ("" if plugin.ran and code in (0, 5) else "import")
+
+
+def _namesake(mutant: Mutant, test: str) -> bool:
+    """tests/unit/envelope/test_wire_….py is of hub/envelope/wire.py."""
+    return f"/test_{Path(mutant.file).stem}" in test
 
 
 def _python_files(path: Path) -> Iterable[Path]:

@@ -12,7 +12,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
 from hub.crypto import certificates
-from hub.crypto.certificates import CertificateAuthority, ForeignCertificate, Usage, expires_at, write_private
+from hub.crypto.certificates import (
+    CertificateAuthority,
+    ForeignCertificate,
+    PrincipalName,
+    Usage,
+    expires_at,
+    made_at,
+    write_private,
+)
 from hub.crypto.errors import KeyExists, KeyFileExposed, MalformedKey
 from tests.unit.crypto.test_certificates import mode, read
 
@@ -60,7 +68,7 @@ def test_authoritys_certificate_signs_certificates_directly_and_does_nothing_els
 def test_principals_certificate_signs_handshakes_and_does_nothing_else(
     authority: CertificateAuthority, tmp_path: Path
 ) -> None:
-    made = authority.issue("portal", tmp_path / "deep" / "certificates")
+    made = authority.issue("portal", tmp_path / "deeper" / "certificates")
     certificate, public = read(made.certificate), read(authority.certificate_path).public_key()
     assert isinstance(public, ec.EllipticCurvePublicKey)
     assert extensions(certificate) == {
@@ -138,6 +146,10 @@ def test_key_of_another_kind_or_owner_or_under_a_password_is_malformed(authority
         with pytest.raises(MalformedKey) as malformed:
             CertificateAuthority.load(path.parent)
         assert malformed.value.detail == "(ca.key)"
+    path.write_bytes(pem(ed25519.Ed25519PrivateKey.generate()))
+    authority.certificate_path.unlink()
+    with pytest.raises(MalformedKey):
+        CertificateAuthority.create(path.parent)
 
 
 def certificate_for(
@@ -198,3 +210,9 @@ def test_private_file_is_whole_on_disk_before_it_has_its_name(tmp_path: Path, mo
     monkeypatch.setattr(certificates.os, "fsync", fsync)
     write_private(tmp_path / "key", b"content")
     assert sizes == [7] and (tmp_path / "key").read_bytes() == b"content"
+
+
+def test_certificate_tells_when_it_begins_and_ends(authority: CertificateAuthority) -> None:
+    assert made_at(authority.certificate_path) == NOW - SKEW
+    assert expires_at(authority.certificate_path) == NOW + timedelta(days=3_650)
+    assert (PrincipalName.code, ForeignCertificate.code) == ("certificate.name", "certificate.foreign")

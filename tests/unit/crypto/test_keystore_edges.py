@@ -70,6 +70,10 @@ def test_file_that_holds_another_kind_of_key_than_its_name_says_is_damaged(tmp_p
     put(tmp_path, NAME, keyfile.ED25519, bytes(range(32)))
     with pytest.raises(KeyFileDamaged):
         at(tmp_path).load_audience("router", 202604)
+    put(tmp_path, NAME, keyfile.ML_DSA_44, bytes(range(32)))
+    with pytest.raises(KeyFileDamaged) as damaged:
+        at(tmp_path).load_audience("router", 202604)
+    assert damaged.value.detail == "router/202604", "a witness's key"
     put(tmp_path, NAME, keyfile.X25519, bytes(32))
     with pytest.raises(KeyFileDamaged) as damaged:
         at(tmp_path).load_audience("router", 202604)

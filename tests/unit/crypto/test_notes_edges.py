@@ -83,6 +83,7 @@ def test_least_and_most_that_is_read() -> None:
     assert NoteSignature.parse(f"— a {to_base64(bytes(5))}").signature == b"\x00"
     assert len(read_lines(LINE.encode() * 64)) == 64
     assert Note.parse(b"\n\n" + LINE.encode()) == Note("\n", (MARK,))
+    assert MAX_NOTE_BYTES == 262_144
     room = MAX_NOTE_BYTES - len(NOTE.encode())
     longest = Note("x" * room + NOTE.text, NOTE.signatures)
     assert len(longest.encode()) == MAX_NOTE_BYTES and Note.parse(longest.encode()) == longest

@@ -161,7 +161,7 @@ def test_bundles_are_read_as_they_are_written(entries: list[bytes], index: int) 
 def test_a_bundle_with_a_long_entry_has_wide_lengths() -> None:
     assert bundle(0, [bytes(65_535)]).name.level == ENTRIES
     tile = bundle(3, [b"a", bytes(65_536)])
-    assert tile.name == TileName(LONG_ENTRIES, 3, 2)
+    assert tile.name == TileName(LONG_ENTRIES, 3, 2) and tile.name.path == "tile/long-entries/003.p/2"
     assert tile.data == b"\x00\x00\x00\x01a\x00\x01\x00\x00" + bytes(65_536)
     assert unbundle(tile) == (b"a", bytes(65_536))
 

@@ -40,8 +40,9 @@ def test_file_has_these_members_and_this_form() -> None:
         "sections": [{"audience": name, "digest": digest.hex()} for name, digest in DIGESTS],
         "record": base64.b64encode(RECORD).decode(),
     }
-    assert list(json.loads(FILE)) == list(document)
-    assert json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n" == FILE
+    written = write(RECORD, EVENT)
+    assert list(json.loads(written)) == list(document)
+    assert json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n" == written == FILE
     assert FILE.startswith(b'{\n "format": ') and "区".encode() in FILE
 
 
@@ -69,6 +70,7 @@ def changed(**members: Any) -> bytes:
         (b"[]", "unreadable"),
         (b"[" * 10_000, "unreadable"),
         (b"[" * 1_000_000, "too large"),
+        (b"[" + b"[]," * 50_000 + b"[]]", "too large"),
         (FILE[:-1], "its own words are not those of its record"),
         (FILE.replace(b"\n ", b"\n"), "its own words are not those of its record"),
         (changed(format="eltax-hub-delivery-receipt/2"), "format"),
@@ -91,4 +93,5 @@ def changed(**members: Any) -> bytes:
 def test_no_other_file_is_a_delivery_receipt(document: bytes, detail: str) -> None:
     with pytest.raises(NoDeliveryReceipt) as refused:
         read(document)
+    assert MAX_BYTES == 8 * 1024 * 1024
     assert refused.value.detail == detail and refused.value.code == "delivery-receipt"

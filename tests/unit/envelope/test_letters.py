@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from hub.envelope.contracts import encode_body
 from hub.envelope.letters import Content, DeadLetter, Place, open_quarantine, quarantine
-from hub.envelope.reasons import MAY_BE_PLAINTEXT, EnvelopeError, Reason
+from hub.envelope.reasons import EnvelopeError, Reason
 from tests.unit.envelope.support import NOW, SUBMISSIONS, audience_key, private_key, seed, world
 
 PLACE = Place(SUBMISSIONS, 3, 42)
@@ -97,22 +96,6 @@ def test_letter_that_contradicts_itself_is_not_read(change: dict[str, object]) -
 
 def test_content_is_not_shown() -> None:
     assert "見本" not in repr(PLAINTEXT) and repr(PLAINTEXT) == "Content()"
-
-
-def test_reasons_are_a_closed_list_that_people_can_read() -> None:
-    for reason in Reason:
-        assert reason.english and reason.japanese
-        assert reason.value == str(reason) == reason.value.lower()
-        assert Reason(reason.value) is reason is Reason.of(reason.value)
-    assert Reason.of("bored") is None
-    assert set(Reason) > MAY_BE_PLAINTEXT
-    assert "not-framed" in str(EnvelopeError(Reason.NOT_FRAMED))
-
-
-def test_every_reason_is_in_the_public_page() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "envelope.md").read_text()
-    for reason in Reason:
-        assert f"| `{reason}` | {reason.english} | {reason.japanese} |" in page
 
 
 def test_place_of_a_letter_is_bound_byte_by_byte() -> None:

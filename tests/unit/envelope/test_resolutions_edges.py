@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
@@ -10,6 +11,7 @@ from hub.envelope.contracts import encode_body
 from hub.envelope.letters import Place
 from hub.envelope.reasons import EnvelopeError, Reason
 from hub.envelope.records import Confided, LetterResolved
+from hub.envelope.resolutions import receipt_fingerprint
 from tests.unit.envelope.test_resolutions import CONFIDED, DISCARDED, LETTER, REPLAYED
 
 LEAST = Place("t", 0, 0)
@@ -136,3 +138,7 @@ def test_note_and_receipt_are_there_for_a_discard_and_an_event_alone(said: Lette
 def test_fresh_salt_is_32_random_bytes() -> None:
     made = Confided.fresh(bytes(32), None, "a", "n", lambda count: b"\x05" * count)
     assert made == Confided(b"\x05" * 32, bytes(32), None, "a", "n") == Confided.decode(made.encode())
+
+
+def test_fingerprint_of_a_receipt_number_has_16_bytes() -> None:
+    assert receipt_fingerprint("R8") == sha256(b"eltax-hub/v1/receipt\x00R8").digest()[:16]

@@ -250,8 +250,8 @@ def test_suite_and_window_of_a_key_are_read() -> None:
 
 def test_what_is_not_said_is_the_ordinary_case() -> None:
     """An entry is no void one, a report has one part, and nobody knows a hash or an id before the bytes."""
-    assert not CheckpointEntry(LEAF).void
-    assert Checkpoint(SESSION.id, 0, 0, (), None, LATER).hash == b""
+    made = Checkpoint(SESSION.id, 0, 0, (CheckpointEntry(LEAF),), None, LATER)
+    assert made.hash == b"" and Checkpoint.decode(made.encode()).entries == (CheckpointEntry(LEAF, False),)
     assert (RoleReport(REVIEW, NS, "stored", LATER, ()).part, RoleReport(REVIEW, NS, "stored", LATER, ()).parts) == (
         1,
         1,

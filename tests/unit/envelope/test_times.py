@@ -12,7 +12,7 @@ from hub.envelope.contracts import encode_body, schema_id
 from hub.envelope.names import Kind, TopicName, kind_of_topic, parse_topic
 from hub.envelope.reading_rules import moment
 from hub.envelope.reasons import EnvelopeError, Reason
-from hub.envelope.times import epoch_bounds, epoch_of, from_ms, next_epoch, to_ms
+from hub.envelope.times import epoch_bounds, epoch_of, from_ms, in_japan, next_epoch, to_ms
 
 
 def test_epoch_changes_at_midnight_in_japan() -> None:
@@ -80,3 +80,10 @@ def test_epochs_follow_each_other_without_a_gap(month: int) -> None:
     begin, end = epoch_bounds(epoch)
     assert epoch_of(begin) == epoch == epoch_of(end - timedelta(milliseconds=1))
     assert epoch_of(end) == next_epoch(epoch) == (202701 if month == 12 else epoch + 1)
+
+
+def test_time_that_japans_calendar_lacks_is_left_as_it_is() -> None:
+    assert in_japan(datetime(2026, 3, 31, 15, tzinfo=UTC)).isoformat() == "2026-04-01T00:00:00+09:00"
+    assert in_japan(datetime(2026, 4, 1, tzinfo=UTC)).tzname() == "JST"
+    last = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
+    assert in_japan(last) is last

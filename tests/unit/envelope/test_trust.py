@@ -268,3 +268,10 @@ def test_key_of_one_of_many_principals_is_revoked_and_an_unknown_one_is_not() ->
     with pytest.raises(TrustRefused) as refused:
         builder.revoke(bytes(8), NOW)
     assert refused.value.detail == "no such key"
+
+
+def test_owner_of_an_audience_changes_and_all_else_of_it_stays() -> None:
+    builder = trust_builder().audience("router", minimum_epoch=202604, suites=[Suite.X25519])
+    assert builder.owned("router", "portal") is builder
+    rule = reloaded(builder).audiences["router"]
+    assert (rule.owner, rule.minimum_epoch, rule.suites) == ("portal", 202604, {Suite.X25519})

@@ -204,3 +204,8 @@ def test_alarm_is_raised_for_what_the_operator_can_do_something_about(reason: Re
     for tenant, named in ((T, T), (None, SUBMISSIONS)):
         _, alarms = batch_of((found, Refuse(reason, tenant=tenant)))
         assert alarms == ({(reason.value, named)} if reason.value in looked_at else set())
+
+
+def test_checkpoint_without_a_kafka_key_is_refused() -> None:
+    found = checkpoint(seal(28).leaf)
+    assert verdict_on(record(None, found.value)) == Refuse(Reason.WRONG_KEY, session=ID)
