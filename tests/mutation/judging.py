@@ -120,16 +120,18 @@ class Verdicts:
 
     def run(self, items: Sequence[pytest.Item], seconds: dict[str, float]) -> str:
         """Run tests until one fails; returns its name. One that takes far longer than ever ends the process."""
+        arguments = [_plain(item) for item in items]
         for place, item in enumerate(items):
             usual = seconds.get(item.nodeid, 1.0)
             os.write(_NAMES[1], item.nodeid.encode() + b"\n")
             signal.setitimer(signal.ITIMER_PROF, 1.0 + 8 * usual)
             signal.setitimer(signal.ITIMER_REAL, 30.0 + 60 * usual)
-            arguments = _plain(item)
-            if arguments is None:
-                following = items[place + 1] if place + 1 < len(items) else None
+            given = arguments[place]
+            if given is None:  # fixtures are torn down as far as the next test that has some does not need them
+                later = (each for each, its in zip(items, arguments, strict=True) if its is None)
+                following = next((each for each in later if items.index(each) > place), None)
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            elif _fails(item, arguments):
+            elif _fails(item, given):
                 self.failed = item.nodeid
             if self.failed:
                 return self.failed

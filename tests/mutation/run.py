@@ -143,6 +143,10 @@ class Run:
         later = []
         gc.collect()
         gc.freeze()
+        quick = [item for item in items if self.covering.seconds.get(item.nodeid, 1.0) < self.patience]
+        nothing = in_a_process(partial(self._judged, quick))
+        if nothing.result != SURVIVED:
+            raise SystemExit(f"fails here without a mutant: {nothing.test}")
         for file, (tree, found) in self.found.items():
             began, tried = time.monotonic(), 0
             for mutant in found:
@@ -174,6 +178,9 @@ class Run:
 
     def _alive(self, mutant: Mutant, tree: ast.Module, living: Functions, chosen: Sequence[pytest.Item]) -> str:
         put_in(mutant, tree, living)
+        return self._judged(chosen)
+
+    def _judged(self, chosen: Sequence[pytest.Item]) -> str:
         verdicts = Verdicts()
         chosen[0].config.pluginmanager.register(verdicts)
         return verdicts.run(chosen, self.covering.seconds)

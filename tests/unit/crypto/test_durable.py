@@ -11,18 +11,31 @@ from hub.crypto import durable
 from hub.crypto.durable import sync_directory
 
 
+class Watched:
+    """What is synced and closed, in order; the file system is asked for nothing else."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, full: bool = False) -> None:
+        self.steps: list[tuple[str, int]] = []
+        self.full = full
+        self._close = os.close
+        monkeypatch.setattr(durable.os, "fsync", self.fsync)
+        monkeypatch.setattr(durable.os, "close", self.close)
+
+    def fsync(self, descriptor: int) -> None:
+        self.steps.append(("sync", os.fstat(descriptor).st_ino))
+        if self.full:
+            raise OSError(28, "No space left on device")
+
+    def close(self, descriptor: int) -> None:
+        self.steps.append(("close", os.fstat(descriptor).st_ino))
+        self._close(descriptor)
+
+
 def test_directory_is_synced_and_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[tuple[int, int]] = []
-
-    def fsync(descriptor: int) -> None:
-        synced.append((descriptor, os.fstat(descriptor).st_ino))
-
-    monkeypatch.setattr(durable.os, "fsync", fsync)
+    watched = Watched(monkeypatch)
     sync_directory(tmp_path)
-    ((descriptor, inode),) = synced
-    assert inode == tmp_path.stat().st_ino
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(descriptor)
+    inode = tmp_path.stat().st_ino
+    assert watched.steps == [("sync", inode), ("close", inode)]
 
 
 def test_file_is_no_directory(tmp_path: Path) -> None:
@@ -32,14 +45,7 @@ def test_file_is_no_directory(tmp_path: Path) -> None:
 
 
 def test_directory_that_cannot_be_synced_is_told_and_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[int] = []
-
-    def full(descriptor: int) -> None:
-        opened.append(descriptor)
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(durable.os, "fsync", full)
+    watched = Watched(monkeypatch, full=True)
     with pytest.raises(OSError, match="No space left"):
         sync_directory(tmp_path)
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(opened[0])
+    assert [step for step, _ in watched.steps] == ["sync", "close"]

@@ -14,7 +14,9 @@ def test_reasons_are_a_closed_list_that_people_can_read() -> None:
         assert Reason(reason.value) is reason is Reason.of(reason.value)
     assert Reason.of("bored") is None
     assert set(Reason) > MAY_BE_PLAINTEXT
-    assert "not-framed" in str(EnvelopeError(Reason.NOT_FRAMED))
+    refused = EnvelopeError(Reason.NOT_FRAMED)
+    assert (refused.code, refused.detail, refused.reason) == ("envelope", "not-framed", Reason.NOT_FRAMED)
+    assert str(refused) == "A record was refused. not-framed"
 
 
 def test_every_reason_is_in_the_public_page() -> None:

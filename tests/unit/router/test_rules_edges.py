@@ -115,6 +115,13 @@ def test_checkpoint_of_a_session_that_was_refused_is_refused_for_its_reason() ->
     assert verdict_on(checkpoint(seal(22).leaf, signer="router")) == Refuse(Reason.UNTRUSTED, session=ID)
 
 
+def test_refusal_is_not_authentic_unless_it_says_so_and_shows_no_content() -> None:
+    refused = verdict_on(record(b"k", b"{}"))
+    assert refused == Refuse(Reason.NOT_FRAMED, False, None, None, None, None)
+    told = verdict_on(by_the_producer(HEADER, wrong=REVIEW))
+    assert isinstance(told, Refuse) and told.sealed is not None and "sealed" not in repr(told)
+
+
 # batches
 
 LETTERS = "rehearsal.dead-letters.router"
