@@ -126,3 +126,7 @@ def test_passphrase_does_not_travel() -> None:
     assert repr(weak()) == "<PassphraseKeys>"
     with pytest.raises(TypeError):
         pickle.dumps(weak())
+
+
+def test_no_more_than_1024_bytes_are_read() -> None:
+    assert keyfile.MAX_FILE_BYTES == 1_024

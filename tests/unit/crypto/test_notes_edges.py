@@ -14,6 +14,7 @@ from hub.crypto.notes import (
     MAX_NOTE_BYTES,
     Note,
     NoteMalformed,
+    NoteNotSigned,
     NoteSignature,
     NoteSigner,
     SignatureType,
@@ -156,3 +157,7 @@ def test_subtree_message_is_as_specified() -> None:
     said = subtree_message("w", f"log\n{2**64 - 1}\n{to_base64(root)}\nmore\n", 5)
     assert said == (b"subtree/v1\n\0" + b"\x01w" + (5).to_bytes(8, "big") + b"\x03log" + bytes(8) + b"\xff" * 8 + root)
     assert subtree_message("w" * 255, TEXT, 5) is not None and subtree_message("w" * 256, TEXT, 5) is None
+
+
+def test_codes_stay() -> None:
+    assert (NoteMalformed.code, NoteNotSigned.code) == ("note.malformed", "note.not-signed")

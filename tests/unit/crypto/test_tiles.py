@@ -235,3 +235,7 @@ def test_tree_of_several_full_tiles() -> None:
         assert tree.inclusion(index) == merkle.inclusion_proof(leaves, index)
     for old in (1, 256, 512, 768, 1_025):
         assert tree.consistency(old) == merkle.consistency_proof(leaves, old)
+
+
+def test_code_stays() -> None:
+    assert TilesDamaged.code == "tiles.damaged"

@@ -169,3 +169,7 @@ def expected(tail: bytes) -> str:
     whole = f"{0x0123_4567_89AB:048b}" + "0111" + bits[:12] + "10" + bits[12:]
     text = f"{int(whole, 2):032x}"
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def test_outcomes_of_checks_are_the_contracts_symbols() -> None:
+    assert [check.value for check in Check] == ["passed", "failed", "not_performed"]

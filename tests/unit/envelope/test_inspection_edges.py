@@ -206,6 +206,11 @@ def test_copy_for_a_desk_has_that_desks_section() -> None:
     assert of_a_desk("portal", without=("portal",), own="nobody") is Reason.NOT_ADDRESSED
 
 
+def test_fault_that_was_found_first_is_told_before_the_missing_section() -> None:
+    assert of_a_desk("portal", own=TAX) is Reason.FOREIGN_CIPHERTEXT
+    assert of_a_desk("portal", own="nobody") is Reason.FOREIGN_CIPHERTEXT
+
+
 def test_stripped_copy_of_a_submission_keeps_all_its_digests() -> None:
     one = lane(world().session, PARTITION, trust(), topic=SUBMISSIONS)
     assert isinstance(one, Lane)
@@ -213,3 +218,14 @@ def test_stripped_copy_of_a_submission_keeps_all_its_digests() -> None:
         value = outputs(parse(forged(HEADER, contents(*names))), [None])[0]
         result = inspect(value, world().key, {world().session.id: one}, STRIPPED)
         assert isinstance(result, Inspected) is good
+
+
+def test_refusal_knows_nothing_unless_it_says_so_and_shows_no_content() -> None:
+    assert Refusal(Reason.BAD_MAC) == Refusal(Reason.BAD_MAC, None, None, False, False, None)
+    told = refusal(forged(HEADER, contents(REVIEW)))
+    assert told.sealed is not None and "sealed" not in repr(told)
+
+
+def test_topic_without_events_has_no_lane() -> None:
+    topic = f"{NS}.{T}.review"
+    assert lane(replace(world().session, topic=topic), PARTITION, trust(), topic=topic) is Reason.WRONG_TOPIC

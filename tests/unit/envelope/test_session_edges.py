@@ -12,7 +12,7 @@ from hub.envelope.padding import padded_bytes
 from hub.envelope.reasons import EnvelopeError, Reason
 from hub.envelope.records import AudienceKey, Session
 from hub.envelope.sealed import build
-from hub.envelope.session import SealedOut, SessionSecrets, max_sealed_bytes
+from hub.envelope.session import SealedOut, SessionSecrets, max_sealed_bytes, session_info
 from hub.envelope.times import to_ms
 from hub.envelope.trust import Right
 from tests.unit.envelope.support import (
@@ -171,3 +171,9 @@ def test_lane_grants_what_all_rights_together_grant() -> None:
     every = Right("submissions")
     assert procedures(one) == {"a"} and procedures(one, other) == {"a", "b"}
     assert procedures(every) is procedures(one, every) is procedures(every, one) is None
+
+
+def test_info_of_a_sealed_secret_is_as_specified() -> None:
+    info = session_info(b"salt", "p", "t", "131041", "a", 202604)
+    parts = b"".join(len(each).to_bytes(4, "big") + each for each in (b"p", b"t", b"131041", b"a", b"202604"))
+    assert info == b"eltax-hub/v1/session\x00salt" + parts

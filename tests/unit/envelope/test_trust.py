@@ -12,7 +12,7 @@ from hub.envelope.contracts import encode_body
 from hub.envelope.reasons import Reason
 from hub.envelope.records import KeyDestroyed
 from hub.envelope.signed import Signed, sign
-from hub.envelope.trust import Right, Trust, TrustRefused
+from hub.envelope.trust import AudienceRule, Right, Trust, TrustRefused
 from hub.envelope.trust_builder import TrustBuilder
 from tests.attacking.plugin import Attack
 from tests.attacking.rows import Attacker
@@ -275,3 +275,8 @@ def test_owner_of_an_audience_changes_and_all_else_of_it_stays() -> None:
     assert builder.owned("router", "portal") is builder
     rule = reloaded(builder).audiences["router"]
     assert (rule.owner, rule.minimum_epoch, rule.suites) == ("portal", 202604, {Suite.X25519})
+
+
+def test_audience_takes_every_epoch_unless_told_otherwise() -> None:
+    assert (AudienceRule("a", "b").minimum_epoch, AudienceRule("a", "b").suites) == (0, {Suite.HYBRID})
+    assert TrustRefused.code == "trust.refused"

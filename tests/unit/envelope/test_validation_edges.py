@@ -89,6 +89,7 @@ def test_session_is_dated_10_minutes_ahead_at_most() -> None:
 
 def test_name_of_an_instance_has_128_bytes_at_most() -> None:
     assert MAX_NAME_BYTES == 128
+    assert isinstance(judged(replace(SESSION, instance="x")), Session)
     assert isinstance(judged(replace(SESSION, instance="x" * 128)), Session)
     assert judged(replace(SESSION, instance="x" * 129)) is Reason.INVALID_SESSION
     assert judged(replace(SESSION, instance="見" * 43)) is Reason.INVALID_SESSION, "bytes, not characters"
