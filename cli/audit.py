@@ -44,6 +44,10 @@ def verify(
                 f"  duplicates {found.duplicates}  unconfirmed {found.unconfirmed}"
             )
             console.print(f"  root {found.root.hex()}")
+            for trouble, count in found.troubles.items():
+                console.print(f"  [red]{trouble} {count}[/]")
+            if found.noticed:
+                console.print(f"  {found.noticed} not here: dead letters by the router's word; see dead-letters list")
             for damage in found.damage:
                 console.print(f"  [red]{damage}[/]")
     if not good:

@@ -60,8 +60,9 @@ class PlaceInvalid(HubError):
 class Delivery:
     """One accepted submission for your team, or (`submission` None) that an acceptance is revoked.
 
-    `event_id` and `leaf` (32 bytes) are unique; `revision` grows with each decision on a filing, so an older
-    one never replaces a newer. `place` is where to go on after this one.
+    `event_id` is unique: keep the first of one id, for the same hand-over may come again, and under another `leaf` (32
+    bytes) if somebody altered what is not for you. `revision` grows with each decision on a filing, so an older one
+    never replaces a newer. `place` is where to go on after this one.
     """
 
     event_id: str

@@ -1,7 +1,8 @@
 """What comes back to the filer's side: decisions of the desks, opened with the portal's own key.
 
 `status_stream` reads the status topics of all tenants from given places; whoever takes the messages keeps
-the places, in one step with what was done with them. Each decision stands on its topic once.
+the places, in one step with what was done with them. One event id is one decision: it may come again, after a crash of
+its desk, and under another leaf if somebody altered what is not for the portal.
 """
 
 from __future__ import annotations

@@ -92,7 +92,14 @@ def frame_id(data: bytes) -> int:
 def encode(name: str, value: Mapping[str, Any]) -> bytes:
     """Encode a record with the newest version of its contract; raises CodecError if it does not fit."""
     contract = registry.contract(name)
-    return _encode(contract, value)
+    framed = _encode(contract, value)
+    _bound(contract, framed)  # nobody writes what nobody reads
+    return framed
+
+
+def _bound(contract: registry.Contract, framed: bytes) -> None:
+    if len(framed) > counting.COUNTED_BYTES and counting.too_many(_walk(contract), framed, FRAME_BYTES):
+        raise TooManyItems(contract.name)
 
 
 def _encode(contract: registry.Contract, value: Mapping[str, Any]) -> bytes:
@@ -132,8 +139,7 @@ def decode(framed: bytes, accept: Collection[str]) -> Decoded:
         raise UnknownSchema
     if contract.name not in accept:
         raise ForeignSchema(contract.name)
-    if len(framed) > counting.COUNTED_BYTES and counting.too_many(_walk(contract), framed, FRAME_BYTES):
-        raise TooManyItems(contract.name)
+    _bound(contract, framed)
     source = BytesIO(framed)
     source.seek(FRAME_BYTES)
     try:

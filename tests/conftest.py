@@ -14,7 +14,7 @@ from tests.kafka import TestKafka, fresh_namespace, start
 
 os.environ.setdefault("HUB_KAFKA_COMPILER", "quick")  # its nodes live for minutes
 LONG_FILES = (
-    *("test_story", "test_whole_hub", "test_hub", "test_bad_moments", "test_returns", "test_evil_broker"),
+    *("test_story", "test_hub", "test_bad_moments", "test_returns", "test_evil_broker"),
     *("test_router", "test_node", "test_portal", "test_spoiled_events", "test_exchanged_fields", "test_letters"),
 )
 

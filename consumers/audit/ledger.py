@@ -22,6 +22,7 @@ from consumers.audit.entries import (
     ResolutionEntry,
     SessionEntry,
 )
+from hub.envelope.limits import MAX_CLOCK_AHEAD_MS
 from hub.envelope.records import Resolution
 
 UNCONFIRMED_AFTER_MS: Final = 60_000
@@ -258,10 +259,18 @@ class Ledger:
             if (event.session, event.place.partition, event.sequence, event.leaf) not in self._entered
         ]
 
+    def _absent(self) -> list[bytes]:
+        """Return the leaves that a checkpoint lists, that are not void, came never, and that nobody discarded."""
+        there = {leaf for leaves in self.events.values() for leaf in leaves} | self.discarded()
+        return [leaf for (_, _, _, leaf), void in self._entered.items() if not void and leaf not in there]
+
     def missing(self) -> int:
-        """Count leaves that a checkpoint lists, that are not void, came never, and no notice or discard explains."""
-        explained = {leaf for leaves in self.events.values() for leaf in leaves} | self._noticed | self.discarded()
-        return sum(not void and leaf not in explained for (_, _, _, leaf), void in self._entered.items())
+        """Count the absent leaves that no notice explains."""
+        return sum(leaf not in self._noticed for leaf in self._absent())
+
+    def noticed(self) -> int:
+        """Count the absent leaves that the router says are dead letters. Its word alone: ask the operator for them."""
+        return sum(leaf in self._noticed for leaf in self._absent())
 
     def troubles(self, now_ms: int) -> Counter[Trouble]:
         """Count what does not hold now; what is younger than 60 s may still be on its way."""
@@ -269,9 +278,9 @@ class Ledger:
         arrived = {leaf for leaves in self.events.values() for leaf in leaves}
         found[Trouble.SECOND_LEAF] = sum(len(leaves) - 1 for leaves in self.events.values())
         found[Trouble.MISSING_EVENT] = self.missing()
-        found[Trouble.UNCONFIRMED] = sum(
-            event.place.appended_at_ms < now_ms - UNCONFIRMED_AFTER_MS for event in self.unconfirmed()
-        )
+        # The append time is its writer's word: one of next year makes no event young for ever.
+        young = range(now_ms - UNCONFIRMED_AFTER_MS, now_ms + MAX_CLOCK_AHEAD_MS + 1)
+        found[Trouble.UNCONFIRMED] = sum(event.place.appended_at_ms not in young for event in self.unconfirmed())
         found[Trouble.RECEIPT_WITHOUT_EVENT] = len(self._receipted - arrived)
         found[Trouble.REFUSED] = self.refused
         return +found

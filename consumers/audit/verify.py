@@ -62,6 +62,8 @@ class Verification:
     """dead letters whose record the operator sent back"""
     discarded: int = 0
     """dead letters that the operator discarded, by his signed word"""
+    noticed: int = 0
+    """events that never came, and that the router alone says are dead letters"""
     troubles: Mapping[str, int] = field(default_factory=dict)
     damage: tuple[str, ...] = ()
     """where rows, heads or signatures do not hold; codes and row numbers"""
@@ -80,6 +82,7 @@ class Verification:
             "receipted": self.receipted,
             "replayed": self.replayed,
             "discarded": self.discarded,
+            "noticed": self.noticed,
             "troubles": dict(self.troubles),
             "damage": list(self.damage),
         }
@@ -191,6 +194,7 @@ def verify(store: Store, signature_holds: SignatureHolds, head_holds: HeadHolds,
         receipted=ledger.receipted(),
         replayed=resolutions[Resolution.REPLAYED],
         discarded=resolutions[Resolution.DISCARDED],
+        noticed=ledger.noticed(),
         troubles={trouble.value: count for trouble, count in sorted(troubles.items())},
         damage=tuple(walk.damage),
     )

@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     func,
     insert,
     inspect,
+    or_,
     select,
 )
 
@@ -65,6 +67,7 @@ handed: Final = Table(
     Column("ciphertext", LargeBinary),
     Column("wrapped", LargeBinary),
 )
+_by_event: Final = Index("handed_event_id", handed.c.event_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ class TaxStore:
                     db.execute(insert(owner).values(name=name))
                 elif db.execute(select(owner.c.name)).scalar_one() != name:
                     raise StoreMismatch
+                _by_event.create(db, checkfirst=True)
         except self._dialect.failures as error:
             self._engine.dispose()
             raise self._dialect.error(error) from None
@@ -108,12 +112,14 @@ class TaxStore:
     def keep(self, row: Handed, partition: int, following: str, keys: Sequence[StoreKey]) -> bool:
         """Keep a hand-over and the place behind it, both or neither; say whether it was new.
 
-        Raises StorePositionLost if another process writes here.
+        One event id is one hand-over, whatever its leaf: who writes to the topic can add sections for others to an
+        event, which makes another leaf of the same content. Raises StorePositionLost if another process writes here.
         """
         try:
             with self._engine.begin() as db:
                 _add_keys(db, keys)
-                new = db.execute(select(handed.c.number).where(handed.c.leaf == row.leaf)).first() is None
+                same = or_(handed.c.event_id == row.event_id, handed.c.leaf == row.leaf)
+                new = db.execute(select(handed.c.number).where(same)).first() is None
                 if new:
                     sealed = row.content
                     db.execute(

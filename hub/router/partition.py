@@ -187,7 +187,7 @@ class PartitionRouter:
     async def _judged_so_far(self, records: list[KafkaRecord]) -> list[Verdict]:
         around = self._around
         trust, now = around.trust(), around.now()
-        place = Place(self._partition, around.partitions, around.routes(), around.declared())
+        place = Place(self._partition, around.partitions, around.routes(), around.declared(), to_ms(now))
         known = self._lanes.known()
         verdicts: list[Verdict] = []
         for start in range(0, len(records), _BREATH):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from hub.envelope import header as headers
 from hub.envelope import sealed as sealing
@@ -26,6 +26,9 @@ from hub.transport import KafkaRecord
 from topics.layout import Route
 from topics.partition import partition_for
 
+LATE_MS: Final = 3_600_000
+"""how long after its session's end an event is judged without an alarm, if it is dated within the session"""
+
 
 class Deliver(NamedTuple):
     """An event that is what it says, and one copy per route, in their order. A NamedTuple: one per event."""
@@ -34,7 +37,7 @@ class Deliver(NamedTuple):
     routes: tuple[Route, ...]
     copies: list[bytes]
     late: bool
-    """appended when its session was over, as far as the broker can be believed: an alarm, no refusal"""
+    """appended when its session was over, as its writer says, or long over by our clock: an alarm, no refusal"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,14 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What holds for a partition: its number, how many there are, the routes of each ready tenant, who is declared."""
+    """What holds for a partition: its number, how many there are, each ready tenant's routes, who is declared, when."""
 
     partition: int
     partitions: int
     routes: Mapping[str, tuple[Route, ...]]
     declared: Collection[str] = ()
+    now_ms: int = 0
+    """this router's clock"""
 
     def refuses(self, tenant: str) -> Reason:
         """Why a tenant that is not ready gets nothing."""
@@ -119,7 +124,8 @@ def _event(record: KafkaRecord, value: bytes, known: Known, place: Place) -> Ver
     routes = place.routes.get(header.tenant)
     if routes is None:
         return Refuse(place.refuses(header.tenant), True, header.session, leaf, header.tenant, sealed)
-    late = record.timestamp_ms >= known.lanes[header.session].until_ms
+    until_ms = known.lanes[header.session].until_ms
+    late = record.timestamp_ms >= until_ms or place.now_ms >= until_ms + LATE_MS
     return Deliver(header, routes, outputs(sealed, [route.audience for route in routes]), late)
 
 

@@ -47,10 +47,10 @@ TENANT, DESK = "131041", "helpdesk-131041"
 RECEIPT = "R7-13104-000000901"
 
 
-@pytest.fixture(scope="module")
-def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def temporary(hub: Hub) -> Path:
     """Where all processes of the hub put temporary files."""
-    return tmp_path_factory.mktemp("temporary")
+    return hub.home.path.parent / "temporary"
 
 
 @pytest.fixture(scope="module")

@@ -21,11 +21,12 @@ pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory, temporary: Path) -> Iterator[Hub]:
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """One hub for the module; its processes put temporary files where the tests can see them."""
     directory = tmp_path_factory.mktemp("hub")
+    (directory / "temporary").mkdir()
     before = os.environ.get("TMPDIR")
-    os.environ["TMPDIR"] = str(temporary)
+    os.environ["TMPDIR"] = str(directory / "temporary")
     try:
         with running(directory) as started:
             yield started
@@ -203,6 +204,7 @@ def test_generated_submissions_of_all_procedures_are_all_stored(hub: Hub) -> Non
 # An attacker's tests share this file's hub. They come last, for they leave it in disorder.
 from tests.attacks.whole_hub import (  # noqa: E402, F401
     planted,
+    temporary,
     test_a_process_leaves_no_core_and_lets_nobody_in,
     test_no_key_is_on_a_disk_but_sealed,
     test_nothing_of_a_marked_person_is_anywhere_but_where_it_was_planted,

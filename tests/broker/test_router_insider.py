@@ -53,9 +53,10 @@ def test_what_it_drops_is_missed(outcome: Outcome, attack: Attack) -> None:
     for desk in OUTPUTS:
         assert outcome.at_once[desk]["dead-letter-notice"] >= 1
     assert {place for name, place in outcome.lost if name == "swallows an event with a notice"} == places
+    assert outcome.audited.noticed == 1
     swallowed.detected(
         by="every desk, then reconciliation",
-        how="alarm `dead-letter-notice`; the event is `lost` at each desk, and no dead letter is there to be replayed",
+        how="alarm `dead-letter-notice`; `noticed` of `audit verify`; `lost` at each desk, and no dead letter",
         within="the batch of the notice",
     )
     unlisted = {e.out.leaf for name, e in router.events.items() if name.startswith("drops a list")}

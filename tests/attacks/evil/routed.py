@@ -213,5 +213,11 @@ async def thrown_away(live: Live) -> None:
         told = await submitted(portal, live.document(1))
         alarm = await live.missed_by_portal(facts, [*lost, *told])
         await until(lambda: set(told) <= {row.event.event_id for row in desk.store.events()}, "it is at the desk")
+        await desk.decides(*told)
     evil.swallow = lambda principal, place: False
     tried.detected(by="portal", how=f"alarm `{alarm}`", within=RECEIPT)
+    tried = live.attack(
+        Attacker.BROKER, "acknowledges the review desk's decisions and throws them away", Verdict.DETECTED
+    )
+    await live.missed_by_audit("checkpoint-gap")
+    tried.detected(by="audit desk", how="alarm `checkpoint-gap`", within="60 s after the close of the desk's session")

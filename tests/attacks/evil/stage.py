@@ -152,6 +152,8 @@ class EvilStage:
     directory: Path
     documents: Sequence[Mapping[str, Any]] = ()
     """what was submitted in the honest history"""
+    known: Counter[str] = field(default_factory=Counter)
+    """troubles that a fresh audit desk finds because of earlier attacks"""
     _letters: set[tuple[str, int, int]] = field(default_factory=set)
     _number: itertools.count[int] = field(default_factory=itertools.count)
 

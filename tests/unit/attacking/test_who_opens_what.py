@@ -13,14 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from hub.crypto.audience import AudiencePrivateKey
+from hub.crypto.audience import AudiencePrivateKey, Suite
 from hub.crypto.certificates import CertificateAuthority
 from hub.crypto.keyfile import ScryptCost
 from hub.crypto.secret import Secret
 from hub.enrolment import Enrolled, enrol
+from hub.envelope import header as headers
 from hub.envelope import validation as v
 from hub.envelope.event_ids import new_event_id
-from hub.envelope.header import Cause, Check
+from hub.envelope.header import Cause, Check, EventHeader
 from hub.envelope.letters import Place
 from hub.envelope.names import Kind
 from hub.envelope.reasons import EnvelopeError, Reason
@@ -43,7 +44,7 @@ from hub.envelope.times import to_ms
 from hub.role import Role, load_role
 from hub.settings import RoleSettings
 from tests.attacking.plugin import Attack
-from tests.attacking.rows import Attacker
+from tests.attacking.rows import Attacker, Verdict
 from topics import declaration, names
 from topics.layout import Topology, expand
 
@@ -269,3 +270,33 @@ def test_role_directories_are_closed_to_other_users(office: Office) -> None:
     for role in office.roles.values():
         files = list((Path(role.state_directory).parent / "keys").iterdir())
         assert files and all(path.stat().st_mode & 0o077 == 0 for path in files)
+
+
+def test_what_stands_in_the_clear_is_the_documented_header_and_no_more(office: Office, attack: Attack) -> None:
+    broker = attack(Attacker.BROKER, "reads what of a filing stands in the clear on the topics", Verdict.CONTAINED)
+    team = attack(Attacker.TAX, "reads what was handed over to other teams of its city", Verdict.CONTAINED)
+    fields = (
+        "session kind tenant producer partition sequence event_id receipt_number procedure procedure_version tax_item "
+        "accepted_at_ms produced_at_ms calculation_check signature_check cause"
+    )
+    assert " ".join(EventHeader._fields) == fields
+    for sent in office.sent:
+        event = sent.event
+        said = headers.decode(event.header)
+        assert (said.receipt_number, said.procedure) == ("R8-13104-000000001", "tobacco-tax")
+        clear = event.header + b"".join(section.audience.encode() + section.digest for section in event.sections)
+        sealed = b"".join(section.ciphertext or b"" for section in event.sections)
+        assert b"artificial, for" not in clear + sealed + sent.secrets.signed
+        # all of these are short: one size each, whatever was written
+        assert {len(section.ciphertext or b"") for section in event.sections} == {1_024 + 16}
+    how = "the header's 16 fields (receipt number, procedure, tax item, times, checks, cause) and padded sizes"
+    broker.contained(by="envelope", how=how, within="while the record is kept")
+    team.contained(by="envelope", how=f"all teams read one topic: {how}; no section", within="while the record is kept")
+
+
+def test_every_key_that_is_handed_out_has_its_lattice_half(office: Office, attack: Attack) -> None:
+    row = attack(Attacker.QUANTUM, "looks for an audience whose keys are X25519 alone")
+    assert {key.suite for key in office.published.values()} == {Suite.HYBRID}
+    for principal in office.roles:
+        assert {key.suite for key in office.keys(principal)} <= {Suite.HYBRID}
+    row.prevented(by="enrolment", how="every key is MLKEM768-X25519", within="always")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -241,9 +242,12 @@ async def test_notice_explains_a_missing_event(world: World, store: SqlStore) ->
     close(world, portal)
     await run(world, store)
     found = checked(world, store, timedelta(minutes=2))
-    assert (found.verified, found.troubles) == (True, {})
-    assert "dead-letter-notice" in alarms(world)
+    assert (found.verified, found.troubles, found.noticed) == (True, {}, 1)
     assert store.overdue(world.now_ms + 61_000).explained == 1
+    world.route(TOPIC, None, lost)
+    await run(world, store)
+    assert checked(world, store).noticed == 0, "it came after all"
+    assert "dead-letter-notice" in alarms(world)
 
 
 async def test_forged_receipt_and_plaintext_become_letters_and_entries(
@@ -305,6 +309,24 @@ async def test_receipt_for_an_event_that_stays_away_alarms(world: World, store: 
 
     await run(world, store, later)
     tried.detected(by="audit desk", how="alarm `receipt-without-event`", within="60 s")
+
+
+async def test_an_event_that_was_made_up_and_dated_ahead_is_found_by_verifying(
+    world: World, store: SqlStore, attack: Attack
+) -> None:
+    row = attack(Attacker.ROUTER, "dates a made-up event ahead, so that it counts as just arrived", Verdict.DETECTED)
+    portal = Portal(world)
+    announce(world, portal)
+    invented = portal.seal(1)
+    del portal.leaves[invented.header.partition][:]
+    (record,) = world.route(TOPIC, None, invented)
+    lane = world.topics.records[record.topic, record.partition]
+    lane[-1] = replace(record, timestamp_ms=world.now_ms + 365 * 24 * 3_600_000)
+    close(world, portal)
+    await run(world, store)
+    found = checked(world, store)
+    assert not found.verified and found.troubles["unconfirmed-event"] == 1
+    row.detected(by="`audit verify`", how="`unconfirmed-event`", within="11 minutes")
 
 
 async def test_session_chain_is_checked(world: World, store: SqlStore) -> None:

@@ -19,6 +19,8 @@ from schemas.decisions import STATUS_AFTER, AnswerDateInvalid, Decision, Decisio
 from schemas.errors import HubError
 from schemas.parts import AttachmentDamaged, AttachmentIncomplete
 from schemas.submission_model import Attachment
+from tests.attacking import Attacker, Verdict
+from tests.attacking.plugin import Attack
 from tests.unit.consumers.office import (
     ACCEPT,
     ACCEPT_BOTH,
@@ -317,6 +319,27 @@ def test_a_correction_that_was_returned_leaves_the_first_one_as_it_was(office: O
     reviewer.decide(receipt(2), HOLD)
     with pytest.raises(Superseded):
         reviewer.decide(receipt(1), ACCEPT)
+
+
+@pytest.mark.parametrize("how", ["replaces", "withdraws"])
+def test_what_a_stranger_corrects_or_withdraws_waits_for_a_person_and_is_not_lost(
+    office: Office, how: str, attack: Attack
+) -> None:
+    """Who knows or guesses a receipt number can name it; the portal says who filed, not this desk."""
+    row = attack(Attacker.APPLICANT, f"files something that {how} somebody else's filing", Verdict.CONTAINED)
+    stranger = {**ITEMS, "applicant_name": "見本　次郎"}
+    office.stored(submission(1), submission(2, items=stranger, **{how: receipt(1)}))
+    reviewer = office.reviewer()
+    with pytest.raises(Superseded) as refused:
+        reviewer.decide(receipt(1), ACCEPT)
+    reviewer.decide(receipt(2), replace(RETURN, reason="item-missing"))
+    reviewer.decide(receipt(1), ACCEPT)
+    assert office.status(1) == "accepted"
+    row.contained(
+        by="review desk",
+        how=f"`{refused.value.code}`: both are shown to a reviewer, who returns the other one",
+        within="the reviewer's decision",
+    )
 
 
 def test_two_that_correct_each_other_can_be_resolved(office: Office) -> None:

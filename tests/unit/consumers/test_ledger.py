@@ -158,6 +158,11 @@ def test_a_void_leaf_is_not_missing() -> None:
 def test_an_event_in_no_checkpoint_is_unconfirmed_after_a_minute() -> None:
     assert troubles(session(), event(0), now_ms=NOW + 1_000) == {}
     assert troubles(session(), event(0), now_ms=NOW + 61_000) == {Trouble.UNCONFIRMED: 1}
+    dated = replace(event(0), place=replace(place(), appended_at_ms=NOW + 10 * 60_000))
+    assert troubles(session(), dated, now_ms=NOW) == {}, "clocks differ"
+    for ahead in (10 * 60_000 + 1, 365 * 24 * HOUR):
+        dated = replace(event(0), place=replace(place(), appended_at_ms=NOW + ahead))
+        assert troubles(session(), dated, now_ms=NOW) == {Trouble.UNCONFIRMED: 1}, "its writer makes it no younger"
 
 
 def test_an_event_listed_at_another_sequence_is_unconfirmed() -> None:

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from consumers.store.model import Content, StoreKey
 from consumers.tax.consumer import TaxConsumer, shown
 from consumers.tax.store import Handed, TaxStore
 from hub import crashpoints
+from hub.envelope.sealed import build, parse
 from hub.facts import Alarm, HandedOver, Paused
 from schemas.submission import as_sent
 from schemas.submission_model import Attachment
@@ -136,8 +138,41 @@ def test_the_same_leaf_again_is_not_new_but_moves_the_place(store: TaxStore) -> 
     assert not store.keep(row(1), 0, "second", ())
     assert store.count() == 1
     assert store.places() == {0: "second"}
-    assert store.keep(row(1, leaf=leaf(2)), 0, "third", ())  # the same id with another leaf: both are kept
-    assert store.count() == 2
+    assert not store.keep(row(1, leaf=leaf(2)), 0, "third", ()), "the same id with another leaf is the same hand-over"
+    assert not store.keep(row(2, leaf=leaf(1)), 0, "fourth", ())
+    assert store.count() == 1
+
+
+def test_a_store_of_before_finds_hand_overs_by_their_id(store: TaxStore, path: Path) -> None:
+    store.keep(row(1), 0, "first", (KEY,))
+    store.close()
+    with sqlite3.connect(path) as db:
+        db.execute("DROP INDEX handed_event_id")
+    db.close()
+    again = TaxStore(path, OWNER)
+    assert not again.keep(row(1), 0, "second", ())
+    again.close()
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'handed_event_id'").fetchone() == (1,)
+    db.close()
+
+
+async def test_a_section_that_somebody_adds_makes_no_second_hand_over(
+    world: World, desk: Desk, store: TaxStore, attack: Attack
+) -> None:
+    """What a desk produces has no mac: other readers' sections can be added, and the leaf is another then."""
+    tried = attack(Attacker.BROKER, "adds another team's section to a hand-over, so that a team takes it twice")
+    record = desk.hand_over(FILED[0])
+    event = parse(record.value or b"")
+    garbage = b"garbage" * 40
+    sections = [(each.audience, each.digest, each.ciphertext) for each in event.sections]
+    altered = build(event.header, [*sections, (TOBACCO, sha256(garbage).digest(), garbage)], event.mac)
+    assert parse(altered).leaf() != event.leaf()
+    world.cluster.append(record.topic, record.partition, record.key, altered)
+    assert await take(world, store) == 1
+    ((kept, current),) = store.rows()
+    assert (kept.leaf, current) == (event.leaf(), True)
+    tried.prevented(by="tax team", how="one event id is one hand-over, whatever its leaf", within="at once")
 
 
 def test_everything_is_there_after_opening_it_again(store: TaxStore, path: Path) -> None:

@@ -34,7 +34,7 @@ from hub.envelope.inspection import Refusal, inspect
 from hub.envelope.letters import DeadLetter
 from hub.envelope.limits import MAX_SEALED_BYTES
 from hub.envelope.reasons import EnvelopeError, Reason
-from hub.envelope.records import Checkpoint, CheckpointEntry, RoleReport
+from hub.envelope.records import Checkpoint, CheckpointEntry, KeyDestroyed, RoleReport
 from hub.envelope.sealed import parse
 from hub.envelope.signed import Signed, sign
 from hub.envelope.validation import validate_checkpoint, validate_close
@@ -173,6 +173,21 @@ def test_counting_steps_over_every_record_that_there_is() -> None:
             assert not counting.too_many(walk, data, codec.FRAME_BYTES)
             for cut in range(codec.FRAME_BYTES, len(data), 7):
                 assert not counting.too_many(walk, data[:cut], codec.FRAME_BYTES)
+
+
+def test_what_is_too_much_to_read_is_not_written_and_digests_alone_are_not_too_much() -> None:
+    items = [{"name": "a", "group": None, "row": None, "shown": ""}] * (counting.MAX_ITEMS + 1)
+    empty: dict[str, Any] = {"procedure": "p", "receipt_number": "r", "tenant": "1", "tax_item": None}
+    empty |= {"accepted_at": "", "calculation_check": "passed", "signature_check": "passed", "rehearsal": False}
+    empty |= {"replaces": None, "withdraws": None, "attachments": 0}
+    with pytest.raises(TooManyItems):
+        codec.encode("HelpdeskRecord", empty | {"items": items})
+    whole = codec.encode("HelpdeskRecord", empty | {"items": items[1:]})
+    assert len(codec.decode(whole, {"HelpdeskRecord"}).value["items"]) == counting.MAX_ITEMS
+    waived = KeyDestroyed(
+        world.REVIEW, 202604, bytes(8), world.NOW, tuple(n.to_bytes(32, "big") for n in range(60_000))
+    )
+    assert KeyDestroyed.decode(waived.encode()) == waived
 
 
 def test_count_bombs_in_sections(attack: Attack) -> None:

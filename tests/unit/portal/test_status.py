@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import aclosing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ import typer
 from cli.status import _read, _write
 from hub.envelope.reasons import Reason
 from hub.envelope.records import StoredEvent, StoredReceipt
+from hub.envelope.sealed import build, parse
 from hub.envelope.signed import Signed
 from hub.reading.stream import Place
 from portal.report import answered_entries
 from portal.status import Message, status_stream
+from tests.attacking import Attacker, Verdict
+from tests.attacking.plugin import Attack
 from tests.unit.returning import (
     HELPDESK,
     NOW,
@@ -90,6 +94,30 @@ async def test_a_decision_is_shown_with_its_message_and_the_event_that_submit_an
         "decided_at": "2030-01-15T03:00:00.000+00:00",
     }
     assert "架空の通知文" not in repr(message)
+
+
+async def test_a_decision_whose_other_section_was_exchanged_is_the_same_decision(
+    world: World, desk: Desk, attack: Attack
+) -> None:
+    tried = attack(Attacker.BROKER, "exchanges the helpdesk's section of a decision, digest and all", Verdict.CONTAINED)
+    record = desk.status(FILED[0], decision="return", reason="number-invalid", message="架空の通知文")
+    event = parse(record.value or b"")
+    garbage = b"garbage" * 40
+    sections = [
+        (each.audience, sha256(garbage).digest(), garbage)
+        if each.audience == HELPDESK
+        else (each.audience, each.digest, each.ciphertext)
+        for each in event.sections
+    ]
+    world.cluster.append(record.topic, record.partition, record.key, build(event.header, sections, event.mac))
+    first, second = await messages(world)
+    assert first.as_json() == second.as_json(), "the header and the own section are what the desk has sealed"
+    assert first.leaf == event.leaf() != second.leaf
+    tried.contained(
+        by="portal",
+        how="the same decision under the same event id; the audit desk alarms `second-leaf`, `unconfirmed-event`",
+        within="its batch, and 60 s",
+    )
 
 
 @pytest.mark.parametrize(

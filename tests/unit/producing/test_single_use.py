@@ -212,7 +212,7 @@ def test_no_key_and_no_sequence_is_used_twice(attack: Attack) -> None:
 @pytest.mark.soak(target="attacks-long")
 @pytest.mark.timeout(3_000)
 def test_no_key_and_no_sequence_is_used_twice_for_long() -> None:
-    _machine(400, 25)
+    _machine(150, 20)
 
 
 @pytest.mark.parametrize("point", POINTS)

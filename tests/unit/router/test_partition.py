@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -112,6 +113,7 @@ class Given:
     routes: dict[str, tuple[Route, ...]] = field(default_factory=lambda: {T: ROUTES})
     news: dict[str, tuple[Route, ...]] = field(default_factory=dict)
     """what is declared meanwhile, for whoever asks"""
+    now: datetime = NOW
 
     async def catch_up(self) -> bool:
         new = self.news.keys() - self.routes.keys()
@@ -131,7 +133,7 @@ class Given:
             catch_up=self.catch_up,
             clerk=self.clerk(),
             trust=trust,
-            now=lambda: NOW,
+            now=lambda: self.now,
             monotonic=lambda: 0.0,
             observer=self.facts.append,
         )
@@ -175,6 +177,15 @@ async def test_all_that_waits_goes_into_one_transaction_with_its_offset(given: G
     assert isinstance(fact, BatchRouted)
     assert sum(fact.events.values()) == 20 and fact.checkpoints == 1 and fact.dead_letters == {"not-framed": 1}
     assert len(fact.delays) == 20
+
+
+async def test_what_comes_long_after_its_session_rings_whatever_its_stamp(given: Given) -> None:
+    ended = session().session.expires_at
+    for hours, alarms in ((0, []), (1, [Alarm("appended-late", T)])):
+        given.now = ended + timedelta(hours=hours)
+        offset = hours
+        await given.work(record_of(seal(hours), offset), until=offset + 1)
+        assert given.told(Alarm) == alarms
 
 
 async def test_a_transaction_takes_no_more_than_its_bound(given: Given) -> None:

@@ -13,7 +13,9 @@ from hub.envelope.reasons import Reason
 from hub.envelope.sealed import SCHEMA_ID, build, outputs, parse
 from hub.envelope.times import to_ms
 from hub.envelope.wire import frame
-from hub.router.rules import Announce, Deliver, Erased, Known, Place, Refuse, Unknown, judge
+from hub.router.rules import LATE_MS, Announce, Deliver, Erased, Known, Place, Refuse, Unknown, judge
+from tests.attacking import Attacker, Verdict
+from tests.attacking.plugin import Attack
 from tests.unit.envelope.support import new_session
 from tests.unit.router.world import (
     NOW,
@@ -51,6 +53,20 @@ def test_event_appended_after_its_session_is_delivered_late_and_not_refused() ->
         verdict = verdict_on(record(event.event_id.encode(), event.value, timestamp_ms=stamp))
         assert isinstance(verdict, Deliver)
         assert verdict.late is late
+
+
+def test_event_that_is_dated_back_into_its_session_is_late_by_the_routers_clock(attack: Attack) -> None:
+    row = attack(
+        Attacker.PORTAL, "backdates a session, its event and the append time, an hour or more", Verdict.DETECTED
+    )
+    event = seal(0)
+    ended = to_ms(session().session.expires_at)
+    for now_ms, late in ((ended, False), (ended + LATE_MS - 1, False), (ended + LATE_MS, True)):
+        dated = record(event.event_id.encode(), event.value, timestamp_ms=ended - 1)
+        found = verdict_on(dated, place=replace(PLACE, now_ms=now_ms))
+        assert isinstance(found, Deliver)
+        assert found.late is late
+    row.detected(by="router", how="alarm `appended-late`", within="its batch")
 
 
 def test_event_on_another_partition_than_its_receipts_is_refused_and_its_tenant_told() -> None:
