@@ -16,7 +16,7 @@ import pytest
 from schemas.generator import generate
 from tests.broker.hub import ENTRY, Hub, eventually, running
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.soak, pytest.mark.timeout(300)]
 
 TENANTS = ["131041", "999997"]
 
