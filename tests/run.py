@@ -39,7 +39,7 @@ ALL_AT_ONCE = (
     "-n",
     "4",
     "--dist",
-    "loadfile",
+    "loadgroup",
     "--no-loadscope-reorder",
     f"--attacks-into={SEEN}",
 )
