@@ -23,6 +23,7 @@ LONG_FILES = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file stays in one worker, whole hubs in two; long files first, or several would wait for one in the end."""
     place = {name: number for number, name in enumerate(LONG_FILES)}
