@@ -42,7 +42,7 @@ def _tests(name: str, *arguments: str) -> tuple[str, ...]:
     return (PYTHON, "-m", "pytest", "-q", "-m", "not soak", f"--attacks-into={SEEN[name]}", *arguments)
 
 
-_IN_LANES = ("-n", "3", "--dist", "loadgroup", "--no-loadscope-reorder")
+_SEVERAL = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
 # Suites of one stage run side by side. Coverage is measured by `make coverage`: its tracing doubles what a test costs.
 STAGES = (
@@ -56,7 +56,7 @@ STAGES = (
     ),
     (
         # broker tests wait for sessions to end half of the time; each worker has a Kafka of its own
-        Suite("broker and attacks", _tests("broker", *_IN_LANES, "tests/broker", "tests/attacks"), 660),
+        Suite("broker and attacks", _tests("broker", *_SEVERAL, "tests/broker", "tests/attacks"), 660),
         Suite("unit", _tests("unit", "tests/unit"), 660),
     ),
     (

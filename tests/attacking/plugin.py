@@ -21,7 +21,7 @@ class Attack:
 
     def __init__(self, node: pytest.Item) -> None:
         self._attempts: list[Attempt] = node.stash.setdefault(_KEY, [])
-        self._test = node.nodeid.partition("[")[0].partition("@")[0]  # pytest-xdist adds @group
+        self._test = node.nodeid.partition("[")[0]
         soak = node.get_closest_marker("soak")
         self._suite = soak.kwargs.get("target", "soak") if soak else "test"
 
