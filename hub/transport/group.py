@@ -47,7 +47,7 @@ class GroupReader:
             isolation_level="read_committed",
             fetch_max_bytes=MAX_FETCH_BYTES,
             max_partition_fetch_bytes=8 * 2**20 + 2**17,
-            fetch_max_wait_ms=50,
+            fetch_max_wait_ms=200,
             session_timeout_ms=10_000,
             heartbeat_interval_ms=2_000,
             max_poll_interval_ms=120_000,

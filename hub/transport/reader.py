@@ -42,7 +42,7 @@ class PartitionReader:
             isolation_level="read_committed",
             fetch_max_bytes=MAX_FETCH_BYTES,
             max_partition_fetch_bytes=MAX_FETCH_BYTES,
-            fetch_max_wait_ms=100,
+            fetch_max_wait_ms=250,  # an idle reader asks four times a second; a look at ends waits that long at most
             check_crcs=True,
             metadata_max_age_ms=60_000,
         )
