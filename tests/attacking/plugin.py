@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Generator
 from dataclasses import asdict
@@ -21,7 +22,9 @@ class Attack:
 
     def __init__(self, node: pytest.Item) -> None:
         self._attempts: list[Attempt] = node.stash.setdefault(_KEY, [])
-        self._test = node.nodeid.partition("[")[0]
+        assert isinstance(node, pytest.Function)
+        file = Path(inspect.getfile(node.function)).relative_to(node.config.rootpath)  # also of a test taken from there
+        self._test = f"{file.as_posix()}::{node.originalname}"
         soak = node.get_closest_marker("soak")
         self._suite = soak.kwargs.get("target", "soak") if soak else "test"
 
