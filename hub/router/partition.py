@@ -217,7 +217,7 @@ class PartitionRouter:
     def _poisonous(self, record: KafkaRecord, known: Known) -> Verdict:
         """Judge a record that some output does not take as if it had none: whole, with a notice, under its own code."""
         around = self._around
-        nowhere = Place(self._partition, around.partitions, {})
+        nowhere = Place(self._partition, around.partitions, {}, (), 0)
         verdict = judge(record, known, nowhere, around.trust(), around.now())
         if isinstance(verdict, Refuse) and verdict.reason is Reason.TENANT_UNKNOWN:
             return replace(verdict, reason=Reason.REFUSED_BY_BROKER)

@@ -92,8 +92,8 @@ class Place:
     partition: int
     partitions: int
     routes: Mapping[str, tuple[Route, ...]]
-    declared: Collection[str] = ()
-    now_ms: int = 0
+    declared: Collection[str]
+    now_ms: int
     """this router's clock"""
 
     def refuses(self, tenant: str) -> Reason:

@@ -13,7 +13,7 @@ from hub.envelope.reasons import Reason
 from hub.envelope.sealed import SCHEMA_ID, build, outputs, parse
 from hub.envelope.times import to_ms
 from hub.envelope.wire import frame
-from hub.router.rules import LATE_MS, Announce, Deliver, Erased, Known, Place, Refuse, Unknown, judge
+from hub.router.rules import Announce, Deliver, Erased, Known, Place, Refuse, Unknown, judge
 from tests.attacking import Attacker, Verdict
 from tests.attacking.plugin import Attack
 from tests.unit.envelope.support import new_session
@@ -34,6 +34,8 @@ from tests.unit.router.world import (
     trust,
     verdict_on,
 )
+
+HOUR_MS = 3_600_000
 
 
 def test_good_event_goes_to_every_route_with_only_that_routes_ciphertext() -> None:
@@ -61,7 +63,7 @@ def test_event_that_is_dated_back_into_its_session_is_late_by_the_routers_clock(
     )
     event = seal(0)
     ended = to_ms(session().session.expires_at)
-    for now_ms, late in ((ended, False), (ended + LATE_MS - 1, False), (ended + LATE_MS, True)):
+    for now_ms, late in ((ended, False), (ended + HOUR_MS - 1, False), (ended + HOUR_MS, True)):
         dated = record(event.event_id.encode(), event.value, timestamp_ms=ended - 1)
         found = verdict_on(dated, place=replace(PLACE, now_ms=now_ms))
         assert isinstance(found, Deliver)
@@ -94,14 +96,14 @@ def test_event_of_a_destroyed_epoch_is_erased_and_leaves_no_letter() -> None:
 @pytest.mark.parametrize("routes", [{}, {"999997": ROUTES}])
 def test_event_of_a_tenant_that_is_not_ready_is_kept_whole_for_replay(routes: dict[str, object]) -> None:
     event = seal(6)
-    verdict = verdict_on(record_of(event), place=Place(PARTITION, PARTITIONS, routes, (T,)))  # type: ignore[arg-type]
+    verdict = verdict_on(record_of(event), place=Place(PARTITION, PARTITIONS, routes, (T,), 0))  # type: ignore[arg-type]
     assert isinstance(verdict, Refuse)
     assert (verdict.reason, verdict.authentic, verdict.tenant) == (Reason.TENANT_NOT_READY, True, T)
 
 
 def test_event_of_a_tenant_that_was_removed_is_kept_whole_under_a_code_of_its_own() -> None:
     for found in (record_of(seal(6)), checkpoint(seal(7).leaf)):
-        verdict = verdict_on(found, place=Place(PARTITION, PARTITIONS, {}, ("999997",)))
+        verdict = verdict_on(found, place=Place(PARTITION, PARTITIONS, {}, ("999997",), 0))
         assert isinstance(verdict, Refuse)
         assert verdict.reason is Reason.TENANT_UNKNOWN
 
@@ -114,7 +116,7 @@ def test_checkpoint_goes_to_every_route_and_only_its_producers_counts() -> None:
     elsewhere = verdict_on(checkpoint(leaf, partition=PARTITION + 1))
     assert isinstance(elsewhere, Refuse) and elsewhere.reason is Reason.WRONG_PARTITION
     assert verdict_on(checkpoint(leaf), Known({}, {}, {})) == Unknown(session().session.id)
-    not_ready = verdict_on(checkpoint(leaf), place=Place(PARTITION, PARTITIONS, {}, (T,)))
+    not_ready = verdict_on(checkpoint(leaf), place=Place(PARTITION, PARTITIONS, {}, (T,), 0))
     assert isinstance(not_ready, Refuse) and not_ready.reason is Reason.TENANT_NOT_READY
 
 

@@ -86,7 +86,7 @@ def test_session_whose_record_is_not_at_hand_has_no_tenant_to_tell() -> None:
 
 
 def test_tenant_that_is_not_ready_gets_whole_letters() -> None:
-    nowhere = Place(PARTITION, PARTITIONS, {}, (T,))
+    nowhere = Place(PARTITION, PARTITIONS, {}, (T,), 0)
     found = by_the_producer(HEADER)
     assert verdict_on(found, place=nowhere) == letter_of(found, Reason.TENANT_NOT_READY, authentic=True, tenant=T)
     assert verdict_on(checkpoint(seal(21).leaf), place=nowhere) == Refuse(Reason.TENANT_NOT_READY, True, ID)

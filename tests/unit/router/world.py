@@ -32,7 +32,7 @@ ROUTES = (
     Route("helpdesk", T, SUBMISSIONS, f"rehearsal.{T}.helpdesk", HELPDESK),
     Route("audit", T, SUBMISSIONS, f"rehearsal.{T}.audit", None),
 )
-PLACE = Place(PARTITION, PARTITIONS, {T: ROUTES}, (T,))
+PLACE = Place(PARTITION, PARTITIONS, {T: ROUTES}, (T,), 0)
 
 
 @cache

@@ -96,7 +96,7 @@ def at_the_router(case: Case) -> str | None:
         assert isinstance(made, Lane)
         lanes[name], sessions[name] = made, found
     known = rules.Known(lanes, sessions, refused)
-    place = rules.Place(case["partition"], PARTITIONS, {TENANT: ()}, {TENANT})
+    place = rules.Place(case["partition"], PARTITIONS, {TENANT: ()}, {TENANT}, 0)
     verdict = rules.judge(record_of(case), known, place, trust(), now_of(case))
     match verdict:
         case rules.Refuse(reason):
