@@ -140,7 +140,7 @@ async def apply(
         serial = AppliedDeclaration.load(declaration, pinned_at(home)).serial
         routers = await _routers(admin, topology) if last.steps else frozenset[str]()
         async with Hearing(endpoint, topology.namespace, routers, serial) as hearing:
-            await _publish(endpoint, topology.namespace, enrolled, declaration, published)
+            await publish(endpoint, topology.namespace, enrolled, published, declaration=declaration)
             trust = Trust.load(enrolled.trust, pinned_at(home))
             unheard = await hearing.until_all(trust)
         await admin.execute(last)
@@ -220,9 +220,9 @@ def _declare(home: Path, wanted: Wanted, published: Mapping[bytes, bytes], now: 
         loaded.append((AppliedDeclaration.load(value, pinned), value))
     serial, value = 0, b""
     if loaded:
-        newest, value = max(loaded, key=lambda each: each[0].serial)
-        serial = newest.serial
-        if (newest.text, newest.partitions) != (wanted.text, topology.partitions):
+        latest, value = max(loaded, key=lambda each: each[0].serial)
+        serial = latest.serial
+        if (latest.text, latest.partitions) != (wanted.text, topology.partitions):
             value = b""
     if not value:
         made = AppliedDeclaration(topology.namespace, serial + 1, now, topology.partitions, wanted.text)
@@ -233,21 +233,32 @@ def _declare(home: Path, wanted: Wanted, published: Mapping[bytes, bytes], now: 
     return value
 
 
-async def _publish(
-    endpoint: Endpoint, namespace: str, enrolled: Enrolled, declaration: bytes, published: Mapping[bytes, bytes]
+async def publish(
+    endpoint: Endpoint,
+    namespace: str,
+    enrolled: Enrolled,
+    published: Mapping[bytes, bytes],
+    *,
+    declaration: bytes | None,
 ) -> None:
-    """Write what is not there yet: audience keys first, for who hears of a tenant seals to it."""
+    """Write what is not there yet: audience keys first, for who hears of a tenant seals to it.
+
+    `published` is what the control topic says now; without `declaration` the one that is there stays. Raises
+    TransportError.
+    """
     keys = await newest(endpoint, names.audiences(namespace))
-    wanted = {TRUST_KEY: enrolled.trust, DECLARATION_KEY: declaration}
+    wanted = {TRUST_KEY: enrolled.trust}
+    if declaration is not None:
+        wanted[DECLARATION_KEY] = declaration
     async with BatchWriter(endpoint) as writer:
         for topic, records in (
-            (names.audiences(namespace), news(keys, {k.encode(): v for k, v in enrolled.audience_keys})),
-            (names.control(namespace), news(published, wanted)),
+            (names.audiences(namespace), _news(keys, {k.encode(): v for k, v in enrolled.audience_keys})),
+            (names.control(namespace), _news(published, wanted)),
         ):
             if records:
                 await writer.write(topic, 0, records)
 
 
-def news(there: Mapping[bytes, bytes], wanted: Mapping[bytes, bytes]) -> Sequence[Outgoing]:
+def _news(there: Mapping[bytes, bytes], wanted: Mapping[bytes, bytes]) -> Sequence[Outgoing]:
     """The records of `wanted` that are not there as they are wanted."""
     return [Outgoing(key, value) for key, value in wanted.items() if there.get(key) != value]

@@ -15,14 +15,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from hub.applying import Wanted, least_serial, newest, news
+from hub.applying import Wanted, least_serial, newest, publish
 from hub.crypto.certificates import CertificateAuthority
 from hub.crypto.keyfile import STANDARD, ScryptCost
 from hub.enrolment import enrol, pinned_at
 from hub.envelope.trust import Trust
-from hub.reading.control import TRUST_KEY
 from hub.shut_out_book import Done, note, shut_out_at
-from hub.transport import BatchWriter, Endpoint
+from hub.transport import Endpoint
 from hub.transport.admin import Admin
 from schemas.errors import HubError
 from topics import names
@@ -135,15 +134,7 @@ async def _publish(
     enrolled = enrol(
         home, topology, authority, now=now(), cost=cost, least_serial=least_serial(published, home)
     )  # it reads the book
-    keys = {key.encode(): value for key, value in enrolled.audience_keys}
-    there = await newest(endpoint, names.audiences(topology.namespace))
-    async with BatchWriter(endpoint) as writer:
-        for topic, records in (
-            (names.audiences(topology.namespace), news(there, keys)),
-            (names.control(topology.namespace), news(published, {TRUST_KEY: enrolled.trust})),
-        ):
-            if records:
-                await writer.write(topic, 0, records)
+    await publish(endpoint, topology.namespace, enrolled, published, declaration=None)
     after = _counting(home, principal)
     serial = Trust.load(enrolled.trust, pinned_at(home)).serial
     return Changed(principal, done, tuple(sorted(before - after)), tuple(sorted(after - before)), serial)
