@@ -15,6 +15,7 @@ from cli import (
     generate,
     helpdesk,
     keys,
+    monitor,
     portal,
     proofs,
     reconcile,
@@ -47,8 +48,8 @@ app.command("reconcile")(reconcile.reconcile)
 app.command("report", hidden=True)(reports_command.report)
 app.command("doctor")(doctor.doctor)
 app.command("route")(roles.route)
-app.command("watch")(roles.watch)
 app.add_typer(roles.consume, name="consume")
+app.add_typer(monitor.app, name="monitor")
 status.register(portal.app)
 app.add_typer(portal.app, name="portal")
 deciding.register(review.app)

@@ -29,20 +29,6 @@ def route() -> None:
     raise typer.Exit(run_role("route", frozenset({"fenced", "sessions", "audiences"}), work))
 
 
-@reports_errors
-def watch() -> None:
-    """Watch over dead letters: numbers for the metrics, as the principal `monitor`. / 配送不能レコードの監視"""
-    from datetime import UTC, datetime
-
-    from cli.role_process import run_role
-    from consumers.operator.watch import LetterWatch
-
-    async def work(role: Role, observer: Observer, stop: asyncio.Event) -> None:
-        await LetterWatch(role, observer, lambda: datetime.now(UTC)).run(stop)
-
-    raise typer.Exit(run_role("watch", frozenset({"letters"}), work))
-
-
 @consume.command("review")
 @reports_errors
 def review() -> None:

@@ -204,7 +204,7 @@ class Stack:
         return ["router", *_desks(self.topology), "monitor"]
 
     def _start_role(self, name: str) -> None:
-        commands = {"router": ("route",), "monitor": ("watch",)}
+        commands = {"router": ("route",), "monitor": ("monitor",)}
         self.roles.start(name, name, *commands.get(name, ("consume", name.partition("-")[0])))
 
     def _start_roles(self) -> None:

@@ -18,7 +18,7 @@ PAGE: Final = Path("docs/metrics.md")
 _INTRODUCTION: Final = """\
 # Metrics
 
-Written by `make docs` from `monitoring/declared.py`; do not edit.
+Written by `make docs` from `monitoring/declared`; do not edit.
 
 Every process serves them under `/metrics`, in the Prometheus text format or as OpenMetrics, whichever is
 asked for. `hub_…` are ours, in base units; `process_…` are the names that every Prometheus client uses.

@@ -1,0 +1,13 @@
+"""`monitor`: the process that watches, and what people ask of the watch; each command in a file of its own."""
+
+from __future__ import annotations
+
+import typer
+
+from cli.monitor import run
+
+app = typer.Typer(
+    help="Watch over the hub as the principal `monitor`; without a command, the process. / 監視",
+    invoke_without_command=True,
+)
+app.callback()(run.monitor)

@@ -1,0 +1,39 @@
+"""`monitor` without a command: one process with everything that watches all the time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import typer
+
+from cli.output import reports_errors
+
+if TYPE_CHECKING:
+    from hub.facts import Observer
+    from hub.role import Role
+
+CONDITIONS = frozenset({"letters"})
+"""what the watch must have done once before it is ready"""
+
+
+@reports_errors
+def monitor(context: typer.Context) -> None:
+    """Watch over the hub until SIGTERM (HUB_ROLE_DIR, HUB_BOOTSTRAP, HUB_NAMESPACE). / 監視処理を起動する"""
+    if context.invoked_subcommand is not None:
+        return
+    from cli.role_process import run_role
+
+    raise typer.Exit(run_role("monitor", CONDITIONS, _watch))
+
+
+async def _watch(role: Role, observer: Observer, stop: asyncio.Event) -> None:
+    """All parts side by side; the first that fails ends the others, and the process with its error."""
+    from datetime import UTC, datetime
+
+    from consumers.operator.watch import LetterWatch
+
+    parts = (LetterWatch(role, observer, lambda: datetime.now(UTC)).run(stop),)
+    async with asyncio.TaskGroup() as group:
+        for part in parts:
+            group.create_task(part)

@@ -1,0 +1,19 @@
+"""The one declared list of metrics: registration, docs/metrics.md and the dashboard checks derive from it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from monitoring.declared import desks, flow, process, state
+from monitoring.declared.base import MEASURES, Kind, Metric
+
+__all__ = ["BY_NAME", "MEASURES", "METRICS", "Kind", "Metric"]
+
+METRICS: Final[tuple[Metric, ...]] = (
+    *flow.METRICS,
+    *desks.METRICS,
+    *state.METRICS,
+    *process.METRICS,
+)
+"""in the order in which a page shows them"""
+BY_NAME: Final = {metric.name: metric for metric in METRICS}
