@@ -6,10 +6,12 @@ import ast
 import io
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from hub.envelope.operations import Kind, Operation, OperationEvent
 from hub.facts import (
     Alarm,
     BatchRouted,
@@ -42,6 +44,7 @@ from hub.facts import (
     Unconfirmed,
     WitnessAnswered,
 )
+from hub.operations.facts import BrokersReached, OperationSent, OperationsWaiting
 from monitoring.adapter import TO_LOG, TO_METRICS, combine, log_observer, metrics_observer
 from monitoring.health import LoopBeat
 from monitoring.logs import KEYS, configure
@@ -51,6 +54,15 @@ ROOT = Path(__file__).parents[3]
 SLUG = "heirs"
 T = "131041"
 
+LINE = OperationEvent(
+    f"review-{T}",
+    "a",
+    "eltax",
+    bytes(16),
+    0,
+    bytes(32),
+    Operation(Kind.VIEWED, datetime(2026, 4, 1, tzinfo=UTC), "ok", "sato", "192.0.2.1", T, "ab" * 16, "review show"),
+)
 SAMPLES: list[Fact] = [
     SubmissionJudged("refused", T, SLUG, ("unknown-item", "bad-date")),
     EventsAcknowledged("eltax.submissions", 3, 7, 0.02),
@@ -83,6 +95,10 @@ SAMPLES: list[Fact] = [
     StandingTaken(7, 3, (T, "999989")),
     Lifecycle("started", {"command": "route"}),
     LoopBeat(0.002),
+    OperationSent(LINE),
+    OperationsWaiting(7, True),
+    BrokersReached(True),
+    BrokersReached(False, "kafka.unavailable"),
 ]
 
 EXPECTED = {
@@ -137,6 +153,9 @@ EXPECTED = {
     'hub_standing_serial{place="declaration"}': 3,
     'hub_lifecycle_events_total{event="started"}': 1,
     "hub_event_loop_lag_seconds_count": 1,
+    'hub_operations_lines_total{class="access"}': 1,
+    "hub_operations_waiting": 7,
+    "hub_operations_stopped": 1,
     "hub_observer_failures_total": 0,
 }
 
@@ -226,6 +245,9 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
         "ready",
         "standing-taken",
         "started",
+        "operation",
+        "connected",
+        "disconnected",
     }
     for line in lines:
         assert set(line) <= KEYS
