@@ -7,8 +7,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from schemas.errors import HubError
+
+if TYPE_CHECKING:
+    from monitoring.scraping import Scraper
 
 LAYOUT = "1"
 
@@ -83,6 +87,16 @@ class Home:
     def roles(self, prefix: str) -> list[str]:
         """The principals of one kind that are enrolled here, such as all `review-<tenant>`."""
         return sorted(entry.name for entry in (self.path / "roles").glob(f"{prefix}*") if entry.is_dir())
+
+    def scraper(self, principal: str = "admin") -> Scraper:
+        """Asks the endpoints of this home's processes, with the certificate of one whom they admit.
+
+        Raises OSError where nobody is enrolled.
+        """
+        from monitoring.scraping import Scraper
+
+        where = self.certificates
+        return Scraper(where / f"{principal}.crt", where / f"{principal}.key", where / "ca.crt")
 
     @property
     def _run_file(self) -> Path:
