@@ -99,6 +99,11 @@ class Home:
         return Scraper(where / f"{principal}.crt", where / f"{principal}.key", where / "ca.crt")
 
     @property
+    def targets(self) -> Path:
+        """The file that tells Prometheus where the processes are; it stays when the hub stops, which is then down."""
+        return self.path / "run" / "targets.json"
+
+    @property
     def _run_file(self) -> Path:
         return self.path / "run" / "hub.json"
 
@@ -116,10 +121,16 @@ class Home:
             directory.mkdir(exist_ok=True)
 
     def announce(self, running: Running) -> None:
-        """Write down what runs here, whole or not at all."""
-        new = self._run_file.with_suffix(".new")
-        new.write_text(json.dumps(asdict(running), indent=1))
-        new.replace(self._run_file)
+        """Write down what runs here, whole or not at all; the targets of Prometheus too."""
+        from monitoring.prometheus.scrape import targets
+
+        for file, text in (
+            (self._run_file, json.dumps(asdict(running), indent=1)),
+            (self.targets, targets(running.metrics)),
+        ):
+            new = file.with_suffix(".new")
+            new.write_text(text)
+            new.replace(file)
 
     def withdraw(self) -> None:
         """Nothing runs here any more."""
