@@ -43,6 +43,7 @@ from hub.facts import (
     WitnessAnswered,
 )
 from monitoring.adapter import TO_LOG, TO_METRICS, combine, log_observer, metrics_observer
+from monitoring.endpoint import ScrapesRefused
 from monitoring.health import LoopBeat
 from monitoring.logs import KEYS, configure
 from monitoring.metrics import Metrics
@@ -83,11 +84,13 @@ SAMPLES: list[Fact] = [
     StandingTaken(7, 3, (T, "999989")),
     Lifecycle("started", {"command": "route"}),
     LoopBeat(0.002),
+    ScrapesRefused("not-named", 3),
 ]
 
 EXPECTED = {
     'hub_portal_submissions_total{outcome="refused",procedure="heirs",tenant="131041"}': 1,
     'hub_portal_refusals_total{rule="unknown-item"}': 1,
+    'hub_authentication_failures_total{listener="metrics",reason="not-named"}': 3,
     'hub_producer_events_acknowledged_total{dataset="submissions",tenant="shared"}': 7,
     'hub_producer_acknowledge_seconds_count{dataset="submissions"}': 1,
     'hub_journal_events{state="unconfirmed"}': 5,
@@ -210,6 +213,7 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
         "submission-refused",
         "rows-exported",
         "rows-exported-again",
+        "scrapes-refused",
         "not-cosigned",
         "session-started",
         "session-ended",
