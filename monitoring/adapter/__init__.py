@@ -27,6 +27,15 @@ TO_LOG: Final[dict[type[Fact], ToLog]] = {
     **state.TO_LOG,
     **operations.TO_LOG,
 }
+from monitoring.adapter import access, desks, flow, state
+from monitoring.adapter.base import ToLog, ToMetrics
+from monitoring.metrics import Metrics
+
+_PARTS: Final = (flow, desks, state, access)
+TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
+    kind: rule for part in _PARTS for kind, rule in part.TO_METRICS.items()
+}
+TO_LOG: Final[dict[type[Fact], ToLog]] = {kind: rule for part in _PARTS for kind, rule in part.TO_LOG.items()}
 
 
 def combine(*observers: Observer) -> Observer:
