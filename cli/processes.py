@@ -78,6 +78,7 @@ def role_environment(home: Home, principal: str, *, bootstrap: str, namespace: s
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
     names = ("HUB_TOPICS_FILE", "HUB_SERVICE_DAYS", *(_OF_THE_LOG if principal.startswith("audit-") else ()))
     passed = {name: os.environ[name] for name in names if name in os.environ}
+    passed |= {name: value for name, value in os.environ.items() if name.startswith("HUB_OPERATIONS_")}
     return {
         **kept,
         **passed,

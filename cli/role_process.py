@@ -10,19 +10,21 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 from hub.facts import Lifecycle, Observer
 from hub.loop import loop_run
 from hub.reading.control import kept_current, reporter
 from hub.role import Role, load_role
-from hub.settings import RoleSettings
+from hub.settings import LogSettings, RoleSettings, SpoolSettings
 from monitoring.adapter import combine, log_observer, metrics_observer
 from monitoring.endpoint import Endpoint
 from monitoring.health import Health
 from monitoring.hooks import install_hooks, tell_failure
 from monitoring.logs import configure
 from monitoring.metrics import Metrics
+from monitoring.operations.of_process import ProcessLog
 from monitoring.role_endpoint import tls_of
 from schemas.errors import HubError
 
@@ -58,19 +60,19 @@ def run_role(command: str, conditions: frozenset[str], work: Work) -> int:
         tenants=tuple(tenant.code for tenant in role.topology.tenants), places={"state": role.state_directory}
     )
     health = Health(conditions)
-    observer = combine(metrics_observer(metrics), log_observer(), health.observe)
+    operations = ProcessLog(role, configuration(settings))
+    observer = combine(metrics_observer(metrics), log_observer(), health.observe, operations.observe)
     endpoint = Endpoint(metrics.registry, health, tls=tls_of(role), port=settings.metrics_port, observer=observer)
-    with endpoint:
+    with closing(operations), endpoint:
         _announce(role.state_directory / "run.json", endpoint.url)
         observer(Lifecycle("started", {"command": command, "principal": role.principal}))
-        try:
-            loop_run(_until_stopped(role, observer, health, work))
-        except Exception as error:  # noqa: BLE001 - the log says class and place, never a text; then we end
-            observer(Lifecycle("failed", {"command": command, "code": ",".join(sorted(codes(error)))}))
-            tell_failure(error)
-            return 1
-        observer(Lifecycle("stopped", {"command": command}))
-    return 0
+        return loop_run(_until_stopped(role, observer, health, operations, command, work))
+
+
+def configuration(settings: RoleSettings) -> dict[str, object]:
+    """What a process was told from outside, without secrets and without the port that it happened to get."""
+    told = settings.model_dump(exclude={"key_passphrase_file", "log_file", "metrics_port"})
+    return told | {"log": LogSettings().model_dump(), "operations": SpoolSettings().model_dump()}
 
 
 def codes(error: BaseException) -> set[str]:
@@ -80,15 +82,24 @@ def codes(error: BaseException) -> set[str]:
     return {error.code if isinstance(error, HubError) else type(error).__name__}
 
 
-async def _until_stopped(role: Role, observer: Observer, health: Health, work: Work) -> None:
+async def _until_stopped(
+    role: Role, observer: Observer, health: Health, operations: ProcessLog, command: str, work: Work
+) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     beat = asyncio.create_task(health.beat(observer), name="heartbeat")
-    try:
-        await kept_current(role, observer, stop, lambda: work(role, observer, stop), report=reporter(role))
-    finally:
-        beat.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await beat
+    async with operations.sending(observer):
+        try:
+            await kept_current(role, observer, stop, lambda: work(role, observer, stop), report=reporter(role))
+        except Exception as error:  # noqa: BLE001 - the log says class and place, never a text; then we end
+            observer(Lifecycle("failed", {"command": command, "code": ",".join(sorted(codes(error)))}))
+            tell_failure(error)
+            return 1
+        finally:
+            beat.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await beat
+        observer(Lifecycle("stopped", {"command": command}))
+        return 0

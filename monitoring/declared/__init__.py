@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from monitoring.declared import desks, flow, operations, process, state
-from monitoring.declared import access, desks, flow, process, state
+from monitoring.declared import access, desks, flow, operations, process, state
 from monitoring.declared.base import MEASURES, Kind, Metric
 
 __all__ = ["BY_NAME", "MEASURES", "METRICS", "Kind", "Metric"]
