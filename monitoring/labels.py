@@ -12,6 +12,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from hub.envelope.operations import Class
+
 OTHER: Final = "other"
 SHARED: Final = "shared"
 """the tenant label of a topic that serves all tenants"""
@@ -26,11 +28,16 @@ DATASETS: Final = (
     "resolutions",
     "review",
     "helpdesk",
+    "analysis-marks",
+    "analysis-state",
     "audit",
     "status",
     "accepted",
 )
-ROLES: Final = ("portal", "router", "review", "helpdesk", "audit", "tax", "operator", "monitor", "prometheus", "admin")
+ROLES: Final = (
+    *("portal", "router", "review", "helpdesk", "audit", "tax", "operator"),
+    *("monitor", "analysis", "prometheus", "admin"),
+)
 
 _CODE: Final = re.compile(r"[a-z][a-z0-9._-]{0,39}")
 _RULE: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,59}")
@@ -84,6 +91,7 @@ _DECLARED: Final = (
         "結果",
         _listed(OUTCOMES),
     ),
+    Label("class", "class of the operations log", "操作記録の分類", _listed([each.value for each in Class])),
     Label("state", "state of a journal entry", "記録の状態", "`unconfirmed`, `unacknowledged`"),
     Label("resumed", "closed after a crash", "障害後の再開か", "`true`, `false`"),
     Label("fenced", "taken away by a newer owner", "新しい所有者に奪われたか", "`true`, `false`"),
@@ -108,6 +116,7 @@ LABELS: Final = {label.name: label for label in _DECLARED}
 _CLOSED: Final[dict[str, frozenset[str]]] = {
     "dataset": frozenset(DATASETS),
     "outcome": frozenset(OUTCOMES),
+    "class": frozenset(each.value for each in Class),
     "state": frozenset({"unconfirmed", "unacknowledged"}),
     "resumed": frozenset({"true", "false"}),
     "fenced": frozenset({"true", "false"}),

@@ -32,6 +32,22 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     kind: rule for part in _PARTS for kind, rule in part.TO_METRICS.items()
 }
 TO_LOG: Final[dict[type[Fact], ToLog]] = {kind: rule for part in _PARTS for kind, rule in part.TO_LOG.items()}
+from monitoring.adapter import analysis, desks, flow, state
+from monitoring.adapter.base import ToLog, ToMetrics
+from monitoring.metrics import Metrics
+
+TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
+    **flow.TO_METRICS,
+    **desks.TO_METRICS,
+    **state.TO_METRICS,
+    **analysis.TO_METRICS,
+}
+TO_LOG: Final[dict[type[Fact], ToLog]] = {
+    **flow.TO_LOG,
+    **desks.TO_LOG,
+    **state.TO_LOG,
+    **analysis.TO_LOG,
+}
 
 
 def combine(*observers: Observer) -> Observer:

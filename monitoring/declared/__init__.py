@@ -12,6 +12,7 @@ from monitoring.declared import (
     process,
     state,
 )
+from monitoring.declared import analysis, desks, flow, process, state
 from monitoring.declared.base import MEASURES, Kind, Metric
 
 __all__ = ["BY_NAME", "MEASURES", "METRICS", "Kind", "Metric"]
@@ -22,6 +23,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     *state.METRICS,
     *access.METRICS,
     *network.METRICS,
+    *analysis.METRICS,
     *process.METRICS,
 )
 """in the order in which a page shows them"""
