@@ -16,10 +16,25 @@ from monitoring.adapter import (
     desks,
     flow,
     network,
+    operations,
     state,
 )
 from monitoring.adapter.base import ToLog, ToMetrics
 from monitoring.metrics import Metrics
+
+TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
+    **flow.TO_METRICS,
+    **desks.TO_METRICS,
+    **state.TO_METRICS,
+    **operations.TO_METRICS,
+}
+TO_LOG: Final[dict[type[Fact], ToLog]] = {
+    **flow.TO_LOG,
+    **desks.TO_LOG,
+    **state.TO_LOG,
+    **operations.TO_LOG,
+}
+from monitoring.adapter import desks, flow, state
 
 _PARTS: Final = (
     flow,
@@ -33,8 +48,6 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
 }
 TO_LOG: Final[dict[type[Fact], ToLog]] = {kind: rule for part in _PARTS for kind, rule in part.TO_LOG.items()}
 from monitoring.adapter import analysis, desks, flow, state
-from monitoring.adapter.base import ToLog, ToMetrics
-from monitoring.metrics import Metrics
 
 TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     **flow.TO_METRICS,

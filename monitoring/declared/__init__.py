@@ -6,13 +6,14 @@ from typing import Final
 
 from monitoring.declared import (
     access,
+    analysis,
     desks,
     flow,
     network,
+    operations,
     process,
     state,
 )
-from monitoring.declared import analysis, desks, flow, process, state
 from monitoring.declared.base import MEASURES, Kind, Metric
 
 __all__ = ["BY_NAME", "MEASURES", "METRICS", "Kind", "Metric"]
@@ -21,6 +22,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     *flow.METRICS,
     *desks.METRICS,
     *state.METRICS,
+    *operations.METRICS,
     *access.METRICS,
     *network.METRICS,
     *analysis.METRICS,

@@ -7,10 +7,12 @@ import io
 import json
 import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from hub.envelope.operations import Kind, Operation, OperationEvent
 from hub.facts import (
     Alarm,
     BatchRouted,
@@ -43,6 +45,7 @@ from hub.facts import (
     Unconfirmed,
     WitnessAnswered,
 )
+from hub.operations.facts import BrokersReached, OperationSent, OperationsWaiting
 from monitoring.adapter import TO_LOG, TO_METRICS, combine, log_observer, metrics_observer
 from monitoring.endpoint import ScrapesRefused
 from monitoring.health import LoopBeat
@@ -55,6 +58,15 @@ ROOT = Path(__file__).parents[3]
 SLUG = "heirs"
 T = "131041"
 
+LINE = OperationEvent(
+    f"review-{T}",
+    "a",
+    "eltax",
+    bytes(16),
+    0,
+    bytes(32),
+    Operation(Kind.VIEWED, datetime(2026, 4, 1, tzinfo=UTC), "ok", "sato", "192.0.2.1", T, "ab" * 16, "review show"),
+)
 SAMPLES: list[Fact] = [
     SubmissionJudged("refused", T, SLUG, ("unknown-item", "bad-date")),
     EventsAcknowledged("eltax.submissions", 3, 7, 0.02),
@@ -88,6 +100,10 @@ SAMPLES: list[Fact] = [
     StandingTaken(7, 3, (T, "999989")),
     Lifecycle("started", {"command": "route"}),
     LoopBeat(0.002),
+    OperationSent(LINE),
+    OperationsWaiting(7, True),
+    BrokersReached(True),
+    BrokersReached(False, "kafka.unavailable"),
     ScrapesRefused("not-named", 3),
     PathProbed(f"review-{T}", "127.0.0.1:9093", True, "", 0.001, 0.012, 1_798_761_600.0),
     PathProbed(f"review-{T}", "broker-2.example:9093", False, "unverified-expired", changed=True),
@@ -168,6 +184,9 @@ EXPECTED = {
     'hub_watch_path_reported{principal="audit-131041"}': 0,
     "hub_watch_attempts_total": 14,
     "hub_watch_last_round_seconds": 1_795_000_000.5,
+    'hub_operations_lines_total{class="access"}': 1,
+    "hub_operations_waiting": 7,
+    "hub_operations_stopped": 1,
     "hub_observer_failures_total": 0,
 }
 
@@ -265,6 +284,9 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
         "control-accepted",
         "control-unknown",
         "started",
+        "operation",
+        "connected",
+        "disconnected",
     }
     for line in lines:
         assert set(line) <= KEYS
