@@ -39,6 +39,7 @@ class Running:
     topics: list[str]
     metrics: Mapping[str, str] = field(default_factory=dict)
     pids: Mapping[str, int] = field(default_factory=dict)
+    controller: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,11 @@ class Home:
     def _run_file(self) -> Path:
         return self.path / "run" / "hub.json"
 
+    @property
+    def watched(self) -> Path:
+        """Where processes tell their metrics, and nothing else: for the monitor."""
+        return self.path / "run" / "watched.json"
+
     def prepare(self) -> None:
         """Make the directory, or refuse one that holds something else."""
         if self.layout.exists():
@@ -103,13 +109,15 @@ class Home:
 
     def announce(self, running: Running) -> None:
         """Write down what runs here, whole or not at all."""
-        new = self._run_file.with_suffix(".new")
-        new.write_text(json.dumps(asdict(running), indent=1))
-        new.replace(self._run_file)
+        for file, said in ((self.watched, {"metrics": dict(running.metrics)}), (self._run_file, asdict(running))):
+            new = file.with_suffix(".new")
+            new.write_text(json.dumps(said, indent=1))
+            new.replace(file)
 
     def withdraw(self) -> None:
         """Nothing runs here any more."""
-        self._run_file.unlink(missing_ok=True)
+        for file in (self._run_file, self.watched):
+            file.unlink(missing_ok=True)
 
     def running(self) -> Running:
         """What runs here; raises NoHub when nothing does, or when it ended without saying so."""

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from hub.control_certificates import keep_control_certificates
 from hub.crypto.audience import AudiencePrivateKey, Suite
 from hub.crypto.certificates import CertificateAuthority, write_private
 from hub.crypto.errors import KeyMissing
@@ -91,6 +92,7 @@ def enrol(
         epochs.append(next_epoch(epochs[-1]))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # scrypt takes its time, and lets others run
         made = list(pool.map(lambda each: _keys(home, each, epochs, authority, cost), missing))
+    keep_control_certificates(home, authority, now=now)
     builder = TrustBuilder(topology.namespace) if trust is None else TrustBuilder.following(trust)
     _list(builder, served, made, now)
     for key_ids in gone.values():
@@ -141,6 +143,7 @@ def new_authority(home: Path, *, now: datetime) -> tuple[CertificateAuthority, t
     names = sorted(each.parent.name for each in (home / "roles").glob("*/tls.crt"))
     for name in names:
         _certify(home, name, authority)
+    keep_control_certificates(home, authority, now=now, anew=True)
     if current.exists():
         current.rename(home / f"authority-retired-{now:%Y%m%dT%H%M%S}")
     fresh.rename(current)
