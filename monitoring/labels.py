@@ -42,7 +42,7 @@ ROLES: Final = (
 _CODE: Final = re.compile(r"[a-z][a-z0-9._-]{0,39}")
 _RULE: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,59}")
 _TENANT: Final = re.compile(r"[0-9]{6}")
-_LISTENER: Final = re.compile(r"[A-Za-z0-9.-]{1,60}:[0-9]{1,5}|\[[0-9A-Fa-f:]{2,45}\]:[0-9]{1,5}")
+_LISTENER: Final = re.compile(r"[A-Za-z0-9._-]{1,60}:[0-9]{1,5}|\[[0-9A-Fa-f:]{2,45}\]:[0-9]{1,5}")
 _CIPHER: Final = re.compile(r"[A-Z0-9_-]{3,60}")
 _PARTITION: Final = re.compile(r"0|[1-9][0-9]{0,2}")
 

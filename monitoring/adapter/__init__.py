@@ -13,6 +13,7 @@ import structlog
 from hub.facts import Fact, Observer
 from monitoring.adapter import (
     access,
+    analysis,
     desks,
     flow,
     network,
@@ -22,45 +23,19 @@ from monitoring.adapter import (
 from monitoring.adapter.base import ToLog, ToMetrics
 from monitoring.metrics import Metrics
 
-TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
-    **flow.TO_METRICS,
-    **desks.TO_METRICS,
-    **state.TO_METRICS,
-    **operations.TO_METRICS,
-}
-TO_LOG: Final[dict[type[Fact], ToLog]] = {
-    **flow.TO_LOG,
-    **desks.TO_LOG,
-    **state.TO_LOG,
-    **operations.TO_LOG,
-}
-from monitoring.adapter import desks, flow, state
-
 _PARTS: Final = (
-    flow,
-    desks,
-    state,
     access,
+    analysis,
+    desks,
+    flow,
     network,
+    operations,
+    state,
 )
 TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     kind: rule for part in _PARTS for kind, rule in part.TO_METRICS.items()
 }
 TO_LOG: Final[dict[type[Fact], ToLog]] = {kind: rule for part in _PARTS for kind, rule in part.TO_LOG.items()}
-from monitoring.adapter import analysis, desks, flow, state
-
-TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
-    **flow.TO_METRICS,
-    **desks.TO_METRICS,
-    **state.TO_METRICS,
-    **analysis.TO_METRICS,
-}
-TO_LOG: Final[dict[type[Fact], ToLog]] = {
-    **flow.TO_LOG,
-    **desks.TO_LOG,
-    **state.TO_LOG,
-    **analysis.TO_LOG,
-}
 
 
 def combine(*observers: Observer) -> Observer:

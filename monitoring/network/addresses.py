@@ -10,7 +10,7 @@ from typing import Final
 
 MAX_PORTS: Final = 512
 """of all ranges together: a sweep is a look at the usual places, no scan"""
-_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,98}[A-Za-z0-9])?|\[?[0-9A-Fa-f:]{2,45}\]?")
+_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?|\[?[0-9A-Fa-f:]{2,45}\]?")
 _RANGE: Final = re.compile(r"([0-9]{1,5})(-([0-9]{1,5}))?")
 _MOST: Final = 65_535
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, TypeVar
 
+from hub.control_certificates import CANARY, EXPIRED
 from hub.crypto.certificates import CertificateAuthority, principal_of
 from hub.transport import TlsIdentity
 from monitoring.network.addresses import Address, hosts
@@ -27,9 +28,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 SIDE_BY_SIDE: Final = 8
 MAX_LISTENERS: Final = 128
-CANARY: Final = "canary"
-"""the principal without any right; it must stand in no declaration"""
-EXPIRED: Final = "expired"
 CLOSED, KAFKA = "", "kafka"
 _KNOCK_SECONDS: Final = 1.0
 """for a port that should be closed"""

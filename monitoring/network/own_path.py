@@ -115,7 +115,7 @@ class OwnPath:
         if any(path.beyond for path in found.values()) and await self._declared_anew(stop):
             found = await self._look()
         for address, path in found.items():
-            self._tell(address, path)
+            self.tell(address, path)
         self._observe(RoundEnded(self._now(), len(found), sum(1 for path in found.values() if not path.visit.good)))
         return found
 
@@ -141,7 +141,8 @@ class OwnPath:
             await pause(stop, 1.0)
         return self._role.topology is not before
 
-    def _tell(self, address: Address, path: Path) -> None:
+    def tell(self, address: Address, path: Path) -> None:
+        """Tell what was seen of one listener."""
         seen, code = path.visit, path.problem
         changed = self._last.get(address, "") != code
         self._last[address] = code

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Final, Protocol
 
+from hub.control_certificates import PROBES
 from hub.envelope.operations import Kind, Operation
 from hub.envelope.trust import Trust
 from hub.facts import Alarm, Observer, Ready
@@ -30,13 +31,13 @@ from monitoring.network.facts import ControlJudged, PathHeard, RoundEnded
 from monitoring.network.heard import Hearing, Page, expected, pages, told
 from monitoring.network.judgement import Control, Tried, Verdict, by_control
 from monitoring.network.line import Ended
+from monitoring.network.own_path import OwnPath
+from monitoring.network.own_path import Path as OwnWay
 from schemas.errors import HubError
 from topics.layout import Topology
 
 SECONDS: Final = 5.0
 """the deadline of one attempt"""
-PROBES: Final = "probes"
-"""where a role directory keeps control certificates"""
 SILENT_ROUNDS: Final = 3
 """after so many intervals without a word somebody is silent"""
 _LONGEST_ROUND: Final = 120.0
@@ -128,6 +129,7 @@ class NetworkWatch:
         self._silent: dict[str, bool] = {}
         self._unheard = False
         self._scratch: Path | None = None
+        self._own = OwnPath(role, observer, 0)
 
     async def run(self, stop: asyncio.Event) -> None:
         """A round every interval until `stop`; with an interval of 0 none."""
@@ -216,6 +218,8 @@ class NetworkWatch:
 
     def _tell(self, found: Found) -> None:
         self._tell_open(found)
+        for address, seen in found.round.visits.items() if found.round else ():
+            self._own.tell(address, OwnWay(seen))
         for control, verdict in by_control(found.tried).items():
             first = next(each for each in found.tried if each.control is control and each.verdict is verdict)
             before = self._verdicts.get(control)
