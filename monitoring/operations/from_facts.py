@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from hub.crypto.hkdf import sha256
 from hub.envelope.operations import Kind, Operation
-from hub.facts import Alarm, Fact, Lifecycle, Paused, StandingTaken
+from hub.facts import Alarm, Fact, HandedOver, Lifecycle, Paused, StandingTaken
 from hub.operations.facts import BrokersReached
 
 WINDOW_SECONDS: Final = 60.0
@@ -56,12 +56,17 @@ def _standing(fact: StandingTaken, at: datetime, settings: str) -> Operation:
     return Operation(Kind.CONFIGURED, at, about=about, code=code)
 
 
+def _handed_over(fact: HandedOver, at: datetime, _: str) -> Operation | None:
+    return Operation(Kind.EXPORTED, at, about=fact.team, code=fact.decision, count=fact.count) if fact.count else None
+
+
 TABLE: Final[dict[type[Fact], Callable[[Any, datetime, str], Operation | None]]] = {
     Lifecycle: _lifecycle,
     Alarm: _alarm,
     Paused: _paused,
     BrokersReached: _reached,
     StandingTaken: _standing,
+    HandedOver: _handed_over,
 }
 """`Any` is the fact's own class; the text is the settings' digest"""
 
