@@ -12,6 +12,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from hub.envelope.operations import Class
+
 OTHER: Final = "other"
 SHARED: Final = "shared"
 """the tenant label of a topic that serves all tenants"""
@@ -34,6 +36,7 @@ ROLES: Final = ("portal", "router", "review", "helpdesk", "audit", "tax", "opera
 
 _CODE: Final = re.compile(r"[a-z][a-z0-9._-]{0,39}")
 _RULE: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,59}")
+_PRINCIPAL: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _TENANT: Final = re.compile(r"[0-9]{6}")
 _PARTITION: Final = re.compile(r"0|[1-9][0-9]{0,2}")
 
@@ -80,6 +83,8 @@ _DECLARED: Final = (
         "結果",
         _listed(OUTCOMES),
     ),
+    Label("class", "class of the operations log", "操作記録の分類", _listed([each.value for each in Class])),
+    Label("principal", "principal", "接続主体", "a role with its tenant, 64 characters at most; `other`"),
     Label("state", "state of a journal entry", "記録の状態", "`unconfirmed`, `unacknowledged`"),
     Label("resumed", "closed after a crash", "障害後の再開か", "`true`, `false`"),
     Label("fenced", "taken away by a newer owner", "新しい所有者に奪われたか", "`true`, `false`"),
@@ -94,6 +99,7 @@ LABELS: Final = {label.name: label for label in _DECLARED}
 _CLOSED: Final[dict[str, frozenset[str]]] = {
     "dataset": frozenset(DATASETS),
     "outcome": frozenset(OUTCOMES),
+    "class": frozenset(each.value for each in Class),
     "state": frozenset({"unconfirmed", "unacknowledged"}),
     "resumed": frozenset({"true", "false"}),
     "fenced": frozenset({"true", "false"}),
@@ -134,6 +140,8 @@ class Bounds:
             allowed = _PARTITION.fullmatch(value) is not None
         elif label == "consumer":
             return role(value)
+        elif label == "principal":
+            allowed = _PRINCIPAL.fullmatch(value) is not None and role(value) != OTHER
         else:  # version, python: set by this program only
             allowed = label in LABELS and value.isascii() and value.isprintable() and len(value) <= 40
         return value if allowed else OTHER

@@ -11,12 +11,22 @@ from typing import Final
 import structlog
 
 from hub.facts import Fact, Observer
-from monitoring.adapter import desks, flow, state
+from monitoring.adapter import collected, desks, flow, state
 from monitoring.adapter.base import ToLog, ToMetrics
 from monitoring.metrics import Metrics
 
-TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {**flow.TO_METRICS, **desks.TO_METRICS, **state.TO_METRICS}
-TO_LOG: Final[dict[type[Fact], ToLog]] = {**flow.TO_LOG, **desks.TO_LOG, **state.TO_LOG}
+TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
+    **flow.TO_METRICS,
+    **desks.TO_METRICS,
+    **state.TO_METRICS,
+    **collected.TO_METRICS,
+}
+TO_LOG: Final[dict[type[Fact], ToLog]] = {
+    **flow.TO_LOG,
+    **desks.TO_LOG,
+    **state.TO_LOG,
+    **collected.TO_LOG,
+}
 
 
 def combine(*observers: Observer) -> Observer:

@@ -46,6 +46,13 @@ from monitoring.adapter import TO_LOG, TO_METRICS, combine, log_observer, metric
 from monitoring.health import LoopBeat
 from monitoring.logs import KEYS, configure
 from monitoring.metrics import Metrics
+from monitoring.operations.facts import (
+    BrokerSeen,
+    OperationsCollected,
+    OperationsDeleted,
+    OperationsPublished,
+    OperationsRefused,
+)
 
 ROOT = Path(__file__).parents[3]
 SLUG = "heirs"
@@ -83,6 +90,11 @@ SAMPLES: list[Fact] = [
     StandingTaken(7, 3, (T, "999989")),
     Lifecycle("started", {"command": "route"}),
     LoopBeat(0.002),
+    OperationsCollected({"access": 3}, 2, 40),
+    OperationsRefused("bad-signature", 4),
+    OperationsDeleted({"system": 6}),
+    OperationsPublished(38, 1),
+    BrokerSeen({"review-131041": 2, "mallory": 1}, {"no-certificate": 5}, 7, 1),
 ]
 
 EXPECTED = {
@@ -137,6 +149,17 @@ EXPECTED = {
     'hub_standing_serial{place="declaration"}': 3,
     'hub_lifecycle_events_total{event="started"}': 1,
     "hub_event_loop_lag_seconds_count": 1,
+    'hub_operations_collected_total{class="access"}': 3,
+    "hub_operations_missing": 2,
+    "hub_operations_collected_leaves": 40,
+    'hub_operations_refused_total{reason="bad-signature"}': 4,
+    'hub_operations_deleted_total{class="system"}': 6,
+    "hub_operations_published_leaves": 38,
+    'hub_broker_denials_total{principal="review-131041"}': 2,
+    'hub_broker_denials_total{principal="other"}': 1,
+    'hub_broker_handshakes_refused_total{reason="no-certificate"}': 5,
+    "hub_peers_unexpected_total": 7,
+    "hub_broker_log_lines_unread_total": 1,
     "hub_observer_failures_total": 0,
 }
 
@@ -226,6 +249,9 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
         "ready",
         "standing-taken",
         "started",
+        "operations-deleted",
+        "operations-refused",
+        "broker-refused",
     }
     for line in lines:
         assert set(line) <= KEYS
