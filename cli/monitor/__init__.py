@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from cli.monitor import run
+from cli.monitor import figures, report, run
 
 app = typer.Typer(
     help="Watch over the hub as the principal `monitor`; without a command, the process. / 監視",
     invoke_without_command=True,
 )
 app.callback()(run.monitor)
+app.command("report")(report.report)
+app.command("figures", hidden=True)(figures.figures)
