@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cli.monitor import figures, report, run
+from cli.monitor import analyse, network, run
 
 app = typer.Typer(
     help="Watch over the hub as the principal `monitor`; without a command, the process. / 監視",
@@ -13,3 +14,5 @@ app = typer.Typer(
 app.callback()(run.monitor)
 app.command("report")(report.report)
 app.command("figures", hidden=True)(figures.figures)
+app.command("analyse")(analyse.analyse)
+app.command("network")(network.network)
