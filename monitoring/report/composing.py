@@ -43,6 +43,13 @@ _FINDINGS: Final = 60
 _SEALS: Final = ("承認", "確認", "作成")
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _SEVERITIES: Final = {"page": "緊急", "ticket": "要対応", "notice": "参考"}
+_OUTCOMES: Final = {
+    "ok": "適合",
+    "refused": "適合",
+    "accepted": "不適合",
+    "failed": "不適合あり",
+    "unknown": "判定できず",
+}
 _ATTACHMENT: Final = ("attachment-part", "添付ファイルの分割部分")
 
 
@@ -225,19 +232,20 @@ def _network(basis: Basis) -> Iterable[Part]:
         return
     yield _table(
         "ネットワーク検査",
-        ("検査項目", "適合", "不適合", "最後の結果", "最後の時刻"),
+        ("拒否すべき接続・操作", "適合", "不適合", "判定できず", "最後の結果", "最後の時刻"),
         (
             (
                 clean(CONTROLS.get(each.control, each.control)),
                 number(each.good),
                 number(each.bad),
-                "適合" if each.last_outcome == "ok" else clean(each.last_outcome),
+                number(each.unknown),
+                _OUTCOMES.get(each.last_outcome) or clean(each.last_outcome),
                 short(each.last_at_ms),
             )
             for each in use.probes
         ),
-        (36, 11, 11, 16, 26),
-        {1, 2},
+        (34, 10, 9, 12, 12, 23),
+        {1, 2, 3},
     )
     yield Text("各検査は、拒否されるべき接続を実際に試み、拒否されたこと（適合）を記録したものです。")
     yield _counted("想定外の相手", ("アドレス", "名称", "件数"), use.peers_unexpected)

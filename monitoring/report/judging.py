@@ -179,10 +179,16 @@ def _controls(basis: Basis) -> Check:
     use = basis.use
     if use is None or not use.probes:
         return Check(name, Verdict.UNKNOWN, "検査の記録がありません。")
-    bad = [each for each in use.probes if each.bad]
-    tried = sum(each.good + each.bad for each in use.probes)
-    said = f"検査項目 {number(len(use.probes))}、試行 {number(tried)}回、不適合 {number(sum(e.bad for e in bad))}回。"
-    return Check(name, Verdict.LOOK if bad else Verdict.GOOD, said)
+    bad, unknown = sum(each.bad for each in use.probes), sum(each.unknown for each in use.probes)
+    good = sum(each.good for each in use.probes)
+    said = (
+        f"検査項目 {number(len(use.probes))}、試行 {number(good + bad + unknown)}回、不適合 {number(bad)}回、"
+        f"判定できず {number(unknown)}回。"
+    )
+    open_now = any(each.last_outcome not in ("ok", "refused") for each in use.probes)
+    if not good and not bad:
+        return Check(name, Verdict.UNKNOWN, said)
+    return Check(name, Verdict.LOOK if bad or open_now else Verdict.GOOD, said)
 
 
 def _peers(basis: Basis) -> Check:

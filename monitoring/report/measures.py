@@ -74,7 +74,8 @@ def _peers(use: Use) -> str:
 
 def _controls(use: Use) -> str:
     good, bad = sum(e.good for e in use.probes), sum(e.bad for e in use.probes)
-    return f"検査 {number(good + bad)}回、不適合 {number(bad)}"
+    unknown = sum(e.unknown for e in use.probes)
+    return f"検査 {number(good + bad + unknown)}回、不適合 {number(bad)}、判定できず {number(unknown)}"
 
 
 def _access(use: Use) -> str:

@@ -126,11 +126,12 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """One control of the network watch: what its attempts gave in the period."""
+    """One control of the network watch: what its attempts gave in the period; `unknown` proved nothing."""
 
     control: str
     good: int
     bad: int
+    unknown: int
     last_outcome: str
     last_at_ms: int
 

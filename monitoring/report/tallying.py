@@ -14,12 +14,16 @@ from typing import Final
 
 from hub.envelope.operations import CLASS_OF, Class, Kind, OperationEvent
 from hub.envelope.times import to_ms
+from monitoring.network.judgement import Verdict
 from monitoring.report.model import MAX_LISTED, MAX_NAMED, OTHERS, Counted, Period, Probed, Process, Use
 from monitoring.report.words import hour_of, slot_of
 
 _OF_A_TENANT: Final = re.compile(r".*-([0-9]{6})")
 GOOD: Final = "ok"
-"""the outcome of what went as it should; of a probe: the path works, the control still refuses"""
+"""the outcome of what went as it should"""
+_HELD: Final = frozenset({GOOD, Verdict.REFUSED.value})
+_UNKNOWN: Final = re.compile(r"unknown-([0-9]{1,6})")
+"""code of a round of the network watch: how many of its attempts proved nothing"""
 _PAIR: Final = (OTHERS, OTHERS)
 _REFUSING: Final = frozenset({Kind.DENIED, Kind.HANDSHAKE_REFUSED, Kind.PEER_UNEXPECTED})
 _MAX_CONFIGURATIONS: Final = 5
@@ -46,6 +50,7 @@ class Pairs(Counter[tuple[str, str]]):
 class _Probe:
     good: int = 0
     bad: int = 0
+    unknown: int = 0
     last: str = ""
     at_ms: int = -1
 
@@ -124,10 +129,17 @@ class Tally:
         said, known = line.operation, self._probes
         name = said.about if said.about in known or len(known) < MAX_LISTED else OTHERS
         found = known.setdefault(name, _Probe())
-        if said.outcome == GOOD:
+        counted = _UNKNOWN.fullmatch(said.code)
+        if said.outcome in _HELD:
             found.good += said.count
+        elif said.outcome == Verdict.UNKNOWN.value:
+            found.unknown += said.count
+        elif counted is not None and 0 < int(counted[1]) <= said.count:
+            found.unknown += int(counted[1])
+            found.good += said.count - int(counted[1])  # what was let in has a line of its own
         else:
-            found.bad += said.count
+            found.bad += 1
+            found.good += said.count - 1
         if at >= found.at_ms:
             found.last, found.at_ms = said.outcome, at
 
@@ -167,7 +179,8 @@ class Tally:
             peers_unexpected=self._peers.ranked(),
             network_by_slot=self._counted(self._network_slots),
             probes=tuple(
-                Probed(name, each.good, each.bad, each.last, each.at_ms) for name, each in sorted(self._probes.items())
+                Probed(name, each.good, each.bad, each.unknown, each.last, each.at_ms)
+                for name, each in sorted(self._probes.items())
             ),
             processes=tuple(_processes(self._processes)),
         )

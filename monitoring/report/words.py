@@ -8,6 +8,7 @@ from typing import Final
 
 from hub.envelope.operations import Class, Kind
 from hub.envelope.times import from_ms, in_japan
+from monitoring.network.judgement import WORDS
 from schemas.dates import ERAS
 
 _WEEKDAYS: Final = "月火水木金土日"
@@ -50,12 +51,10 @@ KINDS: Final[Mapping[str, str]] = {
     Kind.FINDING: "分析の検出",
 }
 CONTROLS: Final[Mapping[str, str]] = {
-    "plaintext": "平文での接続を拒否",
-    "no-certificate": "証明書のない接続を拒否",
-    "unknown-ca": "未知の認証局の証明書を拒否",
-    "tls-1.2": "TLS 1.2以下を拒否",
-    "acl": "権限外の操作を拒否",
+    **{control.value: japanese for control, (_, japanese) in WORDS.items()},
+    "round": "検査の巡回（全項目・全経路）",
 }
+"""what the network watch tries and must find refused"""
 
 
 def japanese_year(day: date) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,3 +79,42 @@ def test_a_desk_that_cannot_be_read_is_missing_and_not_good(hub: Hub, day: str, 
         aside.rename(place)
     assert said["checks"]["whole"]["verdict"] == "unknown"
     assert set(said["files"]) == {"json", "html"}
+
+
+def test_top_answers_with_numbers_for_people_and_programs(hub: Hub, day: str) -> None:
+    def settled() -> dict[str, Any] | None:
+        (said,) = hub.json("monitor", "top", "--once", "--interval", "0.5")
+        return said if said["whole"]["answer"] == "yes" else None
+
+    said = eventually(settled, pause=0.5)
+    whole = said["whole"]
+    assert whole["accepted"] == whole["routed"] == whole["stored"]["audit"] > 0
+    assert whole["behind"] == whole["unconfirmed"] == whole["missing"] == whole["letters"] == 0
+    up = {each["name"]: each for each in said["processes"]}
+    assert {"router", "monitor", "review-131041"} <= up.keys()
+    assert all(each["up"] and each["memory"] > 0 for each in up.values())
+    (router,) = (each for each in said["stages"] if each["name"] == "router")
+    assert router["total"] == whole["routed"]
+    assert router["p99"] is None or router["p99"] > 0
+
+    for columns in ("60", "160"):
+        shown = hub.run("monitor", "top", "--once", "--interval", "0.5", COLUMNS=columns)
+        assert shown.returncode == 0, shown.stderr
+        text = shown.stdout.decode()
+        assert "全て到達" in text
+        assert "review-131041" in text.replace("\n", "")
+
+
+def test_top_goes_on_when_a_process_dies(hub: Hub, day: str) -> None:
+    process = hub.stack.roles.running["helpdesk-131041"]
+    os.kill(process.process.pid, signal.SIGSTOP)
+    try:
+        done = hub.run("monitor", "top", "--once", "--json", "--interval", "0.5")
+    finally:
+        os.kill(process.process.pid, signal.SIGCONT)
+    said = json.loads(done.stdout)
+    away = {each["name"] for each in said["processes"] if not each["up"]}
+    assert away == {"helpdesk-131041"}
+    assert said["whole"]["answer"] == "unknown"
+    assert "process-away" in said["whole"]["reasons"]
+    assert done.returncode == 1

@@ -18,6 +18,7 @@ from hub.crypto.hkdf import sha256
 from hub.envelope.event_ids import new_event_id
 from hub.envelope.operations import FIRST, Kind, Operation, OperationEvent
 from hub.envelope.records import ReportEntry
+from monitoring.network.judgement import Control
 from monitoring.report import html, pdf, places
 from monitoring.report.composing import compose
 from monitoring.report.model import (
@@ -36,7 +37,7 @@ from monitoring.report.tallying import Tally
 from schemas.catalogue import procedures
 
 TENANT: Final = "999997"
-_CONTROLS: Final = ("plaintext", "no-certificate", "unknown-ca", "tls-1.2", "acl")
+_CONTROLS: Final = tuple(each.value for each in Control)
 _PRINCIPALS: Final = (
     *("portal", "router", "operator", "monitor", "analysis"),
     *(f"{desk}-{TENANT}" for desk in ("review", "helpdesk", "audit")),
@@ -81,7 +82,8 @@ def lines(span: Period, seed: int, *, calm: bool = False) -> Iterator[OperationE
         begin = span.begin_ms + number * 86_400_000
         weekend = datetime.fromtimestamp((begin + 43_200_000) / 1_000, UTC).weekday() >= 5
         for control in _CONTROLS:
-            yield line(Kind.PROBED, begin + 60_000, principal="monitor", about=control, count=1_440)
+            yield line(Kind.PROBED, begin + 60_000, principal="monitor", outcome="refused", about=control)
+        yield line(Kind.PROBED, begin + 120_000, principal="monitor", about="round", code="unknown-0", count=18_720)
         for account in _ACCOUNTS:
             for kind in _USES:
                 count = dice.randint(0, 3) if weekend else dice.randint(4, 40)

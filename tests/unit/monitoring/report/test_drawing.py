@@ -45,7 +45,7 @@ def hostile(text: str) -> Basis:
         peers_unexpected=counted,
         letters_ended=((text, 1),),
         handshakes_refused=((text, 1),),
-        probes=(Probed(text, 1, 1, text, made.period.begin_ms),),
+        probes=(Probed(text, 1, 1, 1, text, made.period.begin_ms),),
         processes=(replace(made.use.processes[0], principal=text, configurations=(text,)),),
     )
     found = Finding(text, text, text, made.period.begin_ms, made.period.begin_ms, text, 1, (text,))

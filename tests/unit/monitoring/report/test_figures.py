@@ -66,7 +66,7 @@ def test_lines_are_counted_by_slot_account_and_kind() -> None:
     tally.take(line(Kind.VIEWED, at, principal=f"review-{TENANT}", actor="zei-01", tenant=TENANT, count=3))
     tally.take(line(Kind.VIEWED, at, principal=f"review-{TENANT}", actor="zei-01", tenant=TENANT, outcome="denied"))
     tally.take(line(Kind.DENIED, at, actor="helpdesk-999997", about="topic", count=5))
-    tally.take(line(Kind.PROBED, at, principal="monitor", about="plaintext"))
+    tally.take(line(Kind.PROBED, at, principal="monitor", about="plaintext", outcome="refused"))
     tally.take(line(Kind.PROBED, at + 1, principal="monitor", about="plaintext", outcome="accepted"))
     use = tally.use()
     assert use.lines == 5
@@ -77,6 +77,26 @@ def test_lines_are_counted_by_slot_account_and_kind() -> None:
     assert [(each.control, each.good, each.bad, each.last_outcome) for each in use.probes] == [
         ("plaintext", 1, 1, "accepted")
     ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "counts", "verdict"),
+    [
+        ("ok", "unknown-0", (20, 0, 0), Verdict.GOOD),
+        ("failed", "unknown-3", (17, 0, 3), Verdict.LOOK),
+        ("failed", "unknown-0", (19, 1, 0), Verdict.LOOK),
+        ("failed", "unknown-99", (19, 1, 0), Verdict.LOOK),
+        ("unknown", "", (0, 0, 20), Verdict.UNKNOWN),
+    ],
+)
+def test_a_round_of_the_network_watch(outcome: str, code: str, counts: tuple[int, int, int], verdict: Verdict) -> None:
+    tally = Tally(TENANT, DAY)
+    at = DAY.begin_ms
+    tally.take(line(Kind.PROBED, at, principal="monitor", outcome=outcome, about="round", code=code, count=20))
+    use = tally.use()
+    (found,) = use.probes
+    assert (found.good, found.bad, found.unknown) == counts
+    assert _check(replace(basis(calm=True), use=use), "controls").verdict is verdict
 
 
 @pytest.mark.parametrize(
