@@ -91,6 +91,8 @@ class TransactionAborted(Fact):
 
     partition: int
     code: str
+    cause: str = ""
+    """what the broker said, as a code of hub.transport"""
 
 
 @dataclass(frozen=True, slots=True)
