@@ -17,8 +17,11 @@ FORGERIES: Final = ("session.refused", "event.refused", "receipt.refused", "audi
 """signed by nobody who may"""
 HOLES: Final = ("checkpoint-gap", "missing-predecessor", "missing-close", "missing-event", "receipt.overdue")
 """something signed speaks of what is not there"""
-TOLD: Final = ("unconfirmed-event", "letters.about-to-expire", "dead-letter-notice", "produce.waiting")
-"""have an alert of their own on a gauge"""
+TOLD: Final = (
+    *("unconfirmed-event", "letters.about-to-expire", "dead-letter-notice", "produce.waiting", "operations.unlogged"),
+    *("watch.control-open", "watch.control-unknown", "watch.path-down", "watch.path-silent", "watch.rights-excess"),
+)
+"""have an alert of their own"""
 
 
 def _codes(*codes: str) -> str:

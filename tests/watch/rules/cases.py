@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from monitoring.analysis.findings import Severity
+from monitoring.prometheus.alerts.operations import rules_of
 from monitoring.prometheus.alerts.proof import CONTRADICTIONS, FORGERIES, HOLES, TOLD
 from monitoring.prometheus.limits import Limits
-from tests.watch.rules.case import always, case, risen
+from tests.watch.rules.case import Case, always, case, risen
 
 LIMITS: Final = Limits.packaged()
 ROUTER: Final = 'job="hub",instance="router",role="router"'
@@ -220,6 +222,94 @@ PROOF: Final = (
         ({**_answers("unreachable", "0+1x60"), **_answers("cosigned", "1x20 2x40")}, _answers("cosigned", "0+1x60")),
         at="45m",
     ),
+)
+_OPEN: Final = 'hub_watch_control_refuses{instance="monitor",role="monitor",control="plaintext"}'
+_UNKNOWN: Final = 'hub_watch_control_unknown{instance="monitor",role="monitor",control="plaintext"}'
+_LAST: Final = 'hub_watch_last_round_seconds{instance="monitor",role="monitor"}'
+_PATH: Final = 'hub_watch_path_up{instance="router",principal="router",listener="127.0.0.1:9094"}'
+_REFUSED: Final = f'hub_authentication_failures_total{{{ROUTER},listener="metrics",reason="no-certificate"}}'
+
+
+def _ends(days: int) -> Case:
+    name = f"HubListenerCertificateEndsIn{days}Day{'s' if days > 1 else ''}"
+    series = f'hub_watch_peer_not_after_seconds{{{ROUTER},listener="127.0.0.1:9094"}}'
+    half_an_hour = 1800
+    return case(
+        name,
+        always(series, half_an_hour + days * 86400 - 1),
+        (always(series, half_an_hour + days * 86400), always(series, 0)),
+    )
+
+
+NETWORK: Final = (
+    case("HubControlStoppedRefusing", {_OPEN: "1x5 0x60"}, always(_OPEN, 1)),
+    case("HubControlUntried", {_UNKNOWN: "0x5 1x60"}, always(_UNKNOWN, 0), begins=16),
+    case(
+        "HubControlsUnwatched",
+        ({_LAST: "0+60x10 600x60"}, always('hub_watch_last_round_seconds{instance="router",role="router"}', 1800)),
+        {_LAST: "-180+60x60"},
+    ),
+    case("HubPathDown", {_PATH: "1x5 0x60"}, always(_PATH, 1), begins=7),
+    case(
+        "HubPathUnreported",
+        {'hub_watch_path_reported{instance="monitor",principal="router"}': "1x5 0x60"},
+        always('hub_watch_path_reported{instance="monitor",principal="router"}', 1),
+        begins=11,
+    ),
+    case(
+        "HubWeakTls",
+        always('hub_watch_tls_info{listener="a",protocol="TLSv1.2",cipher="x"}', 1),
+        {
+            'hub_watch_tls_info{listener="a",protocol="TLSv1.2",cipher="x"}': "0x60",
+            'hub_watch_tls_info{listener="a",protocol="TLSv1.3",cipher="x"}': "1x60",
+        },
+    ),
+    risen("HubRightsExcess", _alarm("watch.rights-excess")),
+    case(
+        "HubAuthenticationFailures",
+        ({_REFUSED: f"_x20 {LIMITS.refused_connections}x40"}, {_REFUSED: f"3x20 {LIMITS.refused_connections + 3}x40"}),
+        {_REFUSED: f"_x20 {LIMITS.refused_connections - 1}x40"},
+    ),
+    *map(_ends, (1, 7, 30)),
+)
+OPERATIONS: Final = (
+    case(
+        "HubOperationsStopped",
+        always(f"hub_operations_stopped{{{DESK}}}", 1),
+        always(f"hub_operations_stopped{{{DESK}}}", 0),
+    ),
+    case(
+        "HubOperationsWaiting",
+        always(f"hub_operations_waiting{{{DESK}}}", LIMITS.operations_waiting + 1),
+        always(f"hub_operations_waiting{{{DESK}}}", LIMITS.operations_waiting),
+        begins=5,
+    ),
+    *(
+        risen(
+            f"HubFinding{severity.value.capitalize()}",
+            *(f'hub_analysis_findings_total{{instance="analysis",rule="{rule}"}}' for rule in rules_of(severity)),
+        )
+        for severity in Severity
+    ),
+    *(
+        case(
+            f"HubFinding{severity.value.capitalize()}",
+            {f'hub_analysis_findings_total{{rule="{rules_of(severity)[0]}"}}': "_x20 1x40"},
+            {
+                f'hub_analysis_findings_total{{rule="{rule}"}}': "_x20 1x40"
+                for other in Severity
+                if other is not severity
+                for rule in rules_of(other)
+            },
+        )
+        for severity in Severity
+    ),
+    case(
+        "HubAnalysisSilent",
+        always("hub_analysis_watermark_seconds", 1500 - LIMITS.analysis_seconds - 1),
+        always("hub_analysis_watermark_seconds", 1800 - LIMITS.analysis_seconds),
+    ),
+    risen("HubAnalysisRefuses", 'hub_analysis_refused_total{instance="analysis",reason="signature"}'),
 )
 SERVERS: Final = (
     case("HubWatchdog", always("up", 1), ()),

@@ -16,6 +16,8 @@ BY_FILE: Final[dict[str, tuple[Case, ...]]] = {
     "processes": cases.PROCESSES,
     "flow": cases.FLOW,
     "proof": cases.PROOF,
+    "network": cases.NETWORK,
+    "operations": cases.OPERATIONS,
     "servers": cases.SERVERS,
     "objectives": objectives.CASES,
 }
