@@ -30,7 +30,7 @@ DATASETS: Final = (
     "status",
     "accepted",
 )
-ROLES: Final = ("portal", "router", "review", "helpdesk", "audit", "tax", "operator", "monitor", "admin")
+ROLES: Final = ("portal", "router", "review", "helpdesk", "audit", "tax", "operator", "monitor", "prometheus", "admin")
 
 _CODE: Final = re.compile(r"[a-z][a-z0-9._-]{0,39}")
 _RULE: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,59}")
@@ -69,6 +69,7 @@ _DECLARED: Final = (
     Label("partition", "partition number", "パーティション番号", "0 to 999, `other`"),
     Label("consumer", "role that stores", "保存する役割", _listed(ROLES)),
     Label("reason", "reason code", "理由コード", "a code, 40 characters at most"),
+    Label("listener", "listener", "接続口", "a code, 40 characters at most"),
     Label("stage", "stage of the way", "処理段階", "a code, 40 characters at most"),
     Label("code", "code of the alarm or cause", "警報・原因コード", "a code, 40 characters at most"),
     Label("condition", "condition of readiness", "準備条件", "a code, 40 characters at most"),
@@ -99,7 +100,7 @@ _CLOSED: Final[dict[str, frozenset[str]]] = {
     "fenced": frozenset({"true", "false"}),
     "level": frozenset({"info", "warning", "error"}),
 }
-_CODES: Final = frozenset({"reason", "stage", "code", "condition", "event", "place"})
+_CODES: Final = frozenset({"reason", "listener", "stage", "code", "condition", "event", "place"})
 
 
 class Bounds:

@@ -11,12 +11,15 @@ from typing import Final
 import structlog
 
 from hub.facts import Fact, Observer
-from monitoring.adapter import desks, flow, state
+from monitoring.adapter import access, desks, flow, state
 from monitoring.adapter.base import ToLog, ToMetrics
 from monitoring.metrics import Metrics
 
-TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {**flow.TO_METRICS, **desks.TO_METRICS, **state.TO_METRICS}
-TO_LOG: Final[dict[type[Fact], ToLog]] = {**flow.TO_LOG, **desks.TO_LOG, **state.TO_LOG}
+_PARTS: Final = (flow, desks, state, access)
+TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
+    kind: rule for part in _PARTS for kind, rule in part.TO_METRICS.items()
+}
+TO_LOG: Final[dict[type[Fact], ToLog]] = {kind: rule for part in _PARTS for kind, rule in part.TO_LOG.items()}
 
 
 def combine(*observers: Observer) -> Observer:

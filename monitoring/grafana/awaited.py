@@ -33,7 +33,6 @@ AWAITED: Final[frozenset[str]] = frozenset(
         "hub_epoch_not_after_seconds",
         "hub_clock_offset_seconds",
         "hub_access_total",
-        "hub_authentication_failures_total",
         "hub_store_bytes",
         "hub_journal_bytes",
         "hub_backlog_oldest_seconds",

@@ -69,8 +69,6 @@ class Panel:
     stacked: bool = False
     limit: float | None = None
     """a line drawn across a chart"""
-    alerts: tuple[str, ...] = ()
-    """alerts about the same thing; their runbooks are linked"""
 
     @property
     def title(self) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 from schemas.parts import ATTACHMENT_PART
 
 TENANT: Final = 'tenant=~"$tenant"'
-INSTANCE: Final = 'process=~"$instance"'
+INSTANCE: Final = 'instance=~"$instance"'
 WHAT: Final = f'tenant=~"$tenant",procedure=~"$procedure",procedure!="{ATTACHMENT_PART}"'
 """submissions of the chosen tenants and procedures; parts of attachments are no submissions"""
 MOST: Final = 12

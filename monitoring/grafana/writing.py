@@ -16,6 +16,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.text import TextMode
 
 from monitoring.grafana.board import Board, Look, Panel, Place, Query, Row, Steps, Variable, laid_out
+from monitoring.grafana.shown import alerts_of
 
 SOURCE: Final = "eltax-hub-prometheus"
 """uid of the data source, see provisioning/datasources"""
@@ -111,8 +112,9 @@ def _panel(panel: Panel) -> _AnyPanel:
                 )
             ]
         )
-    if panel.alerts:
-        made.links([_runbook(alert) for alert in panel.alerts])
+    alerts = alerts_of(panel)
+    if alerts:
+        made.links([_runbook(alert) for alert in alerts])
     for letter, query in zip("ABCDEFGHIJ", panel.queries, strict=False):
         made.with_target(_query(panel.look, letter, query))
     return made

@@ -39,14 +39,21 @@ _GLANCE: Final = Row(
     (
         Panel(
             Look.STAT, "所定の場所にない件数", "Not where it must be",
-            "確認期限（60秒）を過ぎた件数と、未処理の隔離件数の合計。0なら、受け付けた全件が所定の場所にある。"
+            "確認期限（60秒）を過ぎた件数、届いていない件数、未処理の隔離件数の合計。0なら、"
+            "受け付けた全件が所定の場所にある。"
             "データなしは不明であり、正常ではない。",
-            "Events past the 60 seconds within which a checkpoint must confirm them, and open dead letters. 0 means "
+            "Events past the 60 seconds within which a checkpoint must confirm them, events that never came, open "
+            "dead letters. 0 means "
             "that "
             "everything accepted is where it must be. No data means unknown, not good.",
-            (Query(f"sum(hub_consumer_events_unconfirmed) + ({or_none('sum(hub_dead_letters_open)')})"),),
+            (
+                Query(
+                    "sum(hub_consumer_events_unconfirmed) + sum(hub_consumer_events_missing)"
+                    f" + ({or_none('sum(hub_dead_letters_open)')})"
+                ),
+            ),
             width=6, height=6, steps=ZERO_IS_GOOD, zero_is_good=True,
-            words={"0": ("全件あり", GREEN)}, alerts=("HubEventsUnconfirmed", "HubDeadLettersOpen"),
+            words={"0": ("全件あり", GREEN)},
         ),
         Panel(
             Look.STAT, "処理中", "On the way",
@@ -64,7 +71,6 @@ _GLANCE: Final = Row(
             "range.",
             (Query(WITHIN_30_SECONDS),),
             width=5, height=6, unit="percentunit", decimals=2, steps=((0, RED), (0.999, GREEN)),
-            alerts=("HubStorageObjectiveBurning",),
         ),
         Panel(
             Look.STAT, "発報中の警報", "Alerts firing",
@@ -81,7 +87,6 @@ _GLANCE: Final = Row(
             "CA, TLS 1.2, outside its rights. Anything but 100 % is the loudest alert there is.",
             (Query("avg(hub_watch_control_refuses)"),),
             width=5, height=6, unit="percentunit", decimals=0, steps=ONE_IS_GOOD,
-            alerts=("HubControlStoppedRefusing",),
         ),
     ),
 )  # fmt: skip
@@ -123,7 +128,7 @@ _CHAIN: Final = Row(
                 Query(quantile(0.5, "hub_consumer_delay_seconds", 'consumer="review"'), "p50"),
                 Query(quantile(0.99, "hub_consumer_delay_seconds", 'consumer="review"'), "p99"),
             ),
-            unit="s", limit=30, alerts=("HubStorageObjectiveBurning",),
+            unit="s", limit=30,
         ),
     ),
 )  # fmt: skip
@@ -137,26 +142,26 @@ _STATE: Final = Row(
             "Empty while nothing fires. What to do is in docs/runbooks/alerts.",
             (Query('ALERTS{alertstate="firing"}'),),
             width=10, height=8, zero_is_good=True,
-            columns=(Column("alertname", "警報"), Column("severity", "重要度"), Column("process", "対象")),
+            columns=(Column("alertname", "警報"), Column("severity", "重要度"), Column("instance", "対象")),
         ),
         Panel(
             Look.TABLE, "プロセスの状態", "Processes",
             "準備条件が全て満たされていれば1。起動からの時間。",
             "1 while all conditions of readiness are fulfilled; time since start.",
             (
-                Query("min by (process)(hub_ready)"),
-                Query("(time() - max by (process)(process_start_time_seconds)) / 3600"),
-                Query("max by (process)(hub_lag_records)"),
+                Query("min by (instance)(hub_ready)"),
+                Query("(time() - max by (instance)(process_start_time_seconds)) / 3600"),
+                Query("max by (instance)(hub_lag_records)"),
             ),
             width=8, height=8,
-            columns=(Column("process", "プロセス"), Column("A", "準備"), Column("B", "稼働（時間）"), Column("C",
+            columns=(Column("instance", "プロセス"), Column("A", "準備"), Column("B", "稼働（時間）"), Column("C",
             "遅れ")),
         ),
         Panel(
             Look.STAT, "停止中の段階", "Stages standing still",
             "停止中の段階の数。0が正常。", "Stages of work that stand still; 0 is good.",
             (Query(or_none("sum(hub_paused)")),),
-            width=3, height=4, steps=ZERO_IS_GOOD, zero_is_good=True, alerts=("HubPaused",),
+            width=3, height=4, steps=ZERO_IS_GOOD, zero_is_good=True,
         ),
         Panel(
             Look.STAT, "確認が必要な警報", "Alarms",
@@ -170,13 +175,13 @@ _STATE: Final = Row(
             "Processes whose views and exports stopped because they "
             "could not be logged; 0 is good.",
             (Query(or_none("sum(hub_operations_stopped)")),),
-            width=3, height=4, steps=ZERO_IS_GOOD, zero_is_good=True, alerts=("HubOperationsStopped",),
+            width=3, height=4, steps=ZERO_IS_GOOD, zero_is_good=True,
         ),
         Panel(
             Look.STAT, "応答しない対象", "Targets not answering",
             "Prometheusの収集に応答しないプロセスの数。", "Scrape targets that do not answer; 0 is good.",
             (Query("count(up) - sum(up)"),),
-            width=3, height=4, steps=ZERO_IS_GOOD, zero_is_good=True, alerts=("HubTargetDown",),
+            width=3, height=4, steps=ZERO_IS_GOOD, zero_is_good=True,
         ),
     ),
 )  # fmt: skip

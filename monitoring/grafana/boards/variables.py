@@ -8,4 +8,4 @@ from monitoring.grafana.board import Variable
 
 TENANT: Final = Variable("tenant", "団体", "Municipality", "hub_router_events_total", "tenant")
 PROCEDURE: Final = Variable("procedure", "手続", "Procedure", "hub_router_events_total", "procedure")
-INSTANCE: Final = Variable("instance", "プロセス", "Process", "hub_build_info", "process")
+INSTANCE: Final = Variable("instance", "プロセス", "Process", "hub_build_info", "instance")

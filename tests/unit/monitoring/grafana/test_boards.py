@@ -41,7 +41,7 @@ from monitoring.grafana.writing import SOURCE, written
 ROOT = Path(__file__).parents[4]
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 OF_PROMETHEUS = {"up": set(), "ALERTS": {"alertname", "alertstate", "severity"}}
-FROM_SCRAPING = {"process", "job", "le"}
+FROM_SCRAPING = {"instance", "job", "le"}
 GRAFANAS_OWN = {"__range", "__rate_interval"}
 
 PANELS = [(board, panel) for board in DECLARED for panel in board.panels]
@@ -135,7 +135,7 @@ def test_a_board_asks_with_its_own_variables_and_all_of_them(board: Board) -> No
     own = {variable.name for variable in board.variables}
     assert asked - GRAFANAS_OWN == own
     for variable in board.variables:
-        assert variable.label in {*BY_NAME[variable.metric].labels, "process"}
+        assert variable.label in {*BY_NAME[variable.metric].labels, "instance"}
 
 
 @pytest.mark.parametrize("board", DECLARED, ids=lambda board: board.slug)
