@@ -1,4 +1,4 @@
-"""What panels show: metrics, measures that these serve, alerts that watch them; which metrics no panel shows, and why."""
+"""What panels show: metrics, the measures these serve, the alerts that watch them; and why a metric is not shown."""
 
 from __future__ import annotations
 
