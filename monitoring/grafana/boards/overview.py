@@ -150,11 +150,11 @@ _STATE: Final = Row(
             "1 while all conditions of readiness are fulfilled; time since start.",
             (
                 Query("min by (instance)(hub_ready)"),
-                Query("(time() - max by (instance)(process_start_time_seconds)) / 3600"),
+                Query("round((time() - max by (instance)(process_start_time_seconds)) / 60)"),
                 Query("max by (instance)(hub_lag_records)"),
             ),
             width=8, height=8,
-            columns=(Column("instance", "プロセス"), Column("A", "準備"), Column("B", "稼働（時間）"), Column("C",
+            columns=(Column("instance", "プロセス"), Column("A", "準備"), Column("B", "稼働（分）"), Column("C",
             "遅れ")),
         ),
         Panel(
