@@ -43,6 +43,7 @@ class Running:
     topics: list[str]
     metrics: Mapping[str, str] = field(default_factory=dict)
     pids: Mapping[str, int] = field(default_factory=dict)
+    controller: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,11 @@ class Home:
     def _run_file(self) -> Path:
         return self.path / "run" / "hub.json"
 
+    @property
+    def watched(self) -> Path:
+        """Where processes tell their metrics, and nothing else: for the monitor."""
+        return self.path / "run" / "watched.json"
+
     def prepare(self) -> None:
         """Make the directory, or refuse one that holds something else."""
         if self.layout.exists():
@@ -121,11 +127,12 @@ class Home:
             directory.mkdir(exist_ok=True)
 
     def announce(self, running: Running) -> None:
-        """Write down what runs here, whole or not at all; the targets of Prometheus too."""
+        """Write down what runs here, whole or not at all; the targets of Prometheus and of the watch too."""
         from monitoring.prometheus.scrape import targets
 
         for file, text in (
             (self._run_file, json.dumps(asdict(running), indent=1)),
+            (self.watched, json.dumps({"metrics": dict(running.metrics)}, indent=1)),
             (self.targets, targets(running.metrics)),
         ):
             new = file.with_suffix(".new")
@@ -134,7 +141,8 @@ class Home:
 
     def withdraw(self) -> None:
         """Nothing runs here any more."""
-        self._run_file.unlink(missing_ok=True)
+        for file in (self._run_file, self.watched):
+            file.unlink(missing_ok=True)
 
     def running(self) -> Running:
         """What runs here; raises NoHub when nothing does, or when it ended without saying so."""

@@ -73,10 +73,14 @@ class RoleProcess:
 _OF_THE_LOG = ("HUB_TLOG_ADDRESS", "HUB_TLOG_DIRECTORY", "HUB_TLOG_WITNESSES", "HUB_TLOG_SECONDS")
 
 
+_OF_THE_WATCH = ("HUB_WATCH_BROKERS", "HUB_WATCH_PORTS", "HUB_WATCH_HERE", "HUB_WATCH_EXPECTED")
+
+
 def role_environment(home: Home, principal: str, *, bootstrap: str, namespace: str, partitions: int) -> dict[str, str]:
     """The whole HUB_ environment of one role process."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-    names = ("HUB_TOPICS_FILE", "HUB_SERVICE_DAYS", *(_OF_THE_LOG if principal.startswith("audit-") else ()))
+    own = _OF_THE_LOG if principal.startswith("audit-") else _OF_THE_WATCH if principal == "monitor" else ()
+    names = ("HUB_TOPICS_FILE", "HUB_SERVICE_DAYS", "HUB_WATCH_SECONDS", *own)
     passed = {name: os.environ[name] for name in names if name in os.environ}
     return {
         **kept,

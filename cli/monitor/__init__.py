@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from cli.monitor import run
+from cli.monitor import analyse, network, run
 
 app = typer.Typer(
     help="Watch over the hub as the principal `monitor`; without a command, the process. / 監視",
     invoke_without_command=True,
 )
 app.callback()(run.monitor)
+app.command("analyse")(analyse.analyse)
+app.command("network")(network.network)
