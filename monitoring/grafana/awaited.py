@@ -15,6 +15,7 @@ AWAITED: Final[frozenset[str]] = frozenset(
         "hub_operations_lines_total",
         "hub_operations_waiting",
         "hub_operations_stopped",
+        "hub_analysis_events_total",
         "hub_operations_collected_total",
         "hub_operations_missing",
         "hub_operations_refused_total",
@@ -22,12 +23,6 @@ AWAITED: Final[frozenset[str]] = frozenset(
         "hub_broker_denials_total",
         "hub_broker_handshakes_refused_total",
         "hub_peers_unexpected_total",
-        "hub_watch_path_up",
-        "hub_watch_handshake_seconds_bucket",
-        "hub_watch_peer_not_after_seconds",
-        "hub_watch_tls_info",
-        "hub_watch_control_refuses",
-        "hub_watch_last_round_seconds",
         "hub_certificate_not_after_seconds",
         "hub_key_not_after_seconds",
         "hub_epoch_not_after_seconds",
@@ -36,10 +31,6 @@ AWAITED: Final[frozenset[str]] = frozenset(
         "hub_store_bytes",
         "hub_journal_bytes",
         "hub_backlog_oldest_seconds",
-        "hub_analysis_events_total",
-        "hub_analysis_findings_total",
-        "hub_analysis_late_total",
-        "hub_analysis_watermark_seconds",
     }
 )
 

@@ -27,7 +27,7 @@ from monitoring.prometheus.rules import files, write
 from monitoring.prometheus.scrape import Scraping, processes, scrape_configs, targets
 from monitoring.prometheus.text import as_yaml
 from schemas.generator import generate
-from tests.broker.hub import ENTRY, Hub, running
+from tests.broker.hub import ENTRY, Hub, eventually, running
 from tests.watch.servers import Prometheus, prometheus
 from topics import names
 
@@ -123,6 +123,9 @@ def watched(directory: Path, *, interval_seconds: int = 1) -> Iterator[Watched]:
     """Start everything; Prometheus scrapes each second and has all rules."""
     with running(directory / "hub") as hub:
         port = choose()
+        # as a site runs it beside the roles of `up`
+        analysis = hub.stack.roles.start("analysis", "analysis", "monitor", "analyse")
+        eventually(analysis.find_metrics, 60)
         endpoints = dict(hub.stack.describe().metrics)
         aims = directory / "targets.json"
         aims.write_text(targets({**endpoints, PORTAL: f"https://127.0.0.1:{port}/metrics"}), encoding="utf-8")

@@ -27,10 +27,12 @@ _CONTROLS: Final = Row(
     "統制の実証", "Controls, proved",
     (
         Panel(
-            Look.STAT, "全統制", "All controls",
-            "全ての統制が実際の試みを拒否していれば「拒否」。", "All controls refused the last real attempt.",
-            (Query("min(hub_watch_control_refuses)"),),
-            width=5, height=6, steps=ONE_IS_GOOD, words={"1": ("拒否", GREEN), "0": ("通過！", RED)},
+            Look.STAT, "拒否を続ける統制", "Controls that still refuse",
+            "実際の試みを拒否した統制の割合。試せない統制があれば不明（NaN）となり、正常ではない。",
+            "Share of the controls that refused the last real attempt. NaN while one could not be tried: unknown, not "
+            "good.",
+            (Query("avg(hub_watch_control_refuses)"),),
+            width=5, height=6, unit="percentunit", decimals=0, steps=ONE_IS_GOOD,
         ),
         Panel(
             Look.TIME, "統制ごとの推移", "Each control over time",
@@ -39,17 +41,36 @@ _CONTROLS: Final = Row(
             (Query("min by (control)(hub_watch_control_refuses)", "{{control}}"),), width=10, height=6,
         ),
         Panel(
+            Look.STAT, "試せない統制", "Controls not tried",
+            "試験できない、又は別の理由で拒否された統制の数。",
+            "Controls that could not be tried, or were refused for another reason; 0 is "
+            "good.",
+            (Query("sum(hub_watch_control_unknown)"),),
+            width=4, height=6, steps=ZERO_IS_GOOD, zero_is_good=True,
+        ),
+        Panel(
             Look.STAT, "最後の巡回から", "Since the last round",
             "ネットワーク監視の最後の巡回からの経過時間。", "Time since the network watch last went round.",
             (Query("time() - max(hub_watch_last_round_seconds)"),),
-            width=4, height=6, unit="s", steps=((0, GREEN), (180, AMBER), (600,
-            RED)),
+            width=5, height=6, unit="s", steps=((0, GREEN), (180, AMBER), (600, RED)),
         ),
         Panel(
-            Look.STAT, "閉じた経路", "Paths down",
-            "宣言された経路のうち到達できないもの。", "Declared paths that are not open; 0 is good.",
+            Look.STAT, "異常な経路", "Paths not good",
+            "宣言された経路のうち正常でないもの。", "Declared paths that are not good; 0 is good.",
             (Query("count(hub_watch_path_up) - sum(hub_watch_path_up)"),),
             width=5, height=6, steps=ZERO_IS_GOOD, zero_is_good=True,
+        ),
+        Panel(
+            Look.STAT, "報告のない主体", "Principals not heard of",
+            "常時稼働すべき主体のうち、経路の報告がないもの。",
+            "Principals that must always run and have not told of their path; 0 is good.",
+            (Query("count(hub_watch_path_reported) - sum(hub_watch_path_reported)"),),
+            width=4, height=6, steps=ZERO_IS_GOOD, zero_is_good=True,
+        ),
+        Panel(
+            Look.STAT, "試行の回数", "Attempts",
+            "表示期間に監視が行った試行の数。", "Attempts and visits of the network watch in this range.",
+            (Query(grown("hub_watch_attempts_total")),), width=5, height=6,
         ),
     ),
     measures=("network-peer-restriction", "transport-encryption"),
@@ -148,8 +169,9 @@ _WIRE: Final = Row(
             Look.TIME, "ハンドシェイク", "Handshakes",
             "監視が測ったTLSハンドシェイクの時間（p50・p99）。", "TLS handshakes as the probes measured them.",
             (
-                Query(quantile(0.5, "hub_watch_handshake_seconds"), "p50"),
-                Query(quantile(0.99, "hub_watch_handshake_seconds"), "p99"),
+                Query(quantile(0.5, "hub_watch_handshake_seconds"), "TLS p50"),
+                Query(quantile(0.99, "hub_watch_handshake_seconds"), "TLS p99"),
+                Query(quantile(0.99, "hub_watch_connect_seconds"), "TCP p99"),
             ),
             width=12, unit="s",
         ),

@@ -125,7 +125,8 @@ _LOGS: Final = Row(
             "this range.",
             (
                 Query("time() - max(hub_analysis_watermark_seconds)", "遅れ（秒） behind"),
-                Query(or_none(grown("hub_analysis_late_total")), "遅着 late"),
+                Query(grown("hub_analysis_late_total"), "遅着 late"),
+                Query(or_none(grown("hub_analysis_refused_total")), "除外 refused"),
                 Query(or_none(grown("hub_analysis_findings_total")), "所見 findings"),
             ),
             width=6,
