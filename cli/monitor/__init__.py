@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli.monitor import analyse, run
+from cli.monitor import analyse, network, run
 
 app = typer.Typer(
     help="Watch over the hub as the principal `monitor`; without a command, the process. / 監視",
@@ -12,3 +12,4 @@ app = typer.Typer(
 )
 app.callback()(run.monitor)
 app.command("analyse")(analyse.analyse)
+app.command("network")(network.network)

@@ -11,22 +11,31 @@ from typing import Final
 import structlog
 
 from hub.facts import Fact, Observer
-from monitoring.adapter import analysis, desks, flow, state
+from monitoring.adapter import (
+    access,
+    analysis,
+    desks,
+    flow,
+    network,
+    operations,
+    state,
+)
 from monitoring.adapter.base import ToLog, ToMetrics
 from monitoring.metrics import Metrics
 
+_PARTS: Final = (
+    access,
+    analysis,
+    desks,
+    flow,
+    network,
+    operations,
+    state,
+)
 TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
-    **flow.TO_METRICS,
-    **desks.TO_METRICS,
-    **state.TO_METRICS,
-    **analysis.TO_METRICS,
+    kind: rule for part in _PARTS for kind, rule in part.TO_METRICS.items()
 }
-TO_LOG: Final[dict[type[Fact], ToLog]] = {
-    **flow.TO_LOG,
-    **desks.TO_LOG,
-    **state.TO_LOG,
-    **analysis.TO_LOG,
-}
+TO_LOG: Final[dict[type[Fact], ToLog]] = {kind: rule for part in _PARTS for kind, rule in part.TO_LOG.items()}
 
 
 def combine(*observers: Observer) -> Observer:

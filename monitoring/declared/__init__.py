@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from monitoring.declared import analysis, desks, flow, process, state
+from monitoring.declared import (
+    access,
+    analysis,
+    desks,
+    flow,
+    network,
+    operations,
+    process,
+    state,
+)
 from monitoring.declared.base import MEASURES, Kind, Metric
 
 __all__ = ["BY_NAME", "MEASURES", "METRICS", "Kind", "Metric"]
@@ -13,6 +22,9 @@ METRICS: Final[tuple[Metric, ...]] = (
     *flow.METRICS,
     *desks.METRICS,
     *state.METRICS,
+    *operations.METRICS,
+    *access.METRICS,
+    *network.METRICS,
     *analysis.METRICS,
     *process.METRICS,
 )
