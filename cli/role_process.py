@@ -103,6 +103,8 @@ async def _until_stopped(
         asyncio.create_task(health.beat(observer), name="heartbeat"),
         asyncio.create_task(path.run(stop), name="own-path"),
     )
+    for task in beside:
+        task.add_done_callback(_tell_end)
     async with operations.sending(observer):
         try:
             await kept_current(role, observer, stop, lambda: work(role, observer, stop), report=reporter(role))
@@ -116,3 +118,9 @@ async def _until_stopped(
             await asyncio.gather(*beside, return_exceptions=True)
         observer(Lifecycle("stopped", {"command": command}))
         return 0
+
+
+def _tell_end(task: asyncio.Task[None]) -> None:
+    """What goes on beside the work ends when it is cancelled; an error of it is told, and the work goes on."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        tell_failure(error)
