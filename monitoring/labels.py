@@ -28,16 +28,23 @@ DATASETS: Final = (
     "resolutions",
     "review",
     "helpdesk",
+    "analysis-marks",
+    "analysis-state",
     "audit",
     "status",
     "accepted",
 )
-ROLES: Final = ("portal", "router", "review", "helpdesk", "audit", "tax", "operator", "monitor", "admin")
+ROLES: Final = (
+    *("portal", "router", "review", "helpdesk", "audit", "tax", "operator"),
+    *("monitor", "analysis", "prometheus", "admin"),
+)
 
 _CODE: Final = re.compile(r"[a-z][a-z0-9._-]{0,39}")
 _RULE: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,59}")
 _PRINCIPAL: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _TENANT: Final = re.compile(r"[0-9]{6}")
+_LISTENER: Final = re.compile(r"[A-Za-z0-9._-]{1,60}:[0-9]{1,5}|\[[0-9A-Fa-f:]{2,45}\]:[0-9]{1,5}")
+_CIPHER: Final = re.compile(r"[A-Z0-9_-]{3,60}")
 _PARTITION: Final = re.compile(r"0|[1-9][0-9]{0,2}")
 
 
@@ -59,6 +66,8 @@ OUTCOMES: Final = (
     *("accepted", "duplicate", "refused", "committed", "aborted", "accept", "return", "hold", "revoke"),
     *("replayed", "discarded", "handed-over", "withdrawn", "repeated"),
 )
+
+PROTOCOLS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 
 _DECLARED: Final = (
     Label("tenant", "municipality", "団体", "declared tenant codes, `shared`, `other`"),
@@ -90,6 +99,15 @@ _DECLARED: Final = (
     Label("fenced", "taken away by a newer owner", "新しい所有者に奪われたか", "`true`, `false`"),
     Label("level", "log level", "ログの重要度", "`info`, `warning`, `error`"),
     Label("place", "declared directory", "対象ディレクトリ", "a code, 40 characters at most"),
+    Label(
+        "listener",
+        "a listener, by address or kind",
+        "待受けアドレス・種類",
+        "`host:port`, 66 characters at most, or a code",
+    ),
+    Label("control", "control of the network watch", "ネットワーク統制", "a code, 40 characters at most"),
+    Label("protocol", "version of TLS", "TLSの版", _listed(PROTOCOLS)),
+    Label("cipher", "cipher suite", "暗号スイート", "a suite's name, 60 characters at most"),
     Label("metric", "name of a metric", "メトリクス名", "names of this page"),
     Label("version", "version of the hub", "本ソフトの版", "one value"),
     Label("python", "version of Python", "Pythonの版", "one value"),
@@ -104,8 +122,9 @@ _CLOSED: Final[dict[str, frozenset[str]]] = {
     "resumed": frozenset({"true", "false"}),
     "fenced": frozenset({"true", "false"}),
     "level": frozenset({"info", "warning", "error"}),
+    "protocol": frozenset(PROTOCOLS),
 }
-_CODES: Final = frozenset({"reason", "stage", "code", "condition", "event", "place"})
+_CODES: Final = frozenset({"reason", "stage", "code", "condition", "event", "place", "control"})
 
 
 class Bounds:
@@ -136,6 +155,10 @@ class Bounds:
             allowed = _CODE.fullmatch(value) is not None
         elif label == "rule":
             allowed = _RULE.fullmatch(value) is not None
+        elif label == "listener":
+            allowed = _LISTENER.fullmatch(value) is not None or _CODE.fullmatch(value) is not None
+        elif label == "cipher":
+            allowed = _CIPHER.fullmatch(value) is not None
         elif label == "partition":
             allowed = _PARTITION.fullmatch(value) is not None
         elif label == "consumer":

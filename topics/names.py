@@ -28,6 +28,16 @@ def operations(namespace: str) -> str:
     return f"{namespace}.operations"
 
 
+def analysis_marks(namespace: str) -> str:
+    """Marks of lines of operations, by subject: the analysis' own."""
+    return f"{namespace}.analysis-marks"
+
+
+def analysis_state(namespace: str) -> str:
+    """The state of the analysis' windows, compacted."""
+    return f"{namespace}.analysis-state"
+
+
 def dead_letters(namespace: str, principal: str) -> str:
     """The dead letters of one writer."""
     return f"{namespace}.dead-letters.{principal}"
@@ -66,6 +76,11 @@ def status(namespace: str, tenant: str) -> str:
 def accepted(namespace: str, tenant: str) -> str:
     """Accepted submissions for tax systems."""
     return of_tenant(namespace, tenant, "accepted")
+
+
+def endpoint_host(principal: str) -> str:
+    """The name that the certificate of a process's own endpoint bears: no host's, so that it is no broker's either."""
+    return f"{principal}.role.eltax-hub.invalid"
 
 
 def desk_sessions(namespace: str, tenant: str) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hub.facts import Observer
     from hub.role import Role
 
+CONDITIONS = frozenset({"letters", "network"})
 CONDITIONS = frozenset({"letters", "operations"})
 """what the watch must have done once before it is ready"""
 
@@ -24,7 +25,7 @@ def monitor(context: typer.Context) -> None:
         return
     from cli.role_process import run_role
 
-    raise typer.Exit(run_role("monitor", CONDITIONS, _watch))
+    raise typer.Exit(run_role("monitor", CONDITIONS, _watch, own_path=False))
 
 
 async def _watch(role: Role, observer: Observer, stop: asyncio.Event) -> None:
@@ -33,6 +34,13 @@ async def _watch(role: Role, observer: Observer, stop: asyncio.Event) -> None:
 
     from cli.log import witnesses_of
     from consumers.operator.watch import LetterWatch
+    from hub.settings import WatchSettings
+    from monitoring.network.watch import NetworkWatch
+
+    parts = (
+        LetterWatch(role, observer, lambda: datetime.now(UTC)).run(stop),
+        NetworkWatch(role, observer, WatchSettings()).run(stop),
+    )
     from monitoring.operations.settings import OperationsSettings
     from monitoring.operations.watch import OperationsWatch
 

@@ -11,22 +11,33 @@ from typing import Final
 import structlog
 
 from hub.facts import Fact, Observer
-from monitoring.adapter import collected, desks, flow, state
+from monitoring.adapter import (
+    access,
+    analysis,
+    collected,
+    desks,
+    flow,
+    network,
+    operations,
+    state,
+)
 from monitoring.adapter.base import ToLog, ToMetrics
 from monitoring.metrics import Metrics
 
+_PARTS: Final = (
+    access,
+    analysis,
+    collected,
+    desks,
+    flow,
+    network,
+    operations,
+    state,
+)
 TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
-    **flow.TO_METRICS,
-    **desks.TO_METRICS,
-    **state.TO_METRICS,
-    **collected.TO_METRICS,
+    kind: rule for part in _PARTS for kind, rule in part.TO_METRICS.items()
 }
-TO_LOG: Final[dict[type[Fact], ToLog]] = {
-    **flow.TO_LOG,
-    **desks.TO_LOG,
-    **state.TO_LOG,
-    **collected.TO_LOG,
-}
+TO_LOG: Final[dict[type[Fact], ToLog]] = {kind: rule for part in _PARTS for kind, rule in part.TO_LOG.items()}
 
 
 def combine(*observers: Observer) -> Observer:

@@ -110,6 +110,23 @@ BAD = [
     ("audience: review-{T}", "audience: review", "principals.review-{T}.audience"),
     ("audience: helpdesk-{T}", "audience: review-{T}", "principals.helpdesk-{T}.audience"),
     ("audience: quarantine", "audience: router", "principals.operator.audience"),
+    ("scrapes: true", "scrapes: 1", "principals.monitor.scrapes"),
+    ("certificate_only: true\n    scrapes: true", "certificate_only: true", "principals.prometheus.certificate_only"),
+    (
+        "certificate_only: true",
+        "certificate_only: true\n    reads: [control]",
+        "principals.prometheus.certificate_only",
+    ),
+    (
+        "certificate_only: true",
+        "certificate_only: true\n    super_user: true",
+        "principals.prometheus.certificate_only",
+    ),
+    (
+        "certificate_only: true",
+        "certificate_only: true\n    dead_letters: true",
+        "principals.prometheus.certificate_only",
+    ),
     ("super_user: true", 'super_user: "false"', "principals.admin.super_user"),
     ("super_user: true", "super_user: true\n    reads: [review]", "principals.admin.super_user"),
     ("dead_letters: true", 'dead_letters: "no"', "principals.portal.dead_letters"),
@@ -196,7 +213,7 @@ def test_both_ways_to_the_check_digit_of_a_municipality_agree(first: str) -> Non
 def test_declared_topics_are_those_that_the_code_names() -> None:
     ns, code = "eltax", "131041"
     named = {names.submissions(ns), names.sessions(ns), names.audiences(ns), names.control(ns)}
-    named |= {names.operations(ns), names.resolutions(ns)}
+    named |= {names.operations(ns), names.resolutions(ns), names.analysis_marks(ns), names.analysis_state(ns)}
     named |= {names.of_tenant(ns, t, each) for t in (code, "999997") for each in ("review", "helpdesk", "audit")}
     named |= {names.of_tenant(ns, t, each) for t in (code, "999997") for each in ("status", "accepted", "sessions")}
     topology = expand(load(), ns)
