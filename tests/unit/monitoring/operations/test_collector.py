@@ -12,16 +12,15 @@ import pytest
 
 from consumers.store.errors import StoreUnavailable
 from hub.envelope.declared import StandingReport
-from hub.envelope.operations import FIRST, Class, Kind, Operation, OperationEvent
+from hub.envelope.operations import FIRST, Kind, Operation, OperationEvent
 from hub.envelope.trust import Trust
 from hub.facts import Alarm, Fact, Lag, Paused, Ready
+from hub.operations.sender import partition_of
 from hub.settings import LogSettings
 from hub.transport import BrokerUnavailable
 from monitoring.operations import collector as module
 from monitoring.operations.collector import Collector
-from monitoring.operations.facts import OperationsCollected, OperationsDeleted, OperationsPublished, OperationsRefused
-from monitoring.operations.notes import OwnLog
-from monitoring.operations.retention import Deletion
+from monitoring.operations.facts import OperationsCollected, OperationsPublished, OperationsRefused
 from monitoring.operations.settings import OperationsSettings
 from monitoring.operations.store import Batch, Kept, OperationsStore
 from monitoring.operations.watch import OperationsWatch
@@ -64,8 +63,7 @@ def store(monitor: Monitor) -> Iterator[OperationsStore]:
 
 def append(cluster: Cluster, *values: bytes | None, partition: int = 1, key: bytes | None = None) -> None:
     for value in values:
-        made = record(value, partition=partition, key=key)
-        cluster.append(OPERATIONS, partition, made.key, value)
+        cluster.append(OPERATIONS, partition, record(value, key=key).key, value)
 
 
 def collected(monitor: Monitor, store: OperationsStore, until: Callable[[], bool]) -> list[Fact]:
@@ -107,9 +105,9 @@ def done(store: OperationsStore, offset: int, partition: int = 1) -> Callable[[]
 def test_lines_of_all_partitions_are_kept_and_it_is_ready(
     cluster: Cluster, monitor: Monitor, store: OperationsStore
 ) -> None:
-    desk, portal = Log(), Log(PORTAL, id=b"p" * 16)
+    desk, portal = Log(), Log(PORTAL, id=b"n" * 16)
     append(cluster, desk.write(Kind.STARTED), desk.write())
-    append(cluster, portal.write(Kind.STARTED), partition=2)
+    append(cluster, portal.write(Kind.STARTED), partition=partition_of(portal.id, 3))
     facts = collected(monitor, store, lambda: store.size() == 3)
     lines = [fact.lines for fact in facts if isinstance(fact, OperationsCollected)]
     assert {kind: sum(each.get(kind, 0) for each in lines) for kind in ("system", "access")} == {
@@ -144,7 +142,9 @@ def test_who_was_enrolled_a_moment_ago_counts(cluster: Cluster, monitor: Monitor
     assert not alarms(facts)
 
 
-@pytest.mark.parametrize("how", ["unknown", "bad signature", "revoked", "another's key", "wrong key", "plain"])
+@pytest.mark.parametrize(
+    "how", ["unknown", "bad signature", "revoked", "another's key", "wrong key", "wrong partition", "plain"]
+)
 def test_what_nobody_may_say_does_not_count_and_is_kept(
     cluster: Cluster, monitor: Monitor, store: OperationsStore, how: str, attack: Attack
 ) -> None:
@@ -163,6 +163,12 @@ def test_what_nobody_may_say_does_not_count_and_is_kept(
         monitor.trust = Trust.load(revoked, administrator.public)
     elif how == "another's key":
         value = _signed_by(DESK, PORTAL)
+    elif how == "wrong partition":
+        append(cluster, value, partition=2)
+        facts = collected(monitor, store, done(store, 1, 2))
+        assert OperationsRefused("wrong-partition", 1) in facts
+        tried.detected(by="monitor", how="alarm operations.refused, wrong-partition; kept whole", within="its poll")
+        return
     elif how == "wrong key":
         key = b"operation/" + b"00" * 16
     else:
@@ -176,7 +182,7 @@ def test_what_nobody_may_say_does_not_count_and_is_kept(
 
 
 def _signed_by(claimed: str, signer: str) -> bytes:
-    event = OperationEvent(claimed, "a", NS, bytes(range(16)), 0, FIRST, Operation(Kind.VIEWED, NOW))
+    event = OperationEvent(claimed, "a", NS, Log().id, 0, FIRST, Operation(Kind.VIEWED, NOW))
     return event.sign(identity(signer))
 
 
@@ -251,7 +257,9 @@ def watched(monitor: Monitor, until: Callable[[list[Fact]], bool], **more: objec
 
     async def run() -> None:
         stop = asyncio.Event()
-        watch = OperationsWatch(monitor, Facts(facts), lambda: NOW, settings=settings, log_settings=LogSettings())
+        watch = OperationsWatch(
+            monitor, Facts(facts), lambda: NOW, lambda _: None, settings=settings, log_settings=LogSettings()
+        )
         task = asyncio.create_task(watch.run(stop))
         async with asyncio.timeout(20):
             while not until(facts):
@@ -275,16 +283,3 @@ def test_a_damaged_store_rings_and_ends_nothing_else(cluster: Cluster, monitor: 
     facts = watched(monitor, lambda facts: bool(alarms(facts)))
     assert alarms(facts) == [Alarm("operations.store-damaged", MONITOR)]
     assert Paused("operations", "store-damaged", True) in facts
-
-
-def test_our_own_lines_are_a_log_like_any_other(monitor: Monitor, store: OperationsStore) -> None:
-    facts: list[Fact] = []
-    keeper = Collector(monitor, store, Facts(facts), lambda: NOW)
-    note = OwnLog(monitor, keeper.keep_own)
-    for number in range(3):
-        note(Operation(Kind.PROBED, NOW, about=f"control {number}"))
-    note(Deletion(Class.ACCESS, days=1, before=9).operation(NOW))
-    assert store.size() == 4
-    assert store.missing() == 0
-    assert alarms(facts) == [Alarm("operations.not-deleted", MONITOR)], "a day is less than is kept"
-    assert not [fact for fact in facts if isinstance(fact, OperationsDeleted)]
