@@ -5,6 +5,7 @@ What cannot be had is told on standard error and stands in the report as missing
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
@@ -24,6 +25,7 @@ from hub.envelope.trust import Trust
 from hub.settings import HomeSettings
 from hub.standing import DECLARATION
 from monitoring.analysis import findings as analysis
+from monitoring.glance.reading import read as numbers_of
 from monitoring.report import sources
 from monitoring.report.model import Basis, Findings, Period
 from schemas.catalogue import procedures
@@ -113,11 +115,23 @@ def _figures(home: Home, topology: Topology, principals: Iterable[str], period: 
 
 
 def _findings(home: Home, tenant: str, period: Period) -> Findings | None:
+    state = home.role("analysis") / "state"
     try:
-        return sources.of_analysis(home.role("analysis") / "state" / analysis.FILE, tenant, period)
+        return sources.of_analysis(state / analysis.FILE, tenant, period, _analysed_until(home, state / "run.json"))
     except sqlite3.Error:
         _missing("analysis")
         return None
+
+
+def _analysed_until(home: Home, run_file: Path) -> int | None:
+    """Ask the analysis, if it runs: nothing on the disk says how far it came."""
+    try:
+        url = json.loads(run_file.read_text())["metrics"]
+        answer = home.scraper().get(f"{url}/metrics", "analysis")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    said = [value for _, value in numbers_of(answer.body).rows("hub_analysis_watermark_seconds")]
+    return int(min(said) * 1_000) if answer.status == 200 and said and min(said) > 0 else None
 
 
 def _serial(home: Home, name: str) -> int | None:
