@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from consumers.audit.signatures import SignatureRules
 from consumers.audit.tree import read_head
-from consumers.store.errors import StoreDamaged
+from consumers.store.errors import StoreDamaged, StoreUnavailable
 from hub.crypto.merkle import Frontier
 from hub.envelope.operations import Class, OperationEvent
 from hub.envelope.reasons import EnvelopeError
@@ -26,12 +28,15 @@ from monitoring.operations.reading import Wanted, lines, snapshot
 from monitoring.operations.store import entries
 from monitoring.operations.tables import translated
 from monitoring.operations.watch import LOG
-from monitoring.report.model import MAX_LISTED, Checkpoint, Gap, Log, Period, Retention, Use
+from monitoring.report.model import MAX_LISTED, BasisUnreadable, Checkpoint, Gap, Log, Period, Retention, Use
 from monitoring.report.tallying import Tally, of_tenant
 from monitoring.report.words import CLASSES
 from schemas.codec import CodecError
 
 _DAY_HOURS: Final = 24
+_LEAF: Final = (
+    "SELECT leaf.hash, leaf.sequence, log.log FROM leaf JOIN log ON log.number = leaf.log WHERE leaf.number = ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,22 @@ class Operations:
     use: Use
     log: Log
     retention: tuple[Retention, ...]
+
+
+_FILE: Final = TypeAdapter(tuple[Operations, ...])
+
+
+def write(found: Sequence[Operations]) -> bytes:
+    """Return a file of what the log says."""
+    return _FILE.dump_json(tuple(found))
+
+
+def read(raw: bytes) -> tuple[Operations, ...]:
+    """Read such a file. Raises BasisUnreadable."""
+    try:
+        return _FILE.validate_json(raw, strict=True)
+    except ValidationError:
+        raise BasisUnreadable from None
 
 
 def take(
@@ -57,15 +78,20 @@ def take(
 
     `owner` is `<namespace>/<principal>`, `days` how long bodies of a class are kept.
     """
+    if not path.exists():
+        raise StoreUnavailable("operations")  # to look for it would make an empty one
     tallies = {tenant: Tally(tenant, period) for tenant in tenants}
     with snapshot(path, owner) as db:
         head, good = _head(db, trust, principal)
-        for line in lines(db, Wanted(since=from_ms(period.begin_ms), until=from_ms(period.end_ms))):
-            if not _stands(db, trust, line.number, line.event, line.value):
-                good = False
-                continue  # what was put in its place says nothing
-            for tally in tallies.values():
-                tally.take(line.event)
+        try:
+            for line in lines(db, Wanted(since=from_ms(period.begin_ms), until=from_ms(period.end_ms))):
+                if not _stands(db, trust, line.number, line.event, line.value):
+                    good = False
+                    continue  # what was put in its place says nothing
+                for tally in tallies.values():
+                    tally.take(line.event)
+        except StoreDamaged:
+            good = False  # the counts end here, and the report says that they do not stand
         gaps = list(_gaps(db))
         refused = _refused(db, period)
     kept = tuple(Retention(f"操作ログ（{CLASSES[kind.value]}）", days[kind] * _DAY_HOURS) for kind in Class)
@@ -99,10 +125,7 @@ def _head(db: sqlite3.Connection, trust: Trust, principal: str) -> tuple[Checkpo
 
 def _stands(db: sqlite3.Connection, trust: Trust, number: int, event: OperationEvent, value: bytes) -> bool:
     with translated():
-        leaf = db.execute(
-            "SELECT leaf.hash, leaf.sequence, log.log FROM leaf JOIN log ON log.number = leaf.log WHERE leaf.number = ?",
-            (number,),
-        ).fetchone()
+        leaf = db.execute(_LEAF, (number,)).fetchone()
     signed = Signed.parse(value)
     return leaf == (signed.hash, event.sequence, event.log) and trust.spoke(
         signed, event.principal, event.operation.occurred_at
