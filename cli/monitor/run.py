@@ -36,11 +36,6 @@ async def _watch(role: Role, observer: Observer, stop: asyncio.Event) -> None:
     from consumers.operator.watch import LetterWatch
     from hub.settings import WatchSettings
     from monitoring.network.watch import NetworkWatch
-
-    parts = (
-        LetterWatch(role, observer, lambda: datetime.now(UTC)).run(stop),
-        NetworkWatch(role, observer, WatchSettings()).run(stop),
-    )
     from monitoring.operations.settings import OperationsSettings
     from monitoring.operations.watch import OperationsWatch
 
@@ -50,7 +45,11 @@ async def _watch(role: Role, observer: Observer, stop: asyncio.Event) -> None:
     settings = OperationsSettings()
     cosigners = witnesses_of(settings.operations_witnesses, "shared", observer)
     operations = OperationsWatch(role, observer, now, settings=settings, cosigners=cosigners)
-    parts = (LetterWatch(role, observer, now).run(stop), operations.run(stop))
+    parts = (
+        LetterWatch(role, observer, now).run(stop),
+        NetworkWatch(role, observer, WatchSettings()).run(stop),
+        operations.run(stop),
+    )
     async with asyncio.TaskGroup() as group:
         for part in parts:
             group.create_task(part)

@@ -12,17 +12,6 @@ from monitoring.grafana.board import Board, Look, Panel, metrics_in
 
 AWAITED: Final[frozenset[str]] = frozenset(
     {
-        "hub_operations_lines_total",
-        "hub_operations_waiting",
-        "hub_operations_stopped",
-        "hub_analysis_events_total",
-        "hub_operations_collected_total",
-        "hub_operations_missing",
-        "hub_operations_refused_total",
-        "hub_operations_collected_leaves",
-        "hub_broker_denials_total",
-        "hub_broker_handshakes_refused_total",
-        "hub_peers_unexpected_total",
         "hub_certificate_not_after_seconds",
         "hub_key_not_after_seconds",
         "hub_epoch_not_after_seconds",
