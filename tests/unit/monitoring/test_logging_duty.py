@@ -1,4 +1,4 @@
-"""The logging duty: each measure of the checklist is carried by something that exists, or it is said what carries it."""
+"""The logging duty: each measure of the checklist is carried by something that exists, or it is said what does."""
 
 from __future__ import annotations
 
