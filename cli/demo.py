@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -170,10 +169,9 @@ def _counters(stack: Stack) -> dict[str, int]:
     for name, role in stack.roles.running.items():
         kind = name.partition("-")[0]
         metric = "hub_router_events_total" if kind == "router" else "hub_consumer_events_stored_total"
-        with urllib.request.urlopen(f"{role.metrics}/metrics", timeout=5) as answer:  # noqa: S310 - 127.0.0.1
-            for line in answer.read().decode().splitlines():
-                if line.startswith(metric + "{"):
-                    counted["routed" if kind == "router" else kind] += int(float(line.rsplit(" ", 1)[1]))
+        for line in role.scrape().body.decode().splitlines():
+            if line.startswith(metric + "{"):
+                counted["routed" if kind == "router" else kind] += int(float(line.rsplit(" ", 1)[1]))
     return counted
 
 

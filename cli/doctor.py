@@ -117,7 +117,6 @@ def _declaration() -> str:
 def _hub() -> Iterator[Check]:
     from cli.home import NoHub
     from cli.people import the_home
-    from cli.processes import http_ok
 
     home = the_home()
     try:
@@ -126,8 +125,9 @@ def _hub() -> Iterator[Check]:
         yield "hub", True, f"none runs in {home.path}"
         return
     yield "hub", True, f"brokers {running.bootstrap}"
+    scraper = home.scraper()
     for name, url in running.metrics.items():
-        yield name, http_ok(url.removesuffix("/metrics") + "/readyz"), url
+        yield name, scraper.ok(url.removesuffix("/metrics") + "/readyz", name), url
     for certificate in sorted(Path(running.certificates).glob("*.crt")):
         yield from _guarded(certificate.stem, lambda path=certificate: _life(path))  # type: ignore[misc]
 

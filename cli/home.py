@@ -7,8 +7,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from schemas.errors import HubError
+
+if TYPE_CHECKING:
+    from monitoring.scraping import Scraper
 
 LAYOUT = "1"
 
@@ -85,14 +89,24 @@ class Home:
         """The principals of one kind that are enrolled here, such as all `review-<tenant>`."""
         return sorted(entry.name for entry in (self.path / "roles").glob(f"{prefix}*") if entry.is_dir())
 
+    def scraper(self, principal: str = "admin") -> Scraper:
+        """Asks the endpoints of this home's processes, with the certificate of one whom they admit.
+
+        Raises OSError where nobody is enrolled.
+        """
+        from monitoring.scraping import Scraper
+
+        where = self.certificates
+        return Scraper(where / f"{principal}.crt", where / f"{principal}.key", where / "ca.crt")
+
+    @property
+    def targets(self) -> Path:
+        """The file that tells Prometheus where the processes are; it stays when the hub stops, which is then down."""
+        return self.path / "run" / "targets.json"
+
     @property
     def _run_file(self) -> Path:
         return self.path / "run" / "hub.json"
-
-    @property
-    def watched(self) -> Path:
-        """Where processes tell their metrics, and nothing else: for the monitor."""
-        return self.path / "run" / "watched.json"
 
     def prepare(self) -> None:
         """Make the directory, or refuse one that holds something else."""
@@ -108,16 +122,20 @@ class Home:
             directory.mkdir(exist_ok=True)
 
     def announce(self, running: Running) -> None:
-        """Write down what runs here, whole or not at all."""
-        for file, said in ((self.watched, {"metrics": dict(running.metrics)}), (self._run_file, asdict(running))):
+        """Write down what runs here, whole or not at all; the targets of Prometheus too."""
+        from monitoring.prometheus.scrape import targets
+
+        for file, text in (
+            (self._run_file, json.dumps(asdict(running), indent=1)),
+            (self.targets, targets(running.metrics)),
+        ):
             new = file.with_suffix(".new")
-            new.write_text(json.dumps(said, indent=1))
+            new.write_text(text)
             new.replace(file)
 
     def withdraw(self) -> None:
         """Nothing runs here any more."""
-        for file in (self._run_file, self.watched):
-            file.unlink(missing_ok=True)
+        self._run_file.unlink(missing_ok=True)
 
     def running(self) -> Running:
         """What runs here; raises NoHub when nothing does, or when it ended without saying so."""

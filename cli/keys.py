@@ -32,9 +32,9 @@ def init(as_json: Json = False) -> None:
     topology = expand(load(home.declared_in(settings.topics_file)), settings.namespace, partitions=settings.partitions)
     enrolled = enrol(home.path, topology, made(directory), now=datetime.now(UTC))
     if as_json:
-        json_line({"home": str(home.path), "roles": len(topology.principals), "keys": len(enrolled.audience_keys)})
+        json_line({"home": str(home.path), "roles": len(topology.roles), "keys": len(enrolled.audience_keys)})
     else:
-        console.print(f"{len(topology.principals)} roles, {len(enrolled.audience_keys)} audience keys in {home.path}")
+        console.print(f"{len(topology.roles)} roles, {len(enrolled.audience_keys)} audience keys in {home.path}")
 
 
 @app.command("new-authority")
@@ -78,6 +78,10 @@ def list_(as_json: Json = False) -> None:
         for entry in FileKeyStore(directory / "keys", b"not needed to list").list():
             kind = "identity" if entry.audience is None else "audience"
             rows.append((principal, kind, entry.key_id.hex(), "" if entry.epoch is None else str(entry.epoch)))
+    bare = {path.stem for path in home.certificates.glob("*.crt")} - {"ca", *home.roles("")}
+    rows += [
+        (name, "certificate", "", expires_at(home.certificates / f"{name}.crt").isoformat()) for name in sorted(bare)
+    ]
     if as_json:
         for principal, kind, key_id, life in rows:
             json_line({"principal": principal, "kind": kind, "key_id": key_id or None, "life": life or None})

@@ -19,6 +19,7 @@ from monitoring.health import Health
 from monitoring.hooks import install_hooks
 from monitoring.logs import configure
 from monitoring.metrics import Metrics
+from monitoring.role_endpoint import tls_of
 from portal.files import chunks, submit_documents
 from portal.producer import PortalProducer
 from portal.results import Result
@@ -47,7 +48,8 @@ def run_submit(files: Iterable[tuple[str, Iterable[bytes] | None]], show: Callab
     health = Health(frozenset({"journal"}))
     observer = combine(metrics_observer(metrics), log_observer(), health.observe)
     try:
-        with Endpoint(metrics.registry, health, port=int(os.environ.get("HUB_METRICS_PORT", "0"))):
+        port = int(os.environ.get("HUB_METRICS_PORT", "0"))
+        with Endpoint(metrics.registry, health, tls=tls_of(role), port=port, observer=observer):
             loop_run(_submit(role, observer, files, show))
     finally:
         configured.close()

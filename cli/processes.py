@@ -12,14 +12,13 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from cli.home import Home
+from monitoring.scraping import Answer, Scraper
 from schemas.errors import HubError
 
 _STOP_SECONDS = 20.0
@@ -47,6 +46,7 @@ class RoleProcess:
     process: subprocess.Popen[bytes]
     run_file: Path
     stderr: IO[bytes]
+    scraper: Scraper
     metrics: str = ""
 
     def find_metrics(self) -> str:
@@ -63,19 +63,11 @@ class RoleProcess:
     def ready(self) -> bool:
         """Ask its /readyz."""
         url = self.find_metrics()
-        return bool(url) and http_ok(f"{url}/readyz")
+        return bool(url) and self.scraper.ok(f"{url}/readyz", self.name)
 
-
-def http_ok(url: str) -> bool:
-    """Tell whether a local endpoint answers 200."""
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - always http://127.0.0.1
-            return bool(answer.status == 200)
-    except urllib.error.HTTPError as refused:
-        refused.close()
-        return False
-    except OSError:
-        return False
+    def scrape(self, page: str = "metrics", *, seconds: float = 5.0) -> Answer:
+        """Ask its endpoint for a page, as the administrator. Raises OSError."""
+        return self.scraper.get(f"{self.find_metrics()}/{page}", self.name, seconds=seconds)
 
 
 _OF_THE_LOG = ("HUB_TLOG_ADDRESS", "HUB_TLOG_DIRECTORY", "HUB_TLOG_WITNESSES", "HUB_TLOG_SECONDS")
@@ -109,6 +101,7 @@ class Roles:
         self._bootstrap = bootstrap
         self._namespace = namespace
         self._partitions = partitions
+        self._scraper = home.scraper()
         self.running: dict[str, RoleProcess] = {}
 
     def start(self, name: str, principal: str, *command: str, extra: Mapping[str, str] | None = None) -> RoleProcess:
@@ -135,7 +128,7 @@ class Roles:
             stderr=stderr,
             start_new_session=True,  # Ctrl-C reaches only us; we stop them in order
         )
-        started = RoleProcess(name, process, run_file, stderr)
+        started = RoleProcess(name, process, run_file, stderr, self._scraper)
         self.running[name] = started
         return started
 

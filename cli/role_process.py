@@ -23,6 +23,7 @@ from monitoring.hooks import install_hooks, tell_failure
 from monitoring.logs import configure
 from monitoring.metrics import Metrics
 from monitoring.network.own_path import OwnPath
+from monitoring.role_endpoint import tls_of
 from schemas.errors import HubError
 
 Work = Callable[[Role, Observer, asyncio.Event], Awaitable[None]]
@@ -61,7 +62,7 @@ def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: 
     )
     health = Health(conditions)
     observer = combine(metrics_observer(metrics), log_observer(), health.observe)
-    endpoint = Endpoint(metrics.registry, health, port=settings.metrics_port)
+    endpoint = Endpoint(metrics.registry, health, tls=tls_of(role), port=settings.metrics_port, observer=observer)
     with endpoint:
         _announce(role.state_directory / "run.json", endpoint.url)
         observer(Lifecycle("started", {"command": command, "principal": role.principal}))

@@ -227,7 +227,7 @@ def _declare(home: Path, wanted: Wanted, published: Mapping[bytes, bytes], now: 
     if not value:
         made = AppliedDeclaration(topology.namespace, serial + 1, now, topology.partitions, wanted.text)
         value = made.sign(administrator(home, cost=cost))
-    for each in topology.principals:
+    for each in topology.roles:
         write_private(home / "roles" / each.name / DECLARATION, value)
     write_private(path, value)
     return value

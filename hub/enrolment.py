@@ -18,7 +18,7 @@ from typing import Final
 
 from hub.control_certificates import keep_control_certificates
 from hub.crypto.audience import AudiencePrivateKey, Suite
-from hub.crypto.certificates import CertificateAuthority, write_private
+from hub.crypto.certificates import CertificateAuthority, Usage, write_private
 from hub.crypto.errors import KeyMissing
 from hub.crypto.identity import IdentityKey
 from hub.crypto.keyfile import STANDARD, ScryptCost
@@ -36,6 +36,8 @@ from topics.layout import Principal, Topology
 
 _IDENTITY_LIFE: Final = timedelta(days=3 * 366)
 _SKEW: Final = timedelta(hours=1)
+ENDPOINT: Final = "endpoint"
+"""the directory of a role that holds the certificate of its own endpoint"""
 _EPOCHS: Final = 2
 """the current month's audience keys and the next month's"""
 
@@ -72,8 +74,9 @@ def enrol(
     least_serial: int = 1,
     withdraw: bool = False,
 ) -> Enrolled:
-    """Make `roles/<principal>/` for every declared principal without keys, `certificates/`, trust list, audience keys.
+    """Make `roles/<principal>/` for every declared role without keys, `certificates/`, trust list, audience keys.
 
+    Who is declared with a certificate only gets that.
     In a home that is enrolled, who has keys keeps them. With `withdraw`, the keys of principals that `topology`
     does not name are revoked; their directories stay. Who is shut out (`hub.shut_out_book`) is given nothing, and its
     keys are revoked; its audience's keys count by the administrator's signature alone. A trust list that changes
@@ -82,9 +85,9 @@ def enrol(
     published = home / "audience-keys"
     trust = listed_at(home)
     out = shut_out_at(home)
-    served = [each for each in topology.principals if each.name not in out]
+    served = [each for each in topology.roles if each.name not in out]
     missing = [each for each in served if trust is None or not _listed(trust, each.name)]
-    gone = _unnamed(trust, {each.name for each in topology.principals}) if trust is not None and withdraw else {}
+    gone = _unnamed(trust, {each.name for each in topology.roles}) if trust is not None and withdraw else {}
     if trust is not None:
         gone |= {name: ids for name, ids in _unnamed(trust, {each.name for each in served}).items() if name in out}
     epochs = [epoch_of(now)]
@@ -92,6 +95,12 @@ def enrol(
         epochs.append(next_epoch(epochs[-1]))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # scrypt takes its time, and lets others run
         made = list(pool.map(lambda each: _keys(home, each, epochs, authority, cost), missing))
+    for name in (each.name for each in topology.principals if each.certificate_only):
+        if not (home / "certificates" / f"{name}.crt").exists():
+            authority.issue(name, home / "certificates")
+    for name in (each.name for each in served):
+        if not (home / "roles" / name / ENDPOINT / f"{name}.crt").exists():  # of a home that is older than endpoints
+            _certify_endpoint(home, name, authority)
     keep_control_certificates(home, authority, now=now)
     builder = TrustBuilder(topology.namespace) if trust is None else TrustBuilder.following(trust)
     _list(builder, served, made, now)
@@ -132,7 +141,7 @@ def enrol(
 
 
 def new_authority(home: Path, *, now: datetime) -> tuple[CertificateAuthority, tuple[str, ...]]:
-    """Make a new authority and a new certificate and TLS key for every role of a home; nothing of it may run.
+    """Make a new authority and a new certificate and TLS key for everybody of a home; nothing of it may run.
 
     The old authority is kept as `authority-retired-<date>` and nothing trusts it. What a crash cuts short, the next
     run does again. Returns the authority, and who was given a certificate.
@@ -140,23 +149,32 @@ def new_authority(home: Path, *, now: datetime) -> tuple[CertificateAuthority, t
     fresh, current = home / "authority-new", home / "authority"
     exists = (fresh / "ca.crt").exists()
     authority = CertificateAuthority.load(fresh) if exists else CertificateAuthority.create(fresh, now=now)
-    names = sorted(each.parent.name for each in (home / "roles").glob("*/tls.crt"))
-    for name in names:
+    certified = sorted(each.stem for each in (home / "certificates").glob("*.crt") if each.stem != "ca")
+    for name in certified:
         _certify(home, name, authority)
     keep_control_certificates(home, authority, now=now, anew=True)
     if current.exists():
         current.rename(home / f"authority-retired-{now:%Y%m%dT%H%M%S}")
     fresh.rename(current)
-    return CertificateAuthority.load(current), tuple(names)
+    return CertificateAuthority.load(current), tuple(certified)
 
 
 def _certify(home: Path, name: str, authority: CertificateAuthority) -> None:
-    """Put a new certificate, its key and the authority's certificate into a role directory."""
+    """Put a new certificate, its key and the authority's certificate into a role directory, if there is one."""
     directory = home / "roles" / name
     issued = authority.issue(name, home / "certificates")
+    if not directory.exists():
+        return
+    _certify_endpoint(home, name, authority)
     write_private(directory / "tls.key", issued.private_key.read_bytes())
     shutil.copyfile(issued.certificate, directory / "tls.crt")
     shutil.copyfile(issued.ca, directory / "ca.crt")
+
+
+def _certify_endpoint(home: Path, name: str, authority: CertificateAuthority) -> None:
+    """A certificate for the process's own endpoint and that alone: its name is no broker's, its use no client's."""
+    directory = home / "roles" / name / ENDPOINT
+    authority.issue(name, directory, usage=Usage.SERVER, hosts=(names.endpoint_host(name),))
 
 
 def administrator(home: Path, *, cost: ScryptCost = STANDARD) -> IdentityKey:
@@ -182,7 +200,7 @@ def pinned_at(home: Path) -> tuple[bytes, ...]:
 
 def _hand_out(home: Path, topology: Topology, value: bytes, pinned: Sequence[bytes]) -> None:
     """Put the trust list, and the administrator's public keys, into the role directories that lack them."""
-    for principal in topology.principals:
+    for principal in topology.roles:
         directory = home / "roles" / principal.name
         if not (directory / "admin.pub").exists():
             _pin(directory, pinned)

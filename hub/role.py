@@ -1,6 +1,7 @@
 """A role as its process sees it: one directory with its certificate, its keys and the trust file.
 
     <role directory>/  tls.crt tls.key ca.crt   trust.bin declaration.bin admin.pub   passphrase   keys/   state/
+                       endpoint/<principal>.crt endpoint/<principal>.key
 
 Nothing outside this directory is read. `admin.pub` pins the administrators: one public key (64 hex digits)
 a line; `trust.bin` and `declaration.bin` (`hub.standing`) count only if one of them signed them.

@@ -43,6 +43,13 @@ class MayDoEverything(HubError):
     hint: ClassVar[str] = "Stop the brokers' listener, make a new authority and new certificates: see docs/runbooks."
 
 
+class HasNothing(HubError):
+    """A principal with nothing but a certificate has no right and no key that could be taken."""
+
+    code: ClassVar[str] = "shut-out.certificate-only"
+    hint: ClassVar[str] = "Take it out of the declaration, then `eltax-hub topics apply`: all processes refuse it then."
+
+
 class NotShutOut(HubError):
     """This principal is not shut out."""
 
@@ -73,13 +80,16 @@ async def shut_out(
 ) -> Changed:
     """Deny a principal everything and revoke its keys; may be run again.
 
-    Raises NobodyOfThatName, MayDoEverything, TrustRefused, TransportError. What was done before an error holds.
+    Raises NobodyOfThatName, MayDoEverything, HasNothing, TrustRefused, TransportError.
+    What was done before an error holds.
     """
     known = {each.name: each for each in wanted.topology.principals}
     if principal not in known and principal not in shut_out_at(home):
         raise NobodyOfThatName(principal)
     if principal in known and known[principal].super_user:
         raise MayDoEverything(principal)
+    if principal in known and known[principal].certificate_only:
+        raise HasNothing(principal)
     note(home, Done.SHUT_OUT, principal, now())
     await _carry_out(endpoint, ShutOut(principal))
     return await _publish(home, wanted.topology, authority, endpoint, principal, Done.SHUT_OUT, now, cost)

@@ -2,7 +2,8 @@
 
 It runs in threads of its own, so that a stuck event loop can still be seen to be stuck. It is bounded:
 so many connections at once, so many seconds for each, one request per connection, GET and HEAD only.
-It listens on 127.0.0.1 unless told otherwise, and asks for client certificates where TLS is given.
+It listens on 127.0.0.1 unless told otherwise, speaks TLS 1.3 to holders of a certificate of our authority, and
+answers those among them who are named; it counts whom it refused.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -24,12 +27,15 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from hub.facts import Fact, Observer, ignore
 from monitoring.health import Health
 from schemas.errors import HubError
 
 MAX_CONNECTIONS: Final = 16
 MAX_REQUEST_SECONDS: Final = 10.0
 _IDLE_SECONDS: Final = 5.0
+_TELL_SECONDS: Final = 5.0
+"""how often the refused are told of, in one sum for each reason: a flood of them must not become one of log lines"""
 _JSON: Final = "application/json; charset=utf-8"
 
 
@@ -41,12 +47,38 @@ class EndpointAddressError(HubError):
 
 
 @dataclass(frozen=True, slots=True)
+class ScrapesRefused(Fact):
+    """`count` connections to our own endpoint ended without an answer of ours, or with 403, since the last such fact.
+
+    `reason` is one of REFUSALS.
+    """
+
+    reason: str
+    count: int
+
+
+REFUSALS: Final = {
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "no-certificate",
+    "CERTIFICATE_VERIFY_FAILED": "bad-certificate",
+    "HTTP_REQUEST": "plaintext",
+    "WRONG_VERSION_NUMBER": "plaintext",
+    "UNSUPPORTED_PROTOCOL": "old-protocol",
+    "NO_SHARED_CIPHER": "weak-cipher",
+}
+"""OpenSSL's reasons and ours; what is not here is `handshake`, and a good certificate of the wrong name `not-named`"""
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointTls:
-    """PEM files for mutual TLS 1.3: who we are, and whose certificates the scrapers need."""
+    """PEM files for mutual TLS 1.3: who we are, and whose certificates the scrapers need.
+
+    `admitted` answers, at each request, the common names that may ask; it must be quick.
+    """
 
     certificate: Path
     private_key: Path
     client_ca: Path
+    admitted: Callable[[], Collection[str]]
 
     def context(self) -> ssl.SSLContext:
         """Return a server context that requires a client certificate of `client_ca`."""
@@ -66,14 +98,18 @@ class Endpoint:
         registry: CollectorRegistry,
         health: Health,
         *,
+        tls: EndpointTls | None,
         host: str = "127.0.0.1",
         port: int = 0,
-        tls: EndpointTls | None = None,
+        observer: Observer = ignore,
     ) -> None:
-        """Bind the address (port 0: any free one); or EndpointAddressError. `start` serves."""
-        context = tls.context() if tls is not None else None
+        """Bind the address (port 0: any free one); or EndpointAddressError. `start` serves.
+
+        Without `tls` anybody who reaches the address is answered: for tests of what is said, and for nothing else.
+        `observer` hears of who was refused, from a thread of the endpoint's own.
+        """
         try:
-            self._server = _Server((host, port), registry, health, context)
+            self._server = _Server((host, port), registry, health, tls, observer)
         except OSError as error:
             raise EndpointAddressError(f"{host}:{port}") from error
         self._thread: threading.Thread | None = None
@@ -96,6 +132,7 @@ class Endpoint:
             self._thread = None
         self._server.end_all()
         self._server.server_close()
+        self._server.tell()
 
     def __enter__(self) -> Self:
         """Start."""
@@ -122,11 +159,16 @@ class _Server(ThreadingMixIn, TCPServer):
         address: tuple[str, int],
         registry: CollectorRegistry,
         health: Health,
-        context: ssl.SSLContext | None,
+        tls: EndpointTls | None,
+        observer: Observer,
     ) -> None:
         self.registry = registry
         self.health = health
-        self._context = context
+        self.admitted = tls.admitted if tls is not None else None
+        self._context = tls.context() if tls is not None else None
+        self._observer = observer
+        self._refused: Counter[str] = Counter()
+        self._told = time.monotonic()
         self._open: dict[socket.socket, float] = {}
         self._open_lock = threading.Lock()
         super().__init__(address, _Handler)
@@ -150,10 +192,25 @@ class _Server(ThreadingMixIn, TCPServer):
         limit = time.monotonic() - MAX_REQUEST_SECONDS
         with self._open_lock:
             _end([connection for connection, since in self._open.items() if since < limit])
+        if time.monotonic() - self._told >= _TELL_SECONDS:
+            self.tell()
 
     def end_all(self) -> None:
         with self._open_lock:
             _end(list(self._open))
+
+    def refuse(self, reason: str) -> None:
+        """Count one who was refused."""
+        with self._open_lock:
+            self._refused[reason] += 1
+
+    def tell(self) -> None:
+        """Hand over what was counted since the last time."""
+        self._told = time.monotonic()
+        with self._open_lock:
+            refused, self._refused = self._refused, Counter()
+        for reason, count in sorted(refused.items()):
+            self._observer(ScrapesRefused(reason, count))
 
     def shutdown_request(self, request: Any) -> None:
         with self._open_lock:
@@ -162,6 +219,13 @@ class _Server(ThreadingMixIn, TCPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: a peer that hangs up or fails the handshake is no event of ours."""
+
+
+def _common_name(connection: ssl.SSLSocket) -> str:
+    """Who a verified certificate says its holder is; empty unless it has exactly one common name."""
+    certificate: dict[str, Any] = connection.getpeercert() or {}
+    names = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
+    return str(names[0]) if len(names) == 1 else ""
 
 
 def _end(connections: list[socket.socket]) -> None:
@@ -178,9 +242,19 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "eltax-hub"
     sys_version = ""
 
+    _admitted = True
+
     def handle(self) -> None:
         if isinstance(self.connection, ssl.SSLSocket):
-            self.connection.do_handshake()
+            try:
+                self.connection.do_handshake()
+            except ssl.SSLError as error:
+                self.server.refuse(REFUSALS.get(error.reason or "", "handshake"))
+                raise
+            assert self.server.admitted is not None
+            self._admitted = _common_name(self.connection) in self.server.admitted()
+            if not self._admitted:
+                self.server.refuse("not-named")
         super().handle()
 
     def do_GET(self) -> None:
@@ -201,6 +275,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _found(self, path: str) -> tuple[int, str, bytes]:
+        if not self._admitted:
+            return 403, _JSON, _json({"error": "not-named"})
         if path == "/metrics":
             return self._metrics()
         if path == "/healthz":

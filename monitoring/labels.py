@@ -30,7 +30,7 @@ DATASETS: Final = (
     "status",
     "accepted",
 )
-ROLES: Final = ("portal", "router", "review", "helpdesk", "audit", "tax", "operator", "monitor", "admin")
+ROLES: Final = ("portal", "router", "review", "helpdesk", "audit", "tax", "operator", "monitor", "prometheus", "admin")
 
 _CODE: Final = re.compile(r"[a-z][a-z0-9._-]{0,39}")
 _RULE: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,59}")
@@ -73,6 +73,7 @@ _DECLARED: Final = (
     Label("partition", "partition number", "パーティション番号", "0 to 999, `other`"),
     Label("consumer", "role that stores", "保存する役割", _listed(ROLES)),
     Label("reason", "reason code", "理由コード", "a code, 40 characters at most"),
+    Label("listener", "listener", "接続口", "`host:port`, 66 characters at most, or a code"),
     Label("stage", "stage of the way", "処理段階", "a code, 40 characters at most"),
     Label("code", "code of the alarm or cause", "警報・原因コード", "a code, 40 characters at most"),
     Label("condition", "condition of readiness", "準備条件", "a code, 40 characters at most"),
@@ -90,7 +91,6 @@ _DECLARED: Final = (
     Label("level", "log level", "ログの重要度", "`info`, `warning`, `error`"),
     Label("place", "declared directory", "対象ディレクトリ", "a code, 40 characters at most"),
     Label("principal", "declared principal", "主体", "a code, 40 characters at most"),
-    Label("listener", "address of a listener", "待受けアドレス", "`host:port`, 66 characters at most"),
     Label("control", "control of the network watch", "ネットワーク統制", "a code, 40 characters at most"),
     Label("protocol", "version of TLS", "TLSの版", _listed(PROTOCOLS)),
     Label("cipher", "cipher suite", "暗号スイート", "a suite's name, 60 characters at most"),
@@ -141,7 +141,7 @@ class Bounds:
         elif label == "rule":
             allowed = _RULE.fullmatch(value) is not None
         elif label == "listener":
-            allowed = _LISTENER.fullmatch(value) is not None
+            allowed = _LISTENER.fullmatch(value) is not None or _CODE.fullmatch(value) is not None
         elif label == "cipher":
             allowed = _CIPHER.fullmatch(value) is not None
         elif label == "partition":

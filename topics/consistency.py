@@ -103,6 +103,8 @@ def _principal(principal: PrincipalTemplate, declared: Declaration) -> None:
             raise DeclarationInvalid(f"{path}.{key}", "only for a principal that there is once")
     if principal.super_user and (principal.reads or principal.writes or principal.audience or principal.group):
         raise DeclarationInvalid(f"{path}.super_user", "it may do everything and opens nothing: declare nothing else")
+    if principal.certificate_only and principal != PrincipalTemplate.only_scrapes(principal.name, principal.instances):
+        raise DeclarationInvalid(f"{path}.certificate_only", "it scrapes, holds no key and has no right: nothing else")
 
 
 def _shared_names(principals: Sequence[PrincipalTemplate]) -> None:

@@ -122,7 +122,7 @@ def _principal(name: str, raw: object) -> PrincipalTemplate:
     path = f"principals.{name}"
     optional = {
         "audience", "instances", "reads", "writes", "produces", "group", "transactional_ids",
-        "dead_letters", "produce_mib_per_second", "super_user",
+        "dead_letters", "produce_mib_per_second", "super_user", "scrapes", "certificate_only",
     }  # fmt: skip
     row = _keys(raw, path, set(), optional)
 
@@ -147,6 +147,8 @@ def _principal(name: str, raw: object) -> PrincipalTemplate:
         if quota is None
         else _number(quota, f"{path}.produce_mib_per_second", 1, 10_000) * 2**20,
         super_user=_flag(row.get("super_user", False), f"{path}.super_user"),
+        scrapes=_flag(row.get("scrapes", False), f"{path}.scrapes"),
+        certificate_only=_flag(row.get("certificate_only", False), f"{path}.certificate_only"),
     )
 
 

@@ -65,6 +65,14 @@ def _lines(topology: Topology) -> Iterator[str]:
     for holder in shown:
         yield from _owned(topology, holder, [*(each.name for each in shown), _STRANGER])
     yield ""
+    yield "## The processes' own endpoints"
+    yield ""
+    yield "Over TLS 1.3, to a certificate of our authority that bears one of these names; any other gets 403."
+    yield ""
+    yield from _head("page", columns)
+    cells = ("yes" if each.scrapes else "" for each in shown)
+    yield _row("`/metrics`, `/healthz`, `/readyz` of every process", (*cells, ""))
+    yield ""
     yield "## The cluster"
     yield ""
     yield from _head("operation", columns)

@@ -63,6 +63,8 @@ class Principal:
     transactional_ids: str | None
     dead_letters: str | None
     super_user: bool
+    scrapes: bool = False
+    certificate_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -102,6 +104,16 @@ class Topology:
     def audiences(self) -> tuple[str, ...]:
         """All audiences, ascending bytewise."""
         return tuple(sorted({p.audience for p in self.principals if p.audience}, key=str.encode))
+
+    @property
+    def roles(self) -> tuple[Principal, ...]:
+        """The principals that hold keys and have a directory: all but those with nothing but a certificate."""
+        return tuple(each for each in self.principals if not each.certificate_only)
+
+    @property
+    def scrapers(self) -> frozenset[str]:
+        """Whom the processes show their metrics and their health."""
+        return frozenset(each.name for each in self.principals if each.scrapes or each.super_user)
 
     def principal(self, name: str) -> Principal:
         """The principal of that name; KeyError if it is not declared."""
@@ -226,11 +238,15 @@ def _principal(
         else _fill(template.transactional_ids, namespace, tenant),
         dead_letters=_fill(letters, namespace, tenant).replace("{principal}", name) if template.dead_letters else None,
         super_user=template.super_user,
+        scrapes=template.scrapes,
+        certificate_only=template.certificate_only,
     )
 
 
 def _resolve(principal: Principal, by_key: Mapping[str, list[Topic]]) -> Principal:
     """Replace topic keys by full names: those of its own tenant, or of all for a principal without one."""
+    if principal.certificate_only:
+        return principal
 
     def names(keys: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(
@@ -258,6 +274,7 @@ def _resolve(principal: Principal, by_key: Mapping[str, list[Topic]]) -> Princip
         transactional_ids=principal.transactional_ids,
         dead_letters=principal.dead_letters,
         super_user=principal.super_user,
+        scrapes=principal.scrapes,
     )
 
 

@@ -68,6 +68,11 @@ def accepted(namespace: str, tenant: str) -> str:
     return of_tenant(namespace, tenant, "accepted")
 
 
+def endpoint_host(principal: str) -> str:
+    """The name that the certificate of a process's own endpoint bears: no host's, so that it is no broker's either."""
+    return f"{principal}.role.eltax-hub.invalid"
+
+
 def desk_sessions(namespace: str, tenant: str) -> str:
     """Sessions and closes of a desk."""
     return of_tenant(namespace, tenant, "sessions")

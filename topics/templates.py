@@ -48,6 +48,15 @@ class PrincipalTemplate:
     dead_letters: bool
     produce_bytes_per_second: int | None
     super_user: bool
+    scrapes: bool = False
+    certificate_only: bool = False
+
+    @classmethod
+    def only_scrapes(cls, name: str, instances: tuple[str, ...]) -> PrincipalTemplate:
+        """One that has a certificate to scrape with, and nothing else."""
+        return cls(
+            name, None, instances, (), (), (), None, None, False, None, False, scrapes=True, certificate_only=True
+        )
 
 
 @dataclass(frozen=True, slots=True)

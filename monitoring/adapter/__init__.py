@@ -11,17 +11,15 @@ from typing import Final
 import structlog
 
 from hub.facts import Fact, Observer
-from monitoring.adapter import desks, flow, network, state
+from monitoring.adapter import access, desks, flow, network, state
 from monitoring.adapter.base import ToLog, ToMetrics
 from monitoring.metrics import Metrics
 
+_PARTS: Final = (flow, desks, state, access, network)
 TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
-    **flow.TO_METRICS,
-    **desks.TO_METRICS,
-    **state.TO_METRICS,
-    **network.TO_METRICS,
+    kind: rule for part in _PARTS for kind, rule in part.TO_METRICS.items()
 }
-TO_LOG: Final[dict[type[Fact], ToLog]] = {**flow.TO_LOG, **desks.TO_LOG, **state.TO_LOG, **network.TO_LOG}
+TO_LOG: Final[dict[type[Fact], ToLog]] = {kind: rule for part in _PARTS for kind, rule in part.TO_LOG.items()}
 
 
 def combine(*observers: Observer) -> Observer:

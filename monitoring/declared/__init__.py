@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from monitoring.declared import desks, flow, network, process, state
+from monitoring.declared import access, desks, flow, network, process, state
 from monitoring.declared.base import MEASURES, Kind, Metric
 
 __all__ = ["BY_NAME", "MEASURES", "METRICS", "Kind", "Metric"]
@@ -14,6 +14,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     *desks.METRICS,
     *state.METRICS,
     *network.METRICS,
+    *access.METRICS,
     *process.METRICS,
 )
 """in the order in which a page shows them"""

@@ -24,7 +24,7 @@ from hub.envelope.trust import Trust
 from hub.facts import Alarm, Observer, Ready
 from hub.settings import WatchSettings
 from hub.transport import TlsIdentity
-from monitoring.network.addresses import Address, addresses, ports
+from monitoring.network.addresses import addresses, ports
 from monitoring.network.aside import Aside, pause
 from monitoring.network.controls import Places, Round, certificates, one_round, scraped, side_by_side
 from monitoring.network.facts import ControlJudged, PathHeard, RoundEnded
@@ -183,20 +183,21 @@ class NetworkWatch:
             self._scratch = Path(tempfile.mkdtemp(prefix="eltax-hub-watch-"))
         known = certificates(self._role.tls, self._role.directory / PROBES, self._scratch)
         done = one_round(self._places, known, topology, self._turn, seconds=SECONDS)
-        if self._settings.watch_metrics is None:
+        if self._settings.watch_targets is None:
             return Found(done.tried, done, None)
         try:
-            where = pages(self._settings.watch_metrics)
+            where = pages(self._settings.watch_targets)
         except Ended:
             where = {}
         said = dict(zip(where, side_by_side(self._asked, list(where.items())), strict=True))
         wanted = expected(topology, trust, _names(self._settings.watch_expected)) - {self._role.principal}
         heard = self._hearing.judge(wanted, {name: moment for name, moment in said.items() if moment})
-        secure = list(dict.fromkeys(page.address for page in where.values() if page.secure))
-        scrapes = [
-            each or Tried(Control.SCRAPE, str(address), Verdict.UNKNOWN, "failed")
-            for address, each in zip(secure, side_by_side(_scraped, secure), strict=True)
-        ]
+        ends = list(dict.fromkeys(page.address for page in where.values()))
+        scrapes: list[Tried] = []
+        for address, each in zip(
+            ends, side_by_side(lambda end: scraped(end, known, seconds=SECONDS), ends), strict=True
+        ):
+            scrapes += each or [Tried(Control.SCRAPE, str(address), Verdict.UNKNOWN, "failed")]
         return Found((*done.tried, *scrapes), done, heard)
 
     def _asked(self, named: tuple[str, Page]) -> str:
@@ -259,7 +260,7 @@ class NetworkWatch:
         if heard is None:
             if not self._unheard:
                 self._unheard = True
-                self._observe(Alarm("watch.paths-unheard", "HUB_WATCH_METRICS"))
+                self._observe(Alarm("watch.paths-unheard", "HUB_WATCH_TARGETS"))
             return
         for principal, lately in sorted(heard.items()):
             changed = self._silent.get(principal, True) is not lately
@@ -288,10 +289,6 @@ class NetworkWatch:
 def _may_be_new(tried: tuple[Tried, ...]) -> bool:
     """Whether somebody sees what was perhaps declared only now."""
     return any(each.control is Control.RIGHTS and each.code == "sees-topics" for each in tried)
-
-
-def _scraped(address: Address) -> Tried:
-    return scraped(address, seconds=SECONDS)
 
 
 def _names(text: str) -> tuple[str, ...]:

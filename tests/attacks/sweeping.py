@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,11 +36,8 @@ def endpoints(hub: Hub) -> Iterator[tuple[str, bytes]]:
     """What every process says over HTTP, also to requests that it refuses."""
     for role in hub.stack.roles.running.values():
         for path in ("metrics", "healthz", "readyz", "no-such-page"):
-            try:
-                with urllib.request.urlopen(f"{role.find_metrics()}/{path}", timeout=10) as answer:
-                    yield f"{path} of {role.name}", answer.read() + str(answer.headers).encode()
-            except urllib.error.HTTPError as refused:
-                yield f"{path} of {role.name}", refused.read()
+            answer = role.scrape(path, seconds=10)
+            yield f"{path} of {role.name}", answer.body + answer.headers.encode()
 
 
 def sweep(scanner: Scanner, hub: Hub, temporary: Path, more: dict[str, int] | None = None) -> tuple[set[Leak], int]:

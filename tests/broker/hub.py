@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cli.home import Home
+from cli.processes import RoleProcess
 from cli.stack import Stack
 
 ENTRY = [sys.executable, "-m", "cli"]
@@ -88,7 +88,7 @@ class Hub:
         wanted = ("hub_router_events_total", "hub_consumer_", "hub_lag_records", "hub_review_decisions_told_total")
         found: dict[str, float] = {}
         for name, role in self.stack.roles.running.items():
-            for line in metrics_of(role.metrics).splitlines():
+            for line in metrics_of(role).splitlines():
                 sample, _, value = line.rpartition(" ")
                 if sample.startswith(wanted) and "_seconds" not in sample and "_created" not in sample:
                     found[f"{name} {sample}"] = float(value)
@@ -111,11 +111,10 @@ class Hub:
         return found
 
 
-def metrics_of(address: str) -> str:
+def metrics_of(role: RoleProcess) -> str:
     """What a role's process says on /metrics; nothing while it does not answer."""
     try:
-        with urllib.request.urlopen(f"{address}/metrics", timeout=5) as answer:
-            return str(answer.read().decode())
+        return role.scrape().body.decode()
     except OSError:
         return ""
 

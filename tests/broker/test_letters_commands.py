@@ -34,7 +34,7 @@ def gauge(hub: Hub, name: str, **labels: str) -> float | None:
 
 
 def metrics(hub: Hub) -> str:
-    return metrics_of(hub.stack.roles.running["monitor"].metrics)
+    return metrics_of(hub.stack.roles.running["monitor"])
 
 
 def put(hub: Hub, value: bytes) -> None:

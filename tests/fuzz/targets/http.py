@@ -32,7 +32,7 @@ _MOST = 64 * 1024
 def _metrics() -> endpoint.Endpoint:
     registry = CollectorRegistry()
     Counter("eltax_hub_artificial", "artificial", registry=registry).inc()
-    return endpoint.Endpoint(registry, Health(["sessions"]))
+    return endpoint.Endpoint(registry, Health(["sessions"]), tls=None)
 
 
 @cache

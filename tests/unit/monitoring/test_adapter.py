@@ -44,6 +44,7 @@ from hub.facts import (
     WitnessAnswered,
 )
 from monitoring.adapter import TO_LOG, TO_METRICS, combine, log_observer, metrics_observer
+from monitoring.endpoint import ScrapesRefused
 from monitoring.health import LoopBeat
 from monitoring.logs import KEYS, configure
 from monitoring.metrics import Metrics
@@ -62,12 +63,13 @@ SAMPLES: list[Fact] = [
     SessionEnded("eltax.submissions", T, "ab" * 32, True),
     CheckpointWritten("eltax.submissions", 3, 7),
     BatchRouted(3, {(T, SLUG): 6}, 1, {"bad-mac": 2}, 0.05, (0.1, 0.2)),
-    TransactionAborted(3, "transaction-failed"),
+    TransactionAborted(3, "kafka.transaction-failed", "kafka.unavailable"),
     PartitionFenced(3),
     PartitionLost(3, True),
     EventsStored(f"review-{T}", 3, {(T, SLUG): 6}, 1, 2, 0.03, (0.4,)),
     EventsConfirmed(f"review-{T}", 6),
-    Unconfirmed(f"review-{T}", 4),
+    Unconfirmed(f"review-{T}", 3),
+    Unconfirmed(f"review-{T}", 4, 1),
     ReceiptsSent(f"review-{T}", 6, 2),
     DecisionsTold(f"review-{T}", "return", 3),
     HandedOver(f"tax-resident-tax-{T}", "accept", 4),
@@ -95,11 +97,13 @@ SAMPLES: list[Fact] = [
     ControlJudged("tls-1-2", Verdict.UNKNOWN, "hung", "127.0.0.1:9093", changed=True),
     PathHeard(f"audit-{T}", False, changed=True),
     RoundEnded(1_795_000_000.5, 14, 1),
+    ScrapesRefused("not-named", 3),
 ]
 
 EXPECTED = {
     'hub_portal_submissions_total{outcome="refused",procedure="heirs",tenant="131041"}': 1,
     'hub_portal_refusals_total{rule="unknown-item"}': 1,
+    'hub_authentication_failures_total{listener="metrics",reason="not-named"}': 3,
     'hub_producer_events_acknowledged_total{dataset="submissions",tenant="shared"}': 7,
     'hub_producer_acknowledge_seconds_count{dataset="submissions"}': 1,
     'hub_journal_events{state="unconfirmed"}': 5,
@@ -113,7 +117,7 @@ EXPECTED = {
     'hub_dead_letters_total{reason="bad-mac",stage="router"}': 2,
     'hub_router_transactions_total{outcome="committed"}': 1,
     'hub_router_transactions_total{outcome="aborted"}': 1,
-    'hub_router_aborts_total{reason="transaction-failed"}': 1,
+    'hub_router_aborts_total{reason="kafka.unavailable"}': 1,
     "hub_router_transaction_seconds_count": 1,
     "hub_router_delay_seconds_count": 2,
     'hub_router_partition_owned{partition="3"}': 0,
@@ -125,6 +129,7 @@ EXPECTED = {
     'hub_consumer_delay_seconds_count{consumer="review"}': 1,
     'hub_consumer_events_confirmed_total{consumer="review"}': 6,
     'hub_consumer_events_unconfirmed{consumer="review"}': 4,
+    'hub_consumer_events_missing{consumer="review"}': 1,
     'hub_consumer_receipts_sent_total{consumer="review"}': 6,
     'hub_tax_handed_over_total{consumer="tax",outcome="accept"}': 4,
     'hub_review_exported_rows_total{consumer="review",outcome="handed-over"}': 5,
@@ -237,6 +242,7 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
         "submission-refused",
         "rows-exported",
         "rows-exported-again",
+        "scrapes-refused",
         "not-cosigned",
         "session-started",
         "session-ended",
@@ -247,6 +253,7 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
         "conflicting-events",
         "letter-ended",
         "events-unconfirmed",
+        "events-missing",
         "dead-lettered",
         "alarm",
         "paused",

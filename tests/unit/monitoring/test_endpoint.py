@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from hub.facts import Paused, Ready
+from hub.facts import Fact, Paused, Ready
 from monitoring import endpoint as module
-from monitoring.endpoint import MAX_CONNECTIONS, Endpoint, EndpointAddressError, EndpointTls
+from monitoring.adapter import metrics_observer
+from monitoring.endpoint import MAX_CONNECTIONS, Endpoint, EndpointAddressError, EndpointTls, ScrapesRefused
 from monitoring.health import Health
 from monitoring.metrics import Metrics
 from tests.unit.monitoring.certificates import Authority
@@ -37,7 +38,7 @@ def health() -> Health:
 
 @pytest.fixture
 def served(health: Health) -> Iterator[Endpoint]:
-    with Endpoint(Metrics(tenants=TENANTS, procedures=(), sources=()).registry, health) as endpoint:
+    with Endpoint(Metrics(tenants=TENANTS, procedures=(), sources=()).registry, health, tls=None) as endpoint:
         yield endpoint
     gc.collect()  # a socket left open would be a ResourceWarning, and so an error, now
 
@@ -94,7 +95,7 @@ def test_ready_only_when_every_condition_is_fulfilled(served: Endpoint, health: 
 def test_alive_while_the_loop_beats() -> None:
     now = [0.0]
     health = Health((), stale_after_seconds=5, clock=lambda: now[0])
-    with Endpoint(Metrics(procedures=(), sources=()).registry, health) as served:
+    with Endpoint(Metrics(procedures=(), sources=()).registry, health, tls=None) as served:
         assert ask(served, "/healthz")[0] == 200
         now[0] = 6.0
         status, _, body = ask(served, "/healthz")
@@ -177,7 +178,7 @@ def test_peers_beyond_the_bound_are_turned_away_and_the_rest_go_on(served: Endpo
 def test_a_peer_that_dawdles_is_ended(health: Health, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_REQUEST_SECONDS", 0.3)
     with (
-        Endpoint(Metrics(procedures=(), sources=()).registry, health) as served,
+        Endpoint(Metrics(procedures=(), sources=()).registry, health, tls=None) as served,
         socket.create_connection((served.host, served.port), timeout=30) as peer,
     ):
         peer.sendall(b"GET /metrics HTTP/1.1\r\n")
@@ -186,7 +187,7 @@ def test_a_peer_that_dawdles_is_ended(health: Health, monkeypatch: pytest.Monkey
 
 @pytest.mark.usefixtures("patient")
 def test_stopping_ends_open_connections_frees_the_port_and_may_be_repeated(health: Health) -> None:
-    endpoint = Endpoint(Metrics(procedures=(), sources=()).registry, health)
+    endpoint = Endpoint(Metrics(procedures=(), sources=()).registry, health, tls=None)
     endpoint.start()
     before = threading.active_count()
     with socket.create_connection((endpoint.host, endpoint.port), timeout=30) as peer:
@@ -197,13 +198,13 @@ def test_stopping_ends_open_connections_frees_the_port_and_may_be_repeated(healt
         assert ended(peer)
     endpoint.stop()
     assert threading.active_count() < before
-    again = Endpoint(Metrics(procedures=(), sources=()).registry, health, port=endpoint.port)
+    again = Endpoint(Metrics(procedures=(), sources=()).registry, health, tls=None, port=endpoint.port)
     again.stop()
 
 
 def test_an_address_in_use_is_a_named_error(served: Endpoint, health: Health) -> None:
     with pytest.raises(EndpointAddressError) as caught:
-        Endpoint(Metrics(procedures=(), sources=()).registry, health, port=served.port)
+        Endpoint(Metrics(procedures=(), sources=()).registry, health, tls=None, port=served.port)
     assert caught.value.code == "metrics-address"
 
 
@@ -215,7 +216,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture
 def secured(authority: Authority, health: Health) -> Iterator[Endpoint]:
     certificate, key = authority.issue("review-131041")
-    tls = EndpointTls(certificate, key, authority.certificate)
+    tls = EndpointTls(certificate, key, authority.certificate, lambda: {"monitor"})
     with Endpoint(Metrics(procedures=(), sources=()).registry, health, tls=tls) as endpoint:
         yield endpoint
 
@@ -250,6 +251,37 @@ def client(authority: Authority, own: tuple[Path, Path] | None) -> ssl.SSLContex
 def test_a_scraper_with_a_certificate_of_ours_is_answered(secured: Endpoint, authority: Authority) -> None:
     assert secured.url.startswith("https://")
     assert scrape(secured, client(authority, authority.issue("monitor"))) == 200
+
+
+def test_who_is_refused_is_counted_and_told_in_sums(
+    authority: Authority, health: Health, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_TELL_SECONDS", 3_600.0)  # told when it stops, so that the sums are whole
+    certificate, key = authority.issue("review-131041")
+    tls = EndpointTls(certificate, key, authority.certificate, lambda: {"monitor"})
+    metrics, told = Metrics(procedures=(), sources=()), list[ScrapesRefused]()
+
+    def observer(fact: Fact) -> None:
+        assert isinstance(fact, ScrapesRefused)
+        told.append(fact)
+        metrics_observer(metrics)(fact)
+
+    with Endpoint(metrics.registry, health, tls=tls, observer=observer) as endpoint:
+        assert scrape(endpoint, client(authority, authority.issue("portal"))) == 403
+        assert scrape(endpoint, client(authority, authority.issue("portal"))) == 403
+        refusal(endpoint, client(authority, None))
+        refusal(endpoint, client(authority, Authority(tmp_path).issue("monitor")))
+        old = client(authority, authority.issue("monitor"))
+        old.maximum_version = ssl.TLSVersion.TLSv1_2
+        refusal(endpoint, old)
+        with socket.create_connection((endpoint.host, endpoint.port), timeout=10) as peer:
+            peer.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+            while not ended(peer):  # an alert, then the end
+                pass
+        assert not told
+    counted = {fact.reason: fact.count for fact in told}
+    assert counted == {"not-named": 2, "no-certificate": 1, "bad-certificate": 1, "old-protocol": 1, "plaintext": 1}
+    assert metrics.value("hub_authentication_failures_total", listener="metrics", reason="not-named") == 2
 
 
 def test_a_scraper_without_certificate_is_refused_by_the_server(secured: Endpoint, authority: Authority) -> None:

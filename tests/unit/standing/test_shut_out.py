@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import stat
 from collections.abc import Iterable
 from datetime import timedelta
@@ -11,17 +13,21 @@ from types import SimpleNamespace
 import pytest
 
 from hub import enrolment
-from hub.crypto.certificates import CertificateAuthority, ForeignCertificate
+from hub.applying import Wanted
+from hub.crypto.certificates import CertificateAuthority, ForeignCertificate, expires_at
 from hub.enrolment import new_authority
 from hub.envelope.announcements import AudienceKey
 from hub.envelope.trust import Trust
 from hub.envelope.validation import validate_audience_key
 from hub.role import RoleIncomplete
 from hub.shut_out_book import BOOK, BookUnreadable, Done, lines, note, shut_out_at
+from hub.shutting_out import HasNothing, shut_out
 from hub.standing import RoleWithdrawn
+from hub.transport import Endpoint
 from hub.transport.admin.protocol import CreateAcls, DeleteAcls, denials
+from monitoring.role_endpoint import tls_of
 from tests.unit.standing.test_up import KINDS, Roles, stack_of
-from tests.unit.standing.world import FIRST, NOW, SECOND, TEXT, WITH_NEW, Office, laid_out
+from tests.unit.standing.world import FIRST, NOW, NS, PARTITIONS, SECOND, TEXT, WITH_NEW, Office, laid_out
 from topics.plan import Current, LetIn, ShutOut, plan
 
 DESK = f"helpdesk-{FIRST}"
@@ -114,7 +120,12 @@ def test_a_denial_is_of_everything_there_is() -> None:
 def test_up_stops_who_is_shut_out_and_starts_who_is_let_in(office: Office) -> None:
     told: list[str] = []
     stack, roles = stack_of(office, TEXT, told), Roles()
-    stack._roles, stack._node = roles, SimpleNamespace(bootstrap="127.0.0.1:1", pid=2)  # type: ignore[assignment]
+    stack._roles, stack._node = (
+        roles,
+        SimpleNamespace(  # type: ignore[assignment]
+            bootstrap="127.0.0.1:1", controller="127.0.0.1:2", pid=2
+        ),
+    )
     for code in (FIRST, SECOND):
         for kind in KINDS:
             roles.start(f"{kind}-{code}", f"{kind}-{code}", "consume", kind)
@@ -133,6 +144,48 @@ def test_up_stops_who_is_shut_out_and_starts_who_is_let_in(office: Office) -> No
     assert DESK in roles.running
 
 
+def test_who_is_shut_out_sees_no_metrics_either(office: Office) -> None:
+    office.enrol()
+    router = office.role("router")
+    admitted = tls_of(router).admitted
+    assert admitted() == {"admin", "monitor", "prometheus"}
+    note(office.home, Done.SHUT_OUT, "monitor", NOW)
+    router.take_trust(office.enrol().trust)
+    assert admitted() == {"admin", "prometheus"}, "while the process runs"
+    without = TEXT.replace("  prometheus:\n    certificate_only: true\n    scrapes: true\n", "")
+    assert without != TEXT
+    router.take_declaration(office.declare(7, without))
+    assert admitted() == {"admin"}
+    note(office.home, Done.LET_IN, "monitor", NOW)
+    router.take_trust(office.enrol(without).trust)
+    assert admitted() == {"admin", "monitor"}
+
+
+def test_who_has_a_certificate_only_has_nothing_to_be_taken(office: Office) -> None:
+    office.enrol()
+    assert not (office.home / "roles" / "prometheus").exists()
+    assert "prometheus" not in office.role("router").trust.principals
+    assert expires_at(office.home / "certificates" / "prometheus.crt")
+    wanted = Wanted.of(TEXT, NS, PARTITIONS)
+    nowhere = Endpoint("127.0.0.1:1", office.role("admin").tls, "admin")
+    with pytest.raises(HasNothing):
+        asyncio.run(shut_out(office.home, wanted, office.authority, nowhere, "prometheus", lambda: NOW))
+    assert shut_out_at(office.home) == {}
+
+
+def test_a_home_that_is_older_than_endpoints_is_given_what_is_missing(office: Office) -> None:
+    office.enrol()
+    shutil.rmtree(office.home / "roles" / DESK / "endpoint")
+    (office.home / "certificates" / "prometheus.crt").unlink()
+    with pytest.raises(RoleIncomplete, match="endpoint"):
+        tls_of(office.role(DESK))
+    kept = (office.home / "roles" / "router" / "endpoint" / "router.crt").read_bytes()
+    assert not office.enrol().changed
+    assert tls_of(office.role(DESK)).context()
+    assert (office.home / "certificates" / "prometheus.crt").exists()
+    assert (office.home / "roles" / "router" / "endpoint" / "router.crt").read_bytes() == kept
+
+
 def test_a_new_authority_makes_every_old_certificate_worthless(office: Office, tmp_path: Path) -> None:
     office.enrol()
     role = office.home / "roles" / DESK
@@ -141,6 +194,8 @@ def test_a_new_authority_makes_every_old_certificate_worthless(office: Office, t
     made, names = new_authority(office.home, now=NOW)
     assert names == tuple(sorted(each.name for each in laid_out().principals))
     assert (role / "tls.crt").read_bytes() != before
+    made.renew(role / "endpoint" / f"{DESK}.crt")
+    made.renew(office.home / "certificates" / "prometheus.crt")
     assert (role / "ca.crt").read_bytes() == (office.home / "authority" / "ca.crt").read_bytes() != old_authority
     (retired,) = office.home.glob("authority-retired-*")
     assert (retired / "ca.crt").read_bytes() == old_authority

@@ -56,7 +56,15 @@ def test_a_prefix_reaches_what_begins_with_it_and_a_name_only_itself(topology: T
 def test_the_super_user_may_do_all_and_nobody_else_anything_to_the_cluster(topology: Topology) -> None:
     for deed in ClusterDeed:
         who = {each.name for each in topology.principals if may_cluster(topology, each.name, deed)}
-        everybody = {each.name for each in topology.principals}
+        everybody = {each.name for each in topology.principals} - {"prometheus"}
         assert who == (everybody if deed is ClusterDeed.PRODUCE_IDEMPOTENTLY else {"admin"})
         assert not may_cluster(topology, "stranger", deed)
     assert all(may_topic(topology, "admin", REVIEW, deed) for deed in Deed)
+
+
+def test_who_has_nothing_but_a_certificate_may_scrape_and_nothing_else(topology: Topology) -> None:
+    assert topology.scrapers == {"prometheus", "monitor", "admin"}
+    assert {each.name for each in topology.principals} - {each.name for each in topology.roles} == {"prometheus"}
+    assert not [acl for acl in topology.acls if acl.principal == "prometheus"]
+    assert not [quota for quota in topology.quotas if quota.principal == "prometheus"]
+    assert not any(may_topic(topology, "prometheus", topic.name, deed) for topic in topology.topics for deed in Deed)

@@ -110,6 +110,23 @@ BAD = [
     ("audience: review-{T}", "audience: review", "principals.review-{T}.audience"),
     ("audience: helpdesk-{T}", "audience: review-{T}", "principals.helpdesk-{T}.audience"),
     ("audience: quarantine", "audience: router", "principals.operator.audience"),
+    ("scrapes: true", "scrapes: 1", "principals.monitor.scrapes"),
+    ("certificate_only: true\n    scrapes: true", "certificate_only: true", "principals.prometheus.certificate_only"),
+    (
+        "certificate_only: true",
+        "certificate_only: true\n    reads: [control]",
+        "principals.prometheus.certificate_only",
+    ),
+    (
+        "certificate_only: true",
+        "certificate_only: true\n    super_user: true",
+        "principals.prometheus.certificate_only",
+    ),
+    (
+        "certificate_only: true",
+        "certificate_only: true\n    dead_letters: true",
+        "principals.prometheus.certificate_only",
+    ),
     ("super_user: true", 'super_user: "false"', "principals.admin.super_user"),
     ("super_user: true", "super_user: true\n    reads: [review]", "principals.admin.super_user"),
     ("dead_letters: true", 'dead_letters: "no"', "principals.portal.dead_letters"),
