@@ -221,8 +221,11 @@ def scraped(address: Address, known: Certificates, *, seconds: float) -> list[Tr
     def judge(came: Came, code: str) -> Tried:
         return Tried(Control.SCRAPE, str(address), *judged(Control.SCRAPE, came, code, contrast=True))
 
-    found = [judge(*let_in(address, None, seconds=seconds, request=SCRAPE))]
-    if found[0].verdict is Verdict.UNKNOWN and found[0].code != Came.UNREACHABLE.value:
+    came, code = let_in(address, None, seconds=seconds, request=SCRAPE)
+    if came is Came.UNREACHABLE:  # nobody listens, so that nothing is shown to anybody
+        return []
+    found = [judge(came, code)]
+    if found[0].verdict is Verdict.UNKNOWN:
         clear = judge(*in_the_clear(address, seconds=seconds, request=SCRAPE))
         found += [clear] if clear.verdict is Verdict.ACCEPTED else []
     if known.canary is not None:

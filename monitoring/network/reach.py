@@ -24,6 +24,8 @@ _ALERT: Final = 21
 _FATAL: Final = 2
 _GLANCE: Final = 64
 """bytes of an answer that are looked at where any answer says it all"""
+_REFUSAL_SECONDS: Final = 0.25
+"""in which a peer that refuses has said so, as a rule"""
 _API_VERSIONS_MOST: Final = 65_536
 SCRAPE: Final = b"GET /metrics HTTP/1.0\r\n\r\n"
 
@@ -153,20 +155,43 @@ def let_in(
     """Connect as somebody, ask, and see whether anything comes back. Never raises.
 
     In TLS 1.3 the peer's refusal of a certificate comes after the handshake, with the first read; whoever finishes a
-    handshake of an older version has let us in by that alone.
+    handshake of an older version has let us in by that alone. A peer that only hangs up is tried once more: its reason
+    may have been lost on the way.
     """
+    for _ in range(2):
+        came, code = _let_in(address, tls, seconds, newest, request)
+        if came is not Came.CLOSED:
+            break
+    return came, code
+
+
+def _let_in(
+    address: Address, tls: TlsIdentity | None, seconds: float, newest: ssl.TLSVersion, request: bytes
+) -> tuple[Came, str]:
     try:
         with Line(address, Deadline.after(seconds)) as line:
             stream = line.secure(willing(tls, newest), None)
             if newest is not ssl.TLSVersion.TLSv1_3:
                 return Came.ANSWERED, (stream.version() or "").lower().replace(".", "-")
-            line.send(request)
-            got = line.some(_GLANCE)
+            got = _unasked(line)
+            if not got:
+                line.send(request)
+                got = line.some(_GLANCE)
             if request == SCRAPE and http_status(got):
                 return _scraped(got)
             return (Came.ANSWERED, "") if got else (Came.CLOSED, "")
     except Ended as end:
         return end.came, end.code
+
+
+def _unasked(line: Line) -> bytes:
+    """What comes before we ask: a refusal, as a rule. It would be lost if our request met a closed connection."""
+    try:
+        return line.some(_GLANCE, within=_REFUSAL_SECONDS)
+    except Ended as end:
+        if end.came is Came.HUNG:
+            return b""
+        raise
 
 
 def http_status(got: bytes) -> str:

@@ -24,12 +24,12 @@ from hub.envelope.trust import Trust
 from hub.facts import Alarm, Observer, Ready
 from hub.settings import WatchSettings
 from hub.transport import TlsIdentity
-from monitoring.network.addresses import addresses, ports
+from monitoring.network.addresses import Address, addresses, ports
 from monitoring.network.aside import Aside, pause
 from monitoring.network.controls import Places, Round, certificates, one_round, scraped, side_by_side
 from monitoring.network.facts import ControlJudged, PathHeard, RoundEnded
 from monitoring.network.heard import Hearing, Page, expected, pages, told
-from monitoring.network.judgement import Control, Tried, Verdict, by_control
+from monitoring.network.judgement import Control, Tried, Verdict, by_control, worst
 from monitoring.network.line import Ended
 from monitoring.network.own_path import OwnPath
 from monitoring.network.own_path import Path as OwnWay
@@ -40,6 +40,11 @@ SECONDS: Final = 5.0
 """the deadline of one attempt"""
 SILENT_ROUNDS: Final = 3
 """after so many intervals without a word somebody is silent"""
+SCRAPES: Final = 2
+"""processes that are asked for metrics by who may not, in each round"""
+FIRST_SCRAPES: Final = 64
+"""and of those that were never asked"""
+_REFUSED: Final = Verdict.REFUSED
 _LONGEST_ROUND: Final = 120.0
 _HEARING_SECONDS: Final = 10
 
@@ -129,6 +134,7 @@ class NetworkWatch:
         self._silent: dict[str, bool] = {}
         self._unheard = False
         self._scratch: Path | None = None
+        self._scrapes: dict[Address, list[Tried]] = {}
         self._own = OwnPath(role, observer, 0)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -136,11 +142,14 @@ class NetworkWatch:
         if not self._settings.watch_seconds:
             self._observe(Ready("network", True))
             return
+        ready = False
         try:
             while not stop.is_set():
                 began = time.monotonic()
                 await self.once(stop)
-                self._observe(Ready("network", True))
+                if not ready:
+                    self._observe(Ready("network", True))
+                ready = True
                 spread = self._settings.watch_seconds * random.uniform(0.95, 1.05)  # noqa: S311 - no secret
                 await pause(stop, max(0.1, spread - (time.monotonic() - began)))
         finally:
@@ -192,13 +201,19 @@ class NetworkWatch:
         said = dict(zip(where, side_by_side(self._asked, list(where.items())), strict=True))
         wanted = expected(topology, trust, _names(self._settings.watch_expected)) - {self._role.principal}
         heard = self._hearing.judge(wanted, {name: moment for name, moment in said.items() if moment})
-        ends = list(dict.fromkeys(page.address for page in where.values()))
-        scrapes: list[Tried] = []
-        for address, each in zip(
-            ends, side_by_side(lambda end: scraped(end, known, seconds=SECONDS), ends), strict=True
-        ):
-            scrapes += each or [Tried(Control.SCRAPE, str(address), Verdict.UNKNOWN, "failed")]
-        return Found((*done.tried, *scrapes), done, heard)
+        ends = self._whom_to_scrape(list(dict.fromkeys(page.address for page in where.values())))
+        for end, each in zip(ends, side_by_side(lambda end: scraped(end, known, seconds=SECONDS), ends), strict=True):
+            failed = [Tried(Control.SCRAPE, str(end), Verdict.UNKNOWN, "failed")]
+            self._scrapes[end] = failed if each is None else each
+        return Found((*done.tried, *(one for each in self._scrapes.values() for one in each)), done, heard)
+
+    def _whom_to_scrape(self, ends: list[Address]) -> list[Address]:
+        """A few in turn, for each attempt is a line in the log of a process; and again all that did not refuse."""
+        self._scrapes = {end: found for end, found in self._scrapes.items() if end in ends}
+        never = [end for end in ends if end not in self._scrapes]
+        again = [end for end, found in self._scrapes.items() if worst(each.verdict for each in found) is not _REFUSED]
+        turn = [ends[(self._turn * SCRAPES + number) % len(ends)] for number in range(min(SCRAPES, len(ends)))]
+        return list(dict.fromkeys((*again, *turn, *never[:FIRST_SCRAPES])))
 
     def _asked(self, named: tuple[str, Page]) -> str:
         try:
