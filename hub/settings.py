@@ -67,6 +67,16 @@ class WatchSettings(BaseSettings):
     )
 
 
+class SpoolSettings(BaseSettings):
+    """How much of an operations log may wait on disk while Kafka is away; beyond it views and exports stop."""
+
+    model_config = SettingsConfigDict(env_prefix="HUB_OPERATIONS_", extra="ignore", frozen=True)
+
+    lines: int = Field(default=50_000, ge=8, le=10_000_000, description="so many lines wait at most")
+    mib: float = Field(default=64.0, gt=0, le=65_536, description="and so many MiB of them")
+    keep_seconds: int = Field(default=3_600, ge=0, le=31_622_400, description="how long a sent line stays on the disk")
+
+
 class RoleSettings(BaseSettings):
     """Settings of one role process; the environment names them HUB_ROLE_DIR, HUB_BOOTSTRAP and so on."""
 

@@ -88,21 +88,26 @@ class FindingStore:
         """Close."""
         self._database.close()
 
-    def keep(self, findings: Iterable[Finding]) -> list[Finding]:
-        """Write findings in one transaction, durable on return; return those whose id was not there before."""
-        new: list[Finding] = []
+    def keep(self, findings: Iterable[Finding]) -> None:
+        """Write findings in one transaction, durable on return."""
+        rows = [_row(each) for each in findings]
         self._database.execute("begin immediate")
         try:
-            for each in findings:
-                known = self._database.execute("select 1 from findings where finding_id = ?", (each.finding_id,))
-                if known.fetchone() is None:
-                    new.append(each)
-                self._database.execute(_KEEP, _row(each))
+            self._database.executemany(_KEEP, rows)
         except BaseException:
             self._database.execute("rollback")
             raise
         self._database.execute("commit")
-        return new
+
+    def unknown(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Return those whose id is not there, each id once."""
+        asked = {each.finding_id: each for each in findings}
+        return [
+            each
+            for each in asked.values()
+            if self._database.execute("select 1 from findings where finding_id = ?", (each.finding_id,)).fetchone()
+            is None
+        ]
 
     def forget(self, before: datetime) -> int:
         """Delete findings that ended before a time (retention); return how many."""

@@ -7,7 +7,6 @@ is told as unknown from the first time on: it never counts as refused.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import shutil
 import tempfile
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import ClassVar, Final, Protocol
 
 from hub.control_certificates import PROBES
-from hub.envelope.operations import Kind, Operation
 from hub.envelope.trust import Trust
 from hub.facts import Alarm, Observer, Ready
 from hub.settings import WatchSettings
@@ -27,7 +25,7 @@ from hub.transport import TlsIdentity
 from monitoring.network.addresses import Address, addresses, ports
 from monitoring.network.aside import Aside, pause
 from monitoring.network.controls import Places, Round, certificates, one_round, scraped, side_by_side
-from monitoring.network.facts import ControlJudged, PathHeard, RoundEnded
+from monitoring.network.facts import ControlJudged, ListenerUndeclared, PathHeard, RoundEnded
 from monitoring.network.heard import Hearing, Page, expected, pages, told
 from monitoring.network.judgement import Control, Tried, Verdict, by_control, worst
 from monitoring.network.line import Ended
@@ -54,13 +52,6 @@ class WatchSettingsInvalid(HubError):
 
     code: ClassVar[str] = "watch.settings"
     hint: ClassVar[str] = "Addresses are host:port[,host:port...], ports are 9092,9090-9099: docs/network-watch.md."
-
-
-class Note(Protocol):
-    """Takes a line of the operations log; durable when it returns."""
-
-    def __call__(self, operation: Operation, /) -> None:
-        """Raises HubError if it cannot be kept."""
 
 
 class WatchingRole(Protocol):
@@ -111,18 +102,13 @@ class NetworkWatch:
         observer: Observer,
         settings: WatchSettings,
         *,
-        note: Note | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is connected before `run`. Without `note` nothing goes to the operations log.
-
-        Raises WatchSettingsInvalid.
-        """
+        """Nothing is connected before `run`. Raises WatchSettingsInvalid."""
         self._role = role
         self._observe = observer
         self._settings = settings
-        self._note = note
         self._now = now
         self._places = places(role.bootstrap, settings)
         self._aside = Aside("network-watch")
@@ -242,8 +228,6 @@ class NetworkWatch:
             self._observe(
                 ControlJudged(control.value, verdict, first.code, first.listener, changed=verdict is not before)
             )
-            if verdict is not before and (before is not None or verdict is not Verdict.REFUSED):
-                self._line(Kind.PROBED, outcome=verdict.value, about=control.value, code=first.code)
             if verdict is Verdict.UNKNOWN and before is Verdict.UNKNOWN and control not in self._rang_unknown:
                 self._rang_unknown.add(control)
                 self._observe(Alarm("watch.control-unknown", control.value))
@@ -252,24 +236,17 @@ class NetworkWatch:
             self._verdicts[control] = verdict
         self._tell_heard(found.heard)
         unknown = sum(1 for each in found.tried if each.verdict is Verdict.UNKNOWN)
-        good = all(each.verdict is Verdict.REFUSED for each in found.tried)
-        self._line(
-            Kind.PROBED,
-            outcome="ok" if good else "failed",
-            about="round",
-            code=f"unknown-{unknown}",
-            count=max(1, len(found.tried)),
-        )
-        self._observe(RoundEnded(self._now().timestamp(), len(found.tried), unknown))
+        refused = all(each.verdict is Verdict.REFUSED for each in found.tried)
+        self._observe(RoundEnded(self._now().timestamp(), len(found.tried), unknown, refused))
 
     def _tell_open(self, found: Found) -> None:
         """The loudest: whatever lets in whom it must refuse, each listener by its name."""
-        still = {(each.control, each.listener) for each in found.tried if each.verdict is Verdict.ACCEPTED}
-        for control, listener in sorted(still - self._open):
+        still = {(each.control, each.listener): each.code for each in found.tried if each.verdict is Verdict.ACCEPTED}
+        for control, listener in sorted(still.keys() - self._open):
             if control is Control.UNDECLARED:
-                self._line(Kind.PEER_UNEXPECTED, outcome="failed", about=listener, code=control.value)
+                self._observe(ListenerUndeclared(listener, still[control, listener]))
             self._observe(Alarm("watch.control-open", f"{control.value} {listener}"))
-        self._open = still
+        self._open = set(still)
 
     def _tell_heard(self, heard: dict[str, bool] | None) -> None:
         if heard is None:
@@ -283,22 +260,6 @@ class NetworkWatch:
             if changed and not lately:
                 self._observe(Alarm("watch.path-silent", principal))
         self._silent = heard
-
-    def _line(self, kind: Kind, *, outcome: str, about: str, code: str, count: int = 1) -> None:
-        """A line of the operations log. That it cannot be kept stops views and exports, not the watch."""
-        if self._note is not None:
-            with contextlib.suppress(HubError):
-                self._note(
-                    Operation(
-                        kind,
-                        self._now(),
-                        outcome=outcome,
-                        actor=self._role.principal,
-                        about=about,
-                        code=code,
-                        count=count,
-                    )
-                )
 
 
 def _may_be_new(tried: tuple[Tried, ...]) -> bool:

@@ -1,1 +1,1 @@
-"""What Prometheus and Alertmanager are told: scrapes, rules, routes and runbooks, declared here and written as files."""
+"""What Prometheus and Alertmanager are told: scrapes, rules, routes, runbooks; declared here, written as files."""

@@ -7,10 +7,12 @@ import io
 import json
 import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from hub.envelope.operations import Kind, Operation, OperationEvent
 from hub.facts import (
     Alarm,
     BatchRouted,
@@ -43,18 +45,35 @@ from hub.facts import (
     Unconfirmed,
     WitnessAnswered,
 )
+from hub.operations.facts import BrokersReached, OperationSent, OperationsWaiting
 from monitoring.adapter import TO_LOG, TO_METRICS, combine, log_observer, metrics_observer
 from monitoring.endpoint import ScrapesRefused
 from monitoring.health import LoopBeat
 from monitoring.logs import KEYS, configure
 from monitoring.metrics import Metrics
-from monitoring.network.facts import ControlJudged, PathHeard, PathProbed, RoundEnded, TlsSeen
+from monitoring.network.facts import ControlJudged, ListenerUndeclared, PathHeard, PathProbed, RoundEnded, TlsSeen
 from monitoring.network.judgement import Verdict
+from monitoring.operations.facts import (
+    BrokerSeen,
+    OperationsCollected,
+    OperationsDeleted,
+    OperationsPublished,
+    OperationsRefused,
+)
 
 ROOT = Path(__file__).parents[3]
 SLUG = "heirs"
 T = "131041"
 
+LINE = OperationEvent(
+    f"review-{T}",
+    "a",
+    "eltax",
+    bytes(16),
+    0,
+    bytes(32),
+    Operation(Kind.VIEWED, datetime(2026, 4, 1, tzinfo=UTC), "ok", "sato", "192.0.2.1", T, "ab" * 16, "review show"),
+)
 SAMPLES: list[Fact] = [
     SubmissionJudged("refused", T, SLUG, ("unknown-item", "bad-date")),
     EventsAcknowledged("eltax.submissions", 3, 7, 0.02),
@@ -88,6 +107,11 @@ SAMPLES: list[Fact] = [
     StandingTaken(7, 3, (T, "999989")),
     Lifecycle("started", {"command": "route"}),
     LoopBeat(0.002),
+    OperationSent(LINE),
+    OperationsWaiting(7, True),
+    BrokersReached(True),
+    BrokersReached(False, "kafka.unavailable"),
+    ScrapesRefused("not-named", 3),
     PathProbed(f"review-{T}", "127.0.0.1:9093", True, "", 0.001, 0.012, 1_798_761_600.0),
     PathProbed(f"review-{T}", "broker-2.example:9093", False, "unverified-expired", changed=True),
     TlsSeen("127.0.0.1:9093", "TLSv1.3", "TLS_AES_256_GCM_SHA384", present=True),
@@ -96,8 +120,14 @@ SAMPLES: list[Fact] = [
     ControlJudged("plaintext", Verdict.ACCEPTED, "answered", "[fd00::1]:9092", changed=True),
     ControlJudged("tls-1-2", Verdict.UNKNOWN, "hung", "127.0.0.1:9093", changed=True),
     PathHeard(f"audit-{T}", False, changed=True),
-    RoundEnded(1_795_000_000.5, 14, 1),
+    RoundEnded(1_795_000_000.5, 14, 1, refused=False),
+    ListenerUndeclared("127.0.0.1:9092", "kafka"),
     ScrapesRefused("not-named", 3),
+    OperationsCollected({"access": 3}, 2, 40),
+    OperationsRefused("bad-signature", 4),
+    OperationsDeleted({"system": 6}),
+    OperationsPublished(38, 1),
+    BrokerSeen({"review-131041": 2, "mallory": 1}, {"no-certificate": 5}, 7, 1),
 ]
 
 EXPECTED = {
@@ -167,7 +197,22 @@ EXPECTED = {
     'hub_watch_control_unknown{control="tls-1-2"}': 1,
     'hub_watch_path_reported{principal="audit-131041"}': 0,
     "hub_watch_attempts_total": 14,
+    "hub_watch_undeclared_listeners_total": 1,
     "hub_watch_last_round_seconds": 1_795_000_000.5,
+    'hub_operations_lines_total{class="access"}': 1,
+    "hub_operations_waiting": 7,
+    "hub_operations_stopped": 1,
+    'hub_operations_collected_total{class="access"}': 3,
+    "hub_operations_missing": 2,
+    "hub_operations_collected_leaves": 40,
+    'hub_operations_refused_total{reason="bad-signature"}': 4,
+    'hub_operations_deleted_total{class="system"}': 6,
+    "hub_operations_published_leaves": 38,
+    'hub_broker_denials_total{principal="review-131041"}': 2,
+    'hub_broker_denials_total{principal="other"}': 1,
+    'hub_broker_handshakes_refused_total{reason="no-certificate"}': 5,
+    "hub_peers_unexpected_total": 7,
+    "hub_broker_log_lines_unread_total": 1,
     "hub_observer_failures_total": 0,
 }
 
@@ -264,7 +309,14 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
         "control-refused",
         "control-accepted",
         "control-unknown",
+        "listener-undeclared",
         "started",
+        "operation",
+        "connected",
+        "disconnected",
+        "operations-deleted",
+        "operations-refused",
+        "broker-refused",
     }
     for line in lines:
         assert set(line) <= KEYS
