@@ -23,8 +23,6 @@ METRICS: Final[tuple[Metric, ...]] = (
     *flow.METRICS,
     *desks.METRICS,
     *state.METRICS,
-    *network.METRICS,
-    *access.METRICS,
     *access.METRICS,
     *analysis.METRICS,
     *collected.METRICS,

@@ -122,7 +122,6 @@ SAMPLES: list[Fact] = [
     PathHeard(f"audit-{T}", False, changed=True),
     RoundEnded(1_795_000_000.5, 14, 1, refused=False),
     ListenerUndeclared("127.0.0.1:9092", "kafka"),
-    ScrapesRefused("not-named", 3),
     OperationsCollected({"access": 3}, 2, 40),
     OperationsRefused("bad-signature", 4),
     OperationsDeleted({"system": 6}),
