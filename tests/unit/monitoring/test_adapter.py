@@ -51,7 +51,7 @@ from monitoring.endpoint import ScrapesRefused
 from monitoring.health import LoopBeat
 from monitoring.logs import KEYS, configure
 from monitoring.metrics import Metrics
-from monitoring.network.facts import ControlJudged, PathHeard, PathProbed, RoundEnded, TlsSeen
+from monitoring.network.facts import ControlJudged, ListenerUndeclared, PathHeard, PathProbed, RoundEnded, TlsSeen
 from monitoring.network.judgement import Verdict
 from monitoring.operations.facts import (
     BrokerSeen,
@@ -120,7 +120,8 @@ SAMPLES: list[Fact] = [
     ControlJudged("plaintext", Verdict.ACCEPTED, "answered", "[fd00::1]:9092", changed=True),
     ControlJudged("tls-1-2", Verdict.UNKNOWN, "hung", "127.0.0.1:9093", changed=True),
     PathHeard(f"audit-{T}", False, changed=True),
-    RoundEnded(1_795_000_000.5, 14, 1),
+    RoundEnded(1_795_000_000.5, 14, 1, refused=False),
+    ListenerUndeclared("127.0.0.1:9092", "kafka"),
     OperationsCollected({"access": 3}, 2, 40),
     OperationsRefused("bad-signature", 4),
     OperationsDeleted({"system": 6}),
@@ -195,6 +196,7 @@ EXPECTED = {
     'hub_watch_control_unknown{control="tls-1-2"}': 1,
     'hub_watch_path_reported{principal="audit-131041"}': 0,
     "hub_watch_attempts_total": 14,
+    "hub_watch_undeclared_listeners_total": 1,
     "hub_watch_last_round_seconds": 1_795_000_000.5,
     'hub_operations_lines_total{class="access"}': 1,
     "hub_operations_waiting": 7,
@@ -306,6 +308,7 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
         "control-refused",
         "control-accepted",
         "control-unknown",
+        "listener-undeclared",
         "started",
         "operation",
         "connected",
