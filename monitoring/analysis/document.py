@@ -59,9 +59,9 @@ moves nothing. Silence is judged when the watermark has passed it.
 
 The state of the windows lies in Kafka (`<ns>.analysis-state`); memory is filled from it at the start. (Faust could
 keep it in RocksDB as well; that package is not installed, and the state is small: {hours:,} subject hours of {marks:,}
-lines at most. Subjects beyond are seen together as `other`.) A batch is acknowledged when its findings are told and its state is on
-all in-sync replicas, in this order; after `kill -9` it is done again, and what was found is recognised. A process under
-the same instance name is given its partitions back at once. One instance runs at a time.
+lines at most. Subjects beyond are seen together as `other`.) A batch is acknowledged when its findings are told and its
+state is on all in-sync replicas, in this order; after `kill -9` it is done again, and what was found is recognised. A
+process under the same instance name is given its partitions back at once. One instance runs at a time.
 
 Where Kafka is away the analysis waits. Where its own operations log cannot be written it stops too: a finding that
 nobody can look up later is none.
