@@ -41,6 +41,7 @@ ROLES: Final = (
 
 _CODE: Final = re.compile(r"[a-z][a-z0-9._-]{0,39}")
 _RULE: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,59}")
+_PRINCIPAL: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _TENANT: Final = re.compile(r"[0-9]{6}")
 _LISTENER: Final = re.compile(r"[A-Za-z0-9._-]{1,60}:[0-9]{1,5}|\[[0-9A-Fa-f:]{2,45}\]:[0-9]{1,5}")
 _CIPHER: Final = re.compile(r"[A-Z0-9_-]{3,60}")
@@ -92,12 +93,12 @@ _DECLARED: Final = (
         _listed(OUTCOMES),
     ),
     Label("class", "class of the operations log", "操作記録の分類", _listed([each.value for each in Class])),
+    Label("principal", "principal", "接続主体", "a role with its tenant, 64 characters at most; `other`"),
     Label("state", "state of a journal entry", "記録の状態", "`unconfirmed`, `unacknowledged`"),
     Label("resumed", "closed after a crash", "障害後の再開か", "`true`, `false`"),
     Label("fenced", "taken away by a newer owner", "新しい所有者に奪われたか", "`true`, `false`"),
     Label("level", "log level", "ログの重要度", "`info`, `warning`, `error`"),
     Label("place", "declared directory", "対象ディレクトリ", "a code, 40 characters at most"),
-    Label("principal", "declared principal", "主体", "a code, 40 characters at most"),
     Label(
         "listener",
         "a listener, by address or kind",
@@ -123,7 +124,7 @@ _CLOSED: Final[dict[str, frozenset[str]]] = {
     "level": frozenset({"info", "warning", "error"}),
     "protocol": frozenset(PROTOCOLS),
 }
-_CODES: Final = frozenset({"reason", "stage", "code", "condition", "event", "place", "principal", "control"})
+_CODES: Final = frozenset({"reason", "stage", "code", "condition", "event", "place", "control"})
 
 
 class Bounds:
@@ -162,6 +163,8 @@ class Bounds:
             allowed = _PARTITION.fullmatch(value) is not None
         elif label == "consumer":
             return role(value)
+        elif label == "principal":
+            allowed = _PRINCIPAL.fullmatch(value) is not None and role(value) != OTHER
         else:  # version, python: set by this program only
             allowed = label in LABELS and value.isascii() and value.isprintable() and len(value) <= 40
         return value if allowed else OTHER

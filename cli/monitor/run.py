@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hub.role import Role
 
 CONDITIONS = frozenset({"letters", "network"})
+CONDITIONS = frozenset({"letters", "operations"})
 """what the watch must have done once before it is ready"""
 
 
@@ -31,6 +32,7 @@ async def _watch(role: Role, observer: Observer, stop: asyncio.Event) -> None:
     """All parts side by side; the first that fails ends the others, and the process with its error."""
     from datetime import UTC, datetime
 
+    from cli.log import witnesses_of
     from consumers.operator.watch import LetterWatch
     from hub.settings import WatchSettings
     from monitoring.network.watch import NetworkWatch
@@ -39,6 +41,16 @@ async def _watch(role: Role, observer: Observer, stop: asyncio.Event) -> None:
         LetterWatch(role, observer, lambda: datetime.now(UTC)).run(stop),
         NetworkWatch(role, observer, WatchSettings()).run(stop),
     )
+    from monitoring.operations.settings import OperationsSettings
+    from monitoring.operations.watch import OperationsWatch
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    settings = OperationsSettings()
+    cosigners = witnesses_of(settings.operations_witnesses, "shared", observer)
+    operations = OperationsWatch(role, observer, now, settings=settings, cosigners=cosigners)
+    parts = (LetterWatch(role, observer, now).run(stop), operations.run(stop))
     async with asyncio.TaskGroup() as group:
         for part in parts:
             group.create_task(part)

@@ -7,6 +7,7 @@ from typing import Final
 from monitoring.declared import (
     access,
     analysis,
+    collected,
     desks,
     flow,
     network,
@@ -22,10 +23,11 @@ METRICS: Final[tuple[Metric, ...]] = (
     *flow.METRICS,
     *desks.METRICS,
     *state.METRICS,
-    *operations.METRICS,
     *access.METRICS,
-    *network.METRICS,
     *analysis.METRICS,
+    *collected.METRICS,
+    *network.METRICS,
+    *operations.METRICS,
     *process.METRICS,
 )
 """in the order in which a page shows them"""

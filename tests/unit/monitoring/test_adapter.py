@@ -55,6 +55,13 @@ from monitoring.logs import KEYS, configure
 from monitoring.metrics import Metrics
 from monitoring.network.facts import ControlJudged, PathHeard, PathProbed, RoundEnded, TlsSeen
 from monitoring.network.judgement import Verdict
+from monitoring.operations.facts import (
+    BrokerSeen,
+    OperationsCollected,
+    OperationsDeleted,
+    OperationsPublished,
+    OperationsRefused,
+)
 
 ROOT = Path(__file__).parents[3]
 SLUG = "heirs"
@@ -132,6 +139,11 @@ SAMPLES: list[Fact] = [
     ControlJudged("tls-1-2", Verdict.UNKNOWN, "hung", "127.0.0.1:9093", changed=True),
     PathHeard(f"audit-{T}", False, changed=True),
     RoundEnded(1_795_000_000.5, 14, 1),
+    OperationsCollected({"access": 3}, 2, 40),
+    OperationsRefused("bad-signature", 4),
+    OperationsDeleted({"system": 6}),
+    OperationsPublished(38, 1),
+    BrokerSeen({"review-131041": 2, "mallory": 1}, {"no-certificate": 5}, 7, 1),
 ]
 
 EXPECTED = {
@@ -210,6 +222,17 @@ EXPECTED = {
     "hub_analysis_late_total": 1,
     "hub_analysis_watermark_seconds": 1_775_000_000.5,
     'hub_analysis_findings_total{rule="bulk-viewing"}': 1,
+    'hub_operations_collected_total{class="access"}': 3,
+    "hub_operations_missing": 2,
+    "hub_operations_collected_leaves": 40,
+    'hub_operations_refused_total{reason="bad-signature"}': 4,
+    'hub_operations_deleted_total{class="system"}': 6,
+    "hub_operations_published_leaves": 38,
+    'hub_broker_denials_total{principal="review-131041"}': 2,
+    'hub_broker_denials_total{principal="other"}': 1,
+    'hub_broker_handshakes_refused_total{reason="no-certificate"}': 5,
+    "hub_peers_unexpected_total": 7,
+    "hub_broker_log_lines_unread_total": 1,
     "hub_observer_failures_total": 0,
 }
 
@@ -312,6 +335,9 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
         "disconnected",
         "lines-refused",
         "finding",
+        "operations-deleted",
+        "operations-refused",
+        "broker-refused",
     }
     for line in lines:
         assert set(line) <= KEYS
