@@ -61,6 +61,7 @@ bench: $(READY) ## ratios against a bare relay, on this machine, in one run
 
 docs: $(READY) ## write the generated pages again
 	$(BIN)/python -m monitoring.document
+	$(BIN)/python -m monitoring.analysis.document
 	$(BIN)/python -m monitoring.grafana
 	$(BIN)/python -m monitoring.prometheus.rules
 	$(BIN)/python -m monitoring.prometheus.runbooks

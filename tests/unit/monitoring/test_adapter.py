@@ -47,6 +47,8 @@ from hub.facts import (
 )
 from hub.operations.facts import BrokersReached, OperationSent, OperationsWaiting
 from monitoring.adapter import TO_LOG, TO_METRICS, combine, log_observer, metrics_observer
+from monitoring.analysis.facts import AnalysedUntil, FindingMade, LinesAnalysed
+from monitoring.analysis.findings import Finding, Severity
 from monitoring.endpoint import ScrapesRefused
 from monitoring.health import LoopBeat
 from monitoring.logs import KEYS, configure
@@ -74,6 +76,18 @@ LINE = OperationEvent(
     bytes(32),
     Operation(Kind.VIEWED, datetime(2026, 4, 1, tzinfo=UTC), "ok", "sato", "192.0.2.1", T, "ab" * 16, "review show"),
 )
+FINDING = Finding(
+    "ab" * 16,
+    "bulk-viewing",
+    Severity.TICKET,
+    datetime(2026, 4, 1, tzinfo=UTC),
+    datetime(2026, 4, 1, 1, tzinfo=UTC),
+    "sato",
+    T,
+    60,
+    (f"{'ab' * 16}-1",),
+)
+
 SAMPLES: list[Fact] = [
     SubmissionJudged("refused", T, SLUG, ("unknown-item", "bad-date")),
     EventsAcknowledged("eltax.submissions", 3, 7, 0.02),
@@ -107,6 +121,10 @@ SAMPLES: list[Fact] = [
     StandingTaken(7, 3, (T, "999989")),
     Lifecycle("started", {"command": "route"}),
     LoopBeat(0.002),
+    LinesAnalysed({"access": 5, "system": 2}, 1, {"bad-signature": 3}),
+    LinesAnalysed({"access": 1}),
+    AnalysedUntil(1_775_000_000_500),
+    FindingMade(FINDING),
     OperationSent(LINE),
     OperationsWaiting(7, True),
     BrokersReached(True),
@@ -201,6 +219,11 @@ EXPECTED = {
     'hub_operations_lines_total{class="access"}': 1,
     "hub_operations_waiting": 7,
     "hub_operations_stopped": 1,
+    'hub_analysis_events_total{class="access"}': 6,
+    'hub_analysis_refused_total{reason="bad-signature"}': 3,
+    "hub_analysis_late_total": 1,
+    "hub_analysis_watermark_seconds": 1_775_000_000.5,
+    'hub_analysis_findings_total{rule="bulk-viewing"}': 1,
     'hub_operations_collected_total{class="access"}': 3,
     "hub_operations_missing": 2,
     "hub_operations_collected_leaves": 40,
@@ -313,6 +336,8 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
         "operation",
         "connected",
         "disconnected",
+        "lines-refused",
+        "finding",
         "operations-deleted",
         "operations-refused",
         "broker-refused",
