@@ -82,6 +82,11 @@ class EmbeddedKafka:
         return self.directory / PASSWORD
 
     @property
+    def controller(self) -> str:
+        """`127.0.0.1:<port>` of the controller's listener, mTLS too; no client is sent there."""
+        return f"127.0.0.1:{self._ports[1]}"
+
+    @property
     def pid(self) -> int:
         """Process id of the Java process; 0 when it does not run."""
         return self._process.pid if self._process and self._process.running() else 0

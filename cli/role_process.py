@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ctypes
 import json
 import os
@@ -16,13 +15,14 @@ from hub.facts import Lifecycle, Observer
 from hub.loop import loop_run
 from hub.reading.control import kept_current, reporter
 from hub.role import Role, load_role
-from hub.settings import RoleSettings
+from hub.settings import RoleSettings, WatchSettings
 from monitoring.adapter import combine, log_observer, metrics_observer
 from monitoring.endpoint import Endpoint
 from monitoring.health import Health
 from monitoring.hooks import install_hooks, tell_failure
 from monitoring.logs import configure
 from monitoring.metrics import Metrics
+from monitoring.network.own_path import OwnPath
 from monitoring.role_endpoint import tls_of
 from schemas.errors import HubError
 
@@ -47,8 +47,11 @@ def _announce(run_file: Path, url: str) -> None:
     new.replace(run_file)
 
 
-def run_role(command: str, conditions: frozenset[str], work: Work) -> int:
-    """Run one role until SIGTERM or SIGINT; return its exit status (0 stopped, 1 failed)."""
+def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: bool = True) -> int:
+    """Run one role until SIGTERM or SIGINT; return its exit status (0 stopped, 1 failed).
+
+    Without `own_path` its work itself probes the way to the brokers.
+    """
     _die_with_parent()
     settings = RoleSettings.from_environment()
     configure(principal=settings.role_dir.name, instance=settings.instance or command, file=settings.log_file)
@@ -64,7 +67,7 @@ def run_role(command: str, conditions: frozenset[str], work: Work) -> int:
         _announce(role.state_directory / "run.json", endpoint.url)
         observer(Lifecycle("started", {"command": command, "principal": role.principal}))
         try:
-            loop_run(_until_stopped(role, observer, health, work))
+            loop_run(_until_stopped(role, observer, health, work, WatchSettings().watch_seconds * own_path))
         except Exception as error:  # noqa: BLE001 - the log says class and place, never a text; then we end
             observer(Lifecycle("failed", {"command": command, "code": ",".join(sorted(codes(error)))}))
             tell_failure(error)
@@ -80,15 +83,19 @@ def codes(error: BaseException) -> set[str]:
     return {error.code if isinstance(error, HubError) else type(error).__name__}
 
 
-async def _until_stopped(role: Role, observer: Observer, health: Health, work: Work) -> None:
+async def _until_stopped(role: Role, observer: Observer, health: Health, work: Work, watch_seconds: float) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    beat = asyncio.create_task(health.beat(observer), name="heartbeat")
+    path = OwnPath(role, observer, watch_seconds)
+    beside = (
+        asyncio.create_task(health.beat(observer), name="heartbeat"),
+        asyncio.create_task(path.run(stop), name="own-path"),
+    )
     try:
         await kept_current(role, observer, stop, lambda: work(role, observer, stop), report=reporter(role))
     finally:
-        beat.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await beat
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)

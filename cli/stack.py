@@ -213,7 +213,11 @@ class Stack:
 
     def _start_role(self, name: str) -> None:
         commands = {"router": ("route",), "monitor": ("monitor",)}
-        self.roles.start(name, name, *commands.get(name, ("consume", name.partition("-")[0])))
+        extra = None
+        if name == "monitor":
+            assert self._node is not None
+            extra = {"HUB_WATCH_METRICS": str(self.home.watched), "HUB_WATCH_ALSO": self._node.controller}
+        self.roles.start(name, name, *commands.get(name, ("consume", name.partition("-")[0])), extra=extra)
 
     def _start_roles(self) -> None:
         self._roles = Roles(
@@ -246,6 +250,7 @@ class Stack:
                 "broker": self._node.pid,
                 **{name: role.process.pid for name, role in self.roles.running.items()},
             },
+            controller=self._node.controller,
         )
 
     def stop_roles(self) -> dict[str, int]:

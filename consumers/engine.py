@@ -255,7 +255,7 @@ class Engine:
     def _troubles(self) -> dict[str, int]:
         now_ms = self._clocks.now_ms()
         overdue = self._store.overdue(now_ms - self._limits.unconfirmed_after_ms)
-        self._observe(Unconfirmed(self._name, overdue.unconfirmed))
+        self._observe(Unconfirmed(self._name, overdue.unconfirmed, overdue.missing))
         found = {"unconfirmed-event": overdue.unconfirmed, "missing-event": overdue.missing}
         return {code: count for code, count in found.items() if count} | {
             code: count for code, count in self._judge.troubles(now_ms).items() if count

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from hub.control_certificates import keep_control_certificates
 from hub.crypto.audience import AudiencePrivateKey, Suite
 from hub.crypto.certificates import CertificateAuthority, Usage, write_private
 from hub.crypto.errors import KeyMissing
@@ -100,6 +101,7 @@ def enrol(
     for name in (each.name for each in served):
         if not (home / "roles" / name / ENDPOINT / f"{name}.crt").exists():  # of a home that is older than endpoints
             _certify_endpoint(home, name, authority)
+    keep_control_certificates(home, authority, now=now)
     builder = TrustBuilder(topology.namespace) if trust is None else TrustBuilder.following(trust)
     _list(builder, served, made, now)
     for key_ids in gone.values():
@@ -150,6 +152,7 @@ def new_authority(home: Path, *, now: datetime) -> tuple[CertificateAuthority, t
     certified = sorted(each.stem for each in (home / "certificates").glob("*.crt") if each.stem != "ca")
     for name in certified:
         _certify(home, name, authority)
+    keep_control_certificates(home, authority, now=now, anew=True)
     if current.exists():
         current.rename(home / f"authority-retired-{now:%Y%m%dT%H%M%S}")
     fresh.rename(current)

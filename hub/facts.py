@@ -91,6 +91,8 @@ class TransactionAborted(Fact):
 
     partition: int
     code: str
+    cause: str = ""
+    """what the broker said, as a code of hub.transport"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +133,14 @@ class EventsConfirmed(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed(Fact):
-    """How many stored events have waited longer than the limit for their checkpoint."""
+    """How many stored events have waited longer than the limit for their checkpoint.
+
+    `missing`: how many a signed checkpoint has named for as long and the desk has not got.
+    """
 
     consumer: str
     count: int
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)

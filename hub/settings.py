@@ -49,6 +49,34 @@ class LogSettings(BaseSettings):
     tlog_seconds: float = Field(default=10.0, ge=0, le=86_400, description="how often the desk publishes; 0: never")
 
 
+class WatchSettings(BaseSettings):
+    """How the network is watched (docs/network-watch.md). `watch_seconds` concerns every role, the rest the monitor."""
+
+    model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore", frozen=True)
+
+    watch_seconds: float = Field(default=60.0, ge=0, le=86_400, description="how often paths are probed; 0: never")
+    watch_brokers: str = Field(default="", description="all brokers' listeners for clients; default: HUB_BOOTSTRAP")
+    watch_also: str = Field(default="", description="further declared listeners, as the controllers'")
+    watch_ports: str = Field(
+        default="9090-9099,19090-19099,29090-29099", description="looked at on every broker's host; empty: none"
+    )
+    watch_here: bool = Field(default=False, description="look at the ports of a broker on this machine too")
+    watch_expected: str = Field(default="", description="principals that must always run, beside those of the routes")
+    watch_metrics: Path | None = Field(
+        default=None, description='a JSON file {"metrics": {process: url}}, where processes tell their metrics'
+    )
+
+
+class SpoolSettings(BaseSettings):
+    """How much of an operations log may wait on disk while Kafka is away; beyond it views and exports stop."""
+
+    model_config = SettingsConfigDict(env_prefix="HUB_OPERATIONS_", extra="ignore", frozen=True)
+
+    lines: int = Field(default=50_000, ge=8, le=10_000_000, description="so many lines wait at most")
+    mib: float = Field(default=64.0, gt=0, le=65_536, description="and so many MiB of them")
+    keep_seconds: int = Field(default=3_600, ge=0, le=31_622_400, description="how long a sent line stays on the disk")
+
+
 class RoleSettings(BaseSettings):
     """Settings of one role process; the environment names them HUB_ROLE_DIR, HUB_BOOTSTRAP and so on."""
 

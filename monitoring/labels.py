@@ -12,6 +12,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from hub.envelope.operations import Class
+
 OTHER: Final = "other"
 SHARED: Final = "shared"
 """the tenant label of a topic that serves all tenants"""
@@ -26,15 +28,23 @@ DATASETS: Final = (
     "resolutions",
     "review",
     "helpdesk",
+    "analysis-marks",
+    "analysis-state",
     "audit",
     "status",
     "accepted",
 )
-ROLES: Final = ("portal", "router", "review", "helpdesk", "audit", "tax", "operator", "monitor", "prometheus", "admin")
+ROLES: Final = (
+    *("portal", "router", "review", "helpdesk", "audit", "tax", "operator"),
+    *("monitor", "analysis", "prometheus", "admin"),
+)
 
 _CODE: Final = re.compile(r"[a-z][a-z0-9._-]{0,39}")
 _RULE: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,59}")
+_PRINCIPAL: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _TENANT: Final = re.compile(r"[0-9]{6}")
+_LISTENER: Final = re.compile(r"[A-Za-z0-9._-]{1,60}:[0-9]{1,5}|\[[0-9A-Fa-f:]{2,45}\]:[0-9]{1,5}")
+_CIPHER: Final = re.compile(r"[A-Z0-9_-]{3,60}")
 _PARTITION: Final = re.compile(r"0|[1-9][0-9]{0,2}")
 
 
@@ -57,6 +67,8 @@ OUTCOMES: Final = (
     *("replayed", "discarded", "handed-over", "withdrawn", "repeated"),
 )
 
+PROTOCOLS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+
 _DECLARED: Final = (
     Label("tenant", "municipality", "団体", "declared tenant codes, `shared`, `other`"),
     Label("procedure", "procedure", "手続", "slugs of the catalogue, `other`"),
@@ -69,7 +81,6 @@ _DECLARED: Final = (
     Label("partition", "partition number", "パーティション番号", "0 to 999, `other`"),
     Label("consumer", "role that stores", "保存する役割", _listed(ROLES)),
     Label("reason", "reason code", "理由コード", "a code, 40 characters at most"),
-    Label("listener", "listener", "接続口", "a code, 40 characters at most"),
     Label("stage", "stage of the way", "処理段階", "a code, 40 characters at most"),
     Label("code", "code of the alarm or cause", "警報・原因コード", "a code, 40 characters at most"),
     Label("condition", "condition of readiness", "準備条件", "a code, 40 characters at most"),
@@ -81,11 +92,22 @@ _DECLARED: Final = (
         "結果",
         _listed(OUTCOMES),
     ),
+    Label("class", "class of the operations log", "操作記録の分類", _listed([each.value for each in Class])),
+    Label("principal", "principal", "接続主体", "a role with its tenant, 64 characters at most; `other`"),
     Label("state", "state of a journal entry", "記録の状態", "`unconfirmed`, `unacknowledged`"),
     Label("resumed", "closed after a crash", "障害後の再開か", "`true`, `false`"),
     Label("fenced", "taken away by a newer owner", "新しい所有者に奪われたか", "`true`, `false`"),
     Label("level", "log level", "ログの重要度", "`info`, `warning`, `error`"),
     Label("place", "declared directory", "対象ディレクトリ", "a code, 40 characters at most"),
+    Label(
+        "listener",
+        "a listener, by address or kind",
+        "待受けアドレス・種類",
+        "`host:port`, 66 characters at most, or a code",
+    ),
+    Label("control", "control of the network watch", "ネットワーク統制", "a code, 40 characters at most"),
+    Label("protocol", "version of TLS", "TLSの版", _listed(PROTOCOLS)),
+    Label("cipher", "cipher suite", "暗号スイート", "a suite's name, 60 characters at most"),
     Label("metric", "name of a metric", "メトリクス名", "names of this page"),
     Label("version", "version of the hub", "本ソフトの版", "one value"),
     Label("python", "version of Python", "Pythonの版", "one value"),
@@ -95,12 +117,14 @@ LABELS: Final = {label.name: label for label in _DECLARED}
 _CLOSED: Final[dict[str, frozenset[str]]] = {
     "dataset": frozenset(DATASETS),
     "outcome": frozenset(OUTCOMES),
+    "class": frozenset(each.value for each in Class),
     "state": frozenset({"unconfirmed", "unacknowledged"}),
     "resumed": frozenset({"true", "false"}),
     "fenced": frozenset({"true", "false"}),
     "level": frozenset({"info", "warning", "error"}),
+    "protocol": frozenset(PROTOCOLS),
 }
-_CODES: Final = frozenset({"reason", "listener", "stage", "code", "condition", "event", "place"})
+_CODES: Final = frozenset({"reason", "stage", "code", "condition", "event", "place", "control"})
 
 
 class Bounds:
@@ -131,10 +155,16 @@ class Bounds:
             allowed = _CODE.fullmatch(value) is not None
         elif label == "rule":
             allowed = _RULE.fullmatch(value) is not None
+        elif label == "listener":
+            allowed = _LISTENER.fullmatch(value) is not None or _CODE.fullmatch(value) is not None
+        elif label == "cipher":
+            allowed = _CIPHER.fullmatch(value) is not None
         elif label == "partition":
             allowed = _PARTITION.fullmatch(value) is not None
         elif label == "consumer":
             return role(value)
+        elif label == "principal":
+            allowed = _PRINCIPAL.fullmatch(value) is not None and role(value) != OTHER
         else:  # version, python: set by this program only
             allowed = label in LABELS and value.isascii() and value.isprintable() and len(value) <= 40
         return value if allowed else OTHER

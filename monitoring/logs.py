@@ -54,6 +54,7 @@ KEYS: Final = frozenset(
         *("fulfilled", "leaf", "logger", "namespace", "offset", "partition", "paused", "procedure", "reason"),
         *("receipt_number", "resumed", "rule", "run", "seconds", "session", "size", "stage", "tenant", "topic"),
         *("version", "where", "withheld", "configuration", "trust", "declaration"),
+        *("kind", "occurred_at", "outcome", "actor", "address", "receipt", "log", "sequence"),
     }
 )
 """every key that a line may have; another one is dropped and counted in `withheld`"""

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ class Suite:
     budget_seconds: int
     needs: tuple[str, ...] = ()
     """tools that a newcomer's machine may lack: there the suite is left out, in CI it fails"""
+    after: str = ""
+    """a suite of the same stage that must have ended before this one begins"""
 
 
 PYTHON = str(BIN / "python")
@@ -58,6 +61,14 @@ STAGES = (
         # broker tests wait for sessions to end half of the time; each worker has a Kafka of its own
         Suite("broker and attacks", _tests("broker", *_SEVERAL, "tests/broker", "tests/attacks"), 660),
         Suite("unit", _tests("unit", "tests/unit"), 660),
+        # waits for scrapes and alerts most of the time; shows no attacks, so that it may be left out
+        Suite(
+            "watch",
+            (PYTHON, "-m", "pytest", "-q", "-m", "not soak", "tests/watch"),
+            300,
+            needs=("prometheus", "promtool", "prometheus-alertmanager", "amtool"),
+            after="unit",
+        ),
     ),
     (
         Suite("types of examples", (str(BIN / "mypy"), "examples/tax_table.py"), 120),
@@ -67,6 +78,7 @@ STAGES = (
 
 
 _running: list[subprocess.Popen[bytes]] = []
+_interrupted = threading.Event()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -102,6 +114,16 @@ def _run(suite: Suite) -> tuple[bool, float, str]:
         return good, time.monotonic() - started, said.read() + last
 
 
+def _run_in_turn(suite: Suite, ended: dict[str, threading.Event]) -> tuple[bool, float, str]:
+    """Run one when the one before it has ended."""
+    try:
+        if suite.after in ended:
+            ended[suite.after].wait()
+        return (False, 0.0, "") if _interrupted.is_set() else _run(suite)
+    finally:
+        ended[suite.name].set()
+
+
 def _wanted(suite: Suite) -> bool:
     missing = [tool for tool in suite.needs if shutil.which(tool) is None]
     if not missing or os.environ.get("CI"):
@@ -116,13 +138,16 @@ def main() -> int:
     began = time.monotonic()
     with ThreadPoolExecutor(max_workers=8) as pool:
         for stage in STAGES:
-            running = {pool.submit(_run, suite): suite for suite in stage if _wanted(suite)}
+            wanted = [suite for suite in stage if _wanted(suite)]
+            ended = {suite.name: threading.Event() for suite in wanted}
+            running = {pool.submit(_run_in_turn, suite, ended): suite for suite in wanted}
             try:
                 for done in as_completed(running):
                     good, seconds, said = done.result()
                     print(f"== {running[done].name}\n{said}", end="", flush=True)
                     results.append((running[done].name, good, seconds))
             except KeyboardInterrupt:
+                _interrupted.set()
                 for process in list(_running):
                     _stop(process)
                 raise

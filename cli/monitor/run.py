@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from hub.facts import Observer
     from hub.role import Role
 
-CONDITIONS = frozenset({"letters"})
+CONDITIONS = frozenset({"letters", "network"})
+CONDITIONS = frozenset({"letters", "operations"})
 """what the watch must have done once before it is ready"""
 
 
@@ -24,16 +25,32 @@ def monitor(context: typer.Context) -> None:
         return
     from cli.role_process import run_role
 
-    raise typer.Exit(run_role("monitor", CONDITIONS, _watch))
+    raise typer.Exit(run_role("monitor", CONDITIONS, _watch, own_path=False))
 
 
 async def _watch(role: Role, observer: Observer, stop: asyncio.Event) -> None:
     """All parts side by side; the first that fails ends the others, and the process with its error."""
     from datetime import UTC, datetime
 
+    from cli.log import witnesses_of
     from consumers.operator.watch import LetterWatch
+    from hub.settings import WatchSettings
+    from monitoring.network.watch import NetworkWatch
 
-    parts = (LetterWatch(role, observer, lambda: datetime.now(UTC)).run(stop),)
+    parts = (
+        LetterWatch(role, observer, lambda: datetime.now(UTC)).run(stop),
+        NetworkWatch(role, observer, WatchSettings()).run(stop),
+    )
+    from monitoring.operations.settings import OperationsSettings
+    from monitoring.operations.watch import OperationsWatch
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    settings = OperationsSettings()
+    cosigners = witnesses_of(settings.operations_witnesses, "shared", observer)
+    operations = OperationsWatch(role, observer, now, settings=settings, cosigners=cosigners)
+    parts = (LetterWatch(role, observer, now).run(stop), operations.run(stop))
     async with asyncio.TaskGroup() as group:
         for part in parts:
             group.create_task(part)

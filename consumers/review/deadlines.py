@@ -8,28 +8,13 @@ the ward decides: HUB_SERVICE_DAYS, 30 unless set. The source names no period fo
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from functools import cache
 from typing import Final
 
-import holidays
-
+from consumers.calendar import is_open
 from hub.envelope.times import JST
 
 JAPAN: Final = JST
 SERVICE_DAYS: Final = 30
-_SATURDAY: Final = 5
-
-
-@cache
-def _of_year(year: int) -> frozenset[date]:
-    return frozenset(holidays.country_holidays("JP", years=year))
-
-
-def is_open(day: date) -> bool:
-    """Say whether a ward office is open: no weekend, no national holiday, not 29 December to 3 January."""
-    if day.weekday() >= _SATURDAY or (day.month, day.day) >= (12, 29) or (day.month, day.day) <= (1, 3):
-        return False
-    return day not in _of_year(day.year)
 
 
 def day_in_japan(moment: datetime) -> date:

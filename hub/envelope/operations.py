@@ -11,7 +11,7 @@ declared names: no item of a submission, no name of a filer, no free text.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Final
@@ -19,7 +19,7 @@ from typing import ClassVar, Final
 from hub.crypto.hkdf import sha256
 from hub.crypto.identity import IdentityKey
 from hub.envelope.contracts import decode_body, encode_body
-from hub.envelope.limits import MAX_SEQUENCE
+from hub.envelope.limits import MAX_NAME_BYTES, MAX_SEQUENCE
 from hub.envelope.names import is_tenant
 from hub.envelope.reading_rules import moment
 from hub.envelope.reasons import EnvelopeError, Reason
@@ -34,8 +34,11 @@ FIRST: Final = bytes(HASH_BYTES)
 """what the first line of a log names as the line before"""
 MAX_FIELD_CHARACTERS: Final = 200
 _PLAIN: Final = re.compile(r"[\x20-\x7e]*")
-_NUMBER: Final = re.compile(r"(?<![0-9A-Za-z-])[0-9]{12,13}(?![0-9A-Za-z-])")
-"""what could be a 個人番号 or 法人番号 has no place in a log"""
+_NUMBER: Final = re.compile(
+    r"(?<![0-9A-Za-z-])[0-9](?:[ -]?[0-9]){11,12}(?![0-9A-Za-z-])"  # 個人番号, 法人番号, also in groups
+    r"|[0-9]{5}-[0-9]{6,}"  # a receipt number: `fingerprint` stands for it
+)
+"""what could be a number of a person or a filing has no place in a log"""
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{32}")
 WITHHELD: Final = "withheld"
@@ -126,9 +129,16 @@ def plain(text: str) -> str:
     return text if good else WITHHELD
 
 
+def account(text: str) -> str:
+    """Return a name under which the same person is found again: the account, or a digest where it is no plain name."""
+    if not text or _ACCOUNT.fullmatch(text):
+        return plain(text)
+    return WITHHELD if _NUMBER.search(text) else f"account-{sha256(text.encode('utf-8', 'surrogatepass')).hex()[:16]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What happened, before a log gives it its place. `plain` is applied to all texts when it is written."""
+    """What happened, before a log gives it its place. `cleaned` is applied when it is written."""
 
     kind: Kind
     occurred_at: datetime
@@ -141,6 +151,18 @@ class Operation:
     about: str = ""
     code: str = ""
     count: int = 1
+
+    @property
+    def cleaned(self) -> Operation:
+        """The same with `withheld` where a text could be content, and the actor as `account` says."""
+        return replace(
+            self,
+            outcome=plain(self.outcome),
+            actor=account(self.actor),
+            address=plain(self.address),
+            about=plain(self.about),
+            code=plain(self.code),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +191,8 @@ class OperationEvent:
 
     def sign(self, identity: IdentityKey) -> bytes:
         """Return the framed, signed record. Raises MALFORMED."""
-        said = self.operation
-        account = said.actor if not said.actor or _ACCOUNT.fullmatch(said.actor) else WITHHELD
+        said = self.operation.cleaned
+        _checked(replace(self, operation=said))
         body = encode_body(
             self.RECORD,
             {
@@ -182,17 +204,16 @@ class OperationEvent:
                 "previous": self.previous,
                 "occurred_at": to_ms(said.occurred_at),
                 "kind": said.kind.value,
-                "outcome": plain(said.outcome),
-                "actor": plain(account),
-                "address": plain(said.address),
+                "outcome": said.outcome,
+                "actor": said.actor,
+                "address": said.address,
                 "tenant": said.tenant,
                 "receipt": said.receipt,
-                "about": plain(said.about),
-                "code": plain(said.code),
+                "about": said.about,
+                "code": said.code,
                 "count": said.count,
             },
         )
-        _checked(self)
         return sign(self.RECORD, body, identity)
 
     @classmethod
@@ -204,9 +225,6 @@ class OperationEvent:
             kind = Kind(body["kind"])
         except ValueError as problem:
             raise EnvelopeError(Reason.MALFORMED) from problem
-        texts = [body[name] for name in ("outcome", "actor", "address", "about", "code")]
-        if any(plain(text) != text for text in texts):
-            raise EnvelopeError(Reason.MALFORMED)
         found = cls(
             body["principal"],
             body["instance"],
@@ -248,12 +266,14 @@ def line_hash(value: bytes) -> bytes:
 
 def _checked(event: OperationEvent) -> OperationEvent:
     said = event.operation
+    names = (event.principal, event.instance, event.namespace)
     good = (
         len(event.log) == LOG_BYTES
         and len(event.previous) == HASH_BYTES
         and 0 <= event.sequence <= MAX_SEQUENCE
         and (event.sequence > 0) == (event.previous != FIRST)
-        and (not said.actor or _ACCOUNT.fullmatch(plain(said.actor)) is not None or said.actor == WITHHELD)
+        and all(1 <= len(name) <= MAX_NAME_BYTES and _PLAIN.fullmatch(name) for name in names)
+        and said.cleaned == said
         and (not said.tenant or is_tenant(said.tenant))
         and (not said.receipt or _FINGERPRINT.fullmatch(said.receipt) is not None)
         and 0 <= said.count <= MAX_SEQUENCE

@@ -133,7 +133,7 @@ class PartitionRouter:
         except TransactionFailed as failed:
             if isinstance(failed, TransactionRefused):
                 self._narrow(records)
-            around.observer(TransactionAborted(self._partition, failed.code))
+            around.observer(TransactionAborted(self._partition, failed.code, failed.cause))
             raise
         self.committed = True
         ended = to_ms(around.now())

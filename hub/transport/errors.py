@@ -43,10 +43,15 @@ class ForeignProducer(TransportError):
 
 
 class TransactionFailed(TransportError):
-    """A transaction failed and was given up; none of it is visible."""
+    """A transaction failed and was given up; none of it is visible. `cause` is the code of what the broker said."""
 
     code: ClassVar[str] = "kafka.transaction-failed"
     retriable: ClassVar[bool] = True
+
+    def __init__(self, detail: str = "", *, cause: str = "") -> None:
+        """Make the error; `cause` is a code of this room."""
+        super().__init__(detail)
+        self.cause = cause or self.code
 
 
 class TransactionRefused(TransactionFailed):

@@ -154,7 +154,9 @@ class TransactionalWriter:
         named = translate(error, self._id)
         if isinstance(named, ForeignProducer):
             return named
-        return (TransactionRefused if isinstance(named, FinalRefusal) else TransactionFailed)(named.detail)
+        return (TransactionRefused if isinstance(named, FinalRefusal) else TransactionFailed)(
+            named.detail, cause=named.code
+        )
 
     async def _give_up(self, producer: AIOKafkaProducer, sent: Sequence[asyncio.Future[Any]]) -> None:
         """Abort if that is still possible, and throw the producer away; the next fence aborts what stays open."""

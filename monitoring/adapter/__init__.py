@@ -11,11 +11,29 @@ from typing import Final
 import structlog
 
 from hub.facts import Fact, Observer
-from monitoring.adapter import access, desks, flow, state
+from monitoring.adapter import (
+    access,
+    analysis,
+    collected,
+    desks,
+    flow,
+    network,
+    operations,
+    state,
+)
 from monitoring.adapter.base import ToLog, ToMetrics
 from monitoring.metrics import Metrics
 
-_PARTS: Final = (flow, desks, state, access)
+_PARTS: Final = (
+    access,
+    analysis,
+    collected,
+    desks,
+    flow,
+    network,
+    operations,
+    state,
+)
 TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     kind: rule for part in _PARTS for kind, rule in part.TO_METRICS.items()
 }

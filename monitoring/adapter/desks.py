@@ -31,6 +31,7 @@ def _confirmed(metrics: Metrics, fact: facts.EventsConfirmed) -> None:
 
 def _unconfirmed(metrics: Metrics, fact: facts.Unconfirmed) -> None:
     metrics.set("hub_consumer_events_unconfirmed", fact.count, consumer=fact.consumer)
+    metrics.set("hub_consumer_events_missing", fact.missing, consumer=fact.consumer)
 
 
 def _receipts(metrics: Metrics, fact: facts.ReceiptsSent) -> None:
@@ -92,6 +93,8 @@ def _tell_stored(fact: facts.EventsStored) -> LogLine | None:
 
 
 def _tell_unconfirmed(fact: facts.Unconfirmed) -> LogLine | None:
+    if fact.missing:
+        return "error", {"event": "events-missing", "consumer": fact.consumer, "count": fact.missing}
     if not fact.count:
         return None
     return "warning", {"event": "events-unconfirmed", "consumer": fact.consumer, "count": fact.count}

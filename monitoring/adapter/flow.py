@@ -60,7 +60,7 @@ def _routed(metrics: Metrics, fact: facts.BatchRouted) -> None:
 
 def _aborted(metrics: Metrics, fact: facts.TransactionAborted) -> None:
     metrics.count("hub_router_transactions_total", outcome="aborted")
-    metrics.count("hub_router_aborts_total", reason=fact.code)
+    metrics.count("hub_router_aborts_total", reason=fact.cause or fact.code)
 
 
 def _fenced(metrics: Metrics, fact: facts.PartitionFenced) -> None:
@@ -109,6 +109,15 @@ def _tell_routed(fact: facts.BatchRouted) -> LogLine | None:
     }
 
 
+def _tell_aborted(fact: facts.TransactionAborted) -> LogLine:
+    return "warning", {
+        "event": "transaction-aborted",
+        "partition": fact.partition,
+        "code": fact.code,
+        "reason": fact.cause,
+    }
+
+
 TO_LOG: Final[dict[type[Fact], ToLog]] = {
     facts.SubmissionJudged: _tell_judged,
     facts.EventsAcknowledged: quiet,
@@ -117,7 +126,7 @@ TO_LOG: Final[dict[type[Fact], ToLog]] = {
     facts.SessionEnded: line("info", "session-ended", "topic", "tenant", "session", "resumed"),
     facts.CheckpointWritten: quiet,
     facts.BatchRouted: _tell_routed,
-    facts.TransactionAborted: line("warning", "transaction-aborted", "partition", "code"),
+    facts.TransactionAborted: _tell_aborted,
     facts.PartitionFenced: line("info", "partition-fenced", "partition"),
     facts.PartitionLost: line("warning", "partition-lost", "partition", "fenced"),
 }

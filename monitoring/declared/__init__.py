@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from monitoring.declared import access, desks, flow, process, state
+from monitoring.declared import (
+    access,
+    analysis,
+    collected,
+    desks,
+    flow,
+    network,
+    operations,
+    process,
+    state,
+)
 from monitoring.declared.base import MEASURES, Kind, Metric
 
 __all__ = ["BY_NAME", "MEASURES", "METRICS", "Kind", "Metric"]
@@ -14,6 +24,10 @@ METRICS: Final[tuple[Metric, ...]] = (
     *desks.METRICS,
     *state.METRICS,
     *access.METRICS,
+    *analysis.METRICS,
+    *collected.METRICS,
+    *network.METRICS,
+    *operations.METRICS,
     *process.METRICS,
 )
 """in the order in which a page shows them"""

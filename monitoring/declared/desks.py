@@ -55,6 +55,11 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Stored events that have waited too long for their checkpoint.", "確認が期限を過ぎている件数。",
         WATCH, INTEGRITY, READINESS,
     ),
+    gauge(
+        "hub_consumer_events_missing", "events", "consumer",
+        "Events that a signed checkpoint names and the desk has not got within the limit.",
+        "チェックポイントにあり、窓口に届いていない件数。", WATCH, INTEGRITY, FLOW, READINESS,
+    ),
     counter(
         "hub_consumer_receipts_sent_total", "receipts", "consumer",
         "Signed receipts acknowledged.", "送達済みの保存受領書の件数。", WATCH, FLOW,

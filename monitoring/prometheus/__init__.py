@@ -1,1 +1,1 @@
-"""What Prometheus and Alertmanager are told: generated from the declared list and the declaration, never by hand."""
+"""What Prometheus and Alertmanager are told: scrapes, rules, routes, runbooks; declared here, written as files."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.vectors import reference
 from tests.vectors.build_negative import negative
+from tests.vectors.build_operations import operations
 from tests.vectors.build_records import delivery_receipt, events, records, sessions
 from tests.vectors.build_world import (
     AUDIENCES,
@@ -214,6 +215,7 @@ def documents() -> dict[str, Any]:
         "sessions.json": list(known.values()),
         "events.json": list(sent.values()),
         "records.json": [each for each in listed if each["record"] != "Session"],
+        "operations.json": operations(),
         "merkle.json": merkle(sent),
         "key-files.json": key_files(),
         "delivery-receipt.json": delivery_receipt(known, sent),

@@ -17,6 +17,7 @@ from hub.crypto.hkdf import sha256
 from hub.crypto.identity import IdentityKey
 from hub.envelope.declared import AppliedDeclaration, DeclarationRefused, StandingReport
 from hub.envelope.letters import DeadLetterNotice, Place
+from hub.envelope.operations import Kind, Operation, OperationEvent
 from hub.envelope.reasons import EnvelopeError, Reason
 from hub.envelope.records import (
     AudienceKey,
@@ -77,6 +78,7 @@ _SIGNERS = {
     "Trust": ("admin",),
     "AppliedDeclaration": ("admin",),
     "StandingReport": ("portal",),
+    "OperationEvent": ("portal",),
 }
 _NOW = world.NOW + timedelta(hours=1)
 
@@ -95,6 +97,7 @@ def _validations() -> dict[str, Callable[[bytes], Any]]:
         "KeyDestroyed": lambda value: validate_key_destroyed(value, trust, _NOW),
         "RoleReport": lambda value: validate_report(value, trust, _NOW),
         "StandingReport": lambda value: StandingReport.read(value, trust),
+        "OperationEvent": lambda value: OperationEvent.read(value, trust),
     }
 
 
@@ -150,7 +153,10 @@ def run(data: bytes) -> None:
 
 
 def _accepted(found: Any, signed: Signed) -> None:
-    if not isinstance(found, StandingReport):
+    if isinstance(found, OperationEvent):
+        again = Signed.parse(found.sign(world.identity("portal"))).body
+        ensure(again == signed.body and found.operation.cleaned == found.operation, "an accepted line is written again")
+    elif not isinstance(found, StandingReport):
         told = isinstance(found, LetterResolved) and found.opened is not None
         ensure((found.tell() if told else found.encode()) == signed.body, "an accepted body has one encoding")
     if hasattr(found, "key"):
@@ -242,6 +248,9 @@ def bodies() -> Iterator[bytes]:
     yield Signed.parse(world.trust_bytes()).body
     yield Signed.parse(AppliedDeclaration(world.NS, 3, when, 6, "version: 1\n").sign(world.identity("admin"))).body
     yield Signed.parse(StandingReport("portal", "fuzz-1", world.NS, 1, 1, when).sign(world.identity("portal"))).body
+    done = Operation(Kind.VIEWED, when, "ok", "sato", "192.0.2.1", world.T, "0" * 32, "review show", "", 2)
+    line = OperationEvent("portal", "fuzz-1", world.NS, bytes(16), 1, b"\x01" * 32, done)
+    yield Signed.parse(line.sign(world.identity("portal"))).body
 
 
 def seeds() -> Iterator[bytes]:

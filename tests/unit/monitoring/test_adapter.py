@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import io
 import json
+import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from hub.envelope.operations import Kind, Operation, OperationEvent
 from hub.facts import (
     Alarm,
     BatchRouted,
@@ -42,16 +45,35 @@ from hub.facts import (
     Unconfirmed,
     WitnessAnswered,
 )
+from hub.operations.facts import BrokersReached, OperationSent, OperationsWaiting
 from monitoring.adapter import TO_LOG, TO_METRICS, combine, log_observer, metrics_observer
 from monitoring.endpoint import ScrapesRefused
 from monitoring.health import LoopBeat
 from monitoring.logs import KEYS, configure
 from monitoring.metrics import Metrics
+from monitoring.network.facts import ControlJudged, PathHeard, PathProbed, RoundEnded, TlsSeen
+from monitoring.network.judgement import Verdict
+from monitoring.operations.facts import (
+    BrokerSeen,
+    OperationsCollected,
+    OperationsDeleted,
+    OperationsPublished,
+    OperationsRefused,
+)
 
 ROOT = Path(__file__).parents[3]
 SLUG = "heirs"
 T = "131041"
 
+LINE = OperationEvent(
+    f"review-{T}",
+    "a",
+    "eltax",
+    bytes(16),
+    0,
+    bytes(32),
+    Operation(Kind.VIEWED, datetime(2026, 4, 1, tzinfo=UTC), "ok", "sato", "192.0.2.1", T, "ab" * 16, "review show"),
+)
 SAMPLES: list[Fact] = [
     SubmissionJudged("refused", T, SLUG, ("unknown-item", "bad-date")),
     EventsAcknowledged("eltax.submissions", 3, 7, 0.02),
@@ -60,12 +82,13 @@ SAMPLES: list[Fact] = [
     SessionEnded("eltax.submissions", T, "ab" * 32, True),
     CheckpointWritten("eltax.submissions", 3, 7),
     BatchRouted(3, {(T, SLUG): 6}, 1, {"bad-mac": 2}, 0.05, (0.1, 0.2)),
-    TransactionAborted(3, "transaction-failed"),
+    TransactionAborted(3, "kafka.transaction-failed", "kafka.unavailable"),
     PartitionFenced(3),
     PartitionLost(3, True),
     EventsStored(f"review-{T}", 3, {(T, SLUG): 6}, 1, 2, 0.03, (0.4,)),
     EventsConfirmed(f"review-{T}", 6),
-    Unconfirmed(f"review-{T}", 4),
+    Unconfirmed(f"review-{T}", 3),
+    Unconfirmed(f"review-{T}", 4, 1),
     ReceiptsSent(f"review-{T}", 6, 2),
     DecisionsTold(f"review-{T}", "return", 3),
     HandedOver(f"tax-resident-tax-{T}", "accept", 4),
@@ -84,7 +107,25 @@ SAMPLES: list[Fact] = [
     StandingTaken(7, 3, (T, "999989")),
     Lifecycle("started", {"command": "route"}),
     LoopBeat(0.002),
+    OperationSent(LINE),
+    OperationsWaiting(7, True),
+    BrokersReached(True),
+    BrokersReached(False, "kafka.unavailable"),
     ScrapesRefused("not-named", 3),
+    PathProbed(f"review-{T}", "127.0.0.1:9093", True, "", 0.001, 0.012, 1_798_761_600.0),
+    PathProbed(f"review-{T}", "broker-2.example:9093", False, "unverified-expired", changed=True),
+    TlsSeen("127.0.0.1:9093", "TLSv1.3", "TLS_AES_256_GCM_SHA384", present=True),
+    TlsSeen("127.0.0.1:9093", "TLSv1.3", "TLS_CHACHA20_POLY1305_SHA256", present=False),
+    ControlJudged("no-certificate", Verdict.REFUSED, "alert-certificate-required", "127.0.0.1:9093", changed=True),
+    ControlJudged("plaintext", Verdict.ACCEPTED, "answered", "[fd00::1]:9092", changed=True),
+    ControlJudged("tls-1-2", Verdict.UNKNOWN, "hung", "127.0.0.1:9093", changed=True),
+    PathHeard(f"audit-{T}", False, changed=True),
+    RoundEnded(1_795_000_000.5, 14, 1),
+    OperationsCollected({"access": 3}, 2, 40),
+    OperationsRefused("bad-signature", 4),
+    OperationsDeleted({"system": 6}),
+    OperationsPublished(38, 1),
+    BrokerSeen({"review-131041": 2, "mallory": 1}, {"no-certificate": 5}, 7, 1),
 ]
 
 EXPECTED = {
@@ -104,7 +145,7 @@ EXPECTED = {
     'hub_dead_letters_total{reason="bad-mac",stage="router"}': 2,
     'hub_router_transactions_total{outcome="committed"}': 1,
     'hub_router_transactions_total{outcome="aborted"}': 1,
-    'hub_router_aborts_total{reason="transaction-failed"}': 1,
+    'hub_router_aborts_total{reason="kafka.unavailable"}': 1,
     "hub_router_transaction_seconds_count": 1,
     "hub_router_delay_seconds_count": 2,
     'hub_router_partition_owned{partition="3"}': 0,
@@ -116,6 +157,7 @@ EXPECTED = {
     'hub_consumer_delay_seconds_count{consumer="review"}': 1,
     'hub_consumer_events_confirmed_total{consumer="review"}': 6,
     'hub_consumer_events_unconfirmed{consumer="review"}': 4,
+    'hub_consumer_events_missing{consumer="review"}': 1,
     'hub_consumer_receipts_sent_total{consumer="review"}': 6,
     'hub_tax_handed_over_total{consumer="tax",outcome="accept"}': 4,
     'hub_review_exported_rows_total{consumer="review",outcome="handed-over"}': 5,
@@ -140,6 +182,34 @@ EXPECTED = {
     'hub_standing_serial{place="declaration"}': 3,
     'hub_lifecycle_events_total{event="started"}': 1,
     "hub_event_loop_lag_seconds_count": 1,
+    'hub_watch_path_up{listener="127.0.0.1:9093",principal="review-131041"}': 1,
+    'hub_watch_path_up{listener="broker-2.example:9093",principal="review-131041"}': 0,
+    'hub_watch_connect_seconds_count{listener="127.0.0.1:9093"}': 1,
+    'hub_watch_handshake_seconds_count{listener="127.0.0.1:9093"}': 1,
+    'hub_watch_peer_not_after_seconds{listener="127.0.0.1:9093"}': 1_798_761_600,
+    'hub_watch_tls_info{cipher="TLS_AES_256_GCM_SHA384",listener="127.0.0.1:9093",protocol="TLSv1.3"}': 1,
+    'hub_watch_tls_info{cipher="TLS_CHACHA20_POLY1305_SHA256",listener="127.0.0.1:9093",protocol="TLSv1.3"}': 0,
+    'hub_watch_control_refuses{control="no-certificate"}': 1,
+    'hub_watch_control_refuses{control="plaintext"}': 0,
+    'hub_watch_control_unknown{control="plaintext"}': 0,
+    'hub_watch_control_unknown{control="tls-1-2"}': 1,
+    'hub_watch_path_reported{principal="audit-131041"}': 0,
+    "hub_watch_attempts_total": 14,
+    "hub_watch_last_round_seconds": 1_795_000_000.5,
+    'hub_operations_lines_total{class="access"}': 1,
+    "hub_operations_waiting": 7,
+    "hub_operations_stopped": 1,
+    'hub_operations_collected_total{class="access"}': 3,
+    "hub_operations_missing": 2,
+    "hub_operations_collected_leaves": 40,
+    'hub_operations_refused_total{reason="bad-signature"}': 4,
+    'hub_operations_deleted_total{class="system"}': 6,
+    "hub_operations_published_leaves": 38,
+    'hub_broker_denials_total{principal="review-131041"}': 2,
+    'hub_broker_denials_total{principal="other"}': 1,
+    'hub_broker_handshakes_refused_total{reason="no-certificate"}': 5,
+    "hub_peers_unexpected_total": 7,
+    "hub_broker_log_lines_unread_total": 1,
     "hub_observer_failures_total": 0,
 }
 
@@ -179,6 +249,7 @@ def test_each_fact_arrives_at_its_numbers() -> None:
             labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
             told[sample.name + (f"{{{labels}}}" if labels else "")] = sample.value
     assert {name: told.get(name) for name in EXPECTED} == EXPECTED
+    assert math.isnan(told['hub_watch_control_refuses{control="tls-1-2"}']), "neither refused nor let in"
 
 
 def test_every_declared_metric_with_the_hubs_name_is_moved_by_some_fact_or_source() -> None:
@@ -224,12 +295,24 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
         "conflicting-events",
         "letter-ended",
         "events-unconfirmed",
+        "events-missing",
         "dead-lettered",
         "alarm",
         "paused",
         "ready",
         "standing-taken",
+        "path-down",
+        "path-silent",
+        "control-refused",
+        "control-accepted",
+        "control-unknown",
         "started",
+        "operation",
+        "connected",
+        "disconnected",
+        "operations-deleted",
+        "operations-refused",
+        "broker-refused",
     }
     for line in lines:
         assert set(line) <= KEYS

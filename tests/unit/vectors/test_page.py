@@ -88,7 +88,7 @@ def test_ids_of_records() -> None:
 
 def test_topics_and_keys_of_signed_records() -> None:
     told = {words(name)[0]: where for name, where, _, _ in rows("| record | Kafka topic and key |")}
-    signed = [each for each in load("records") + load("sessions") if "signed" in each]
+    signed = [each for each in load("records") + load("sessions") + load("operations") if "signed" in each]
     assert told.keys() == {each["record"] for each in signed}
     for each in signed:
         if each["topic"] is None:

@@ -12,6 +12,7 @@ from hub.envelope import validation
 from hub.envelope.announcements import AudienceKey, Session, SessionClose
 from hub.envelope.declared import AppliedDeclaration, StandingReport
 from hub.envelope.letters import Content, DeadLetter, DeadLetterNotice, open_quarantine
+from hub.envelope.operations import FIRST, OperationEvent, line_hash
 from hub.envelope.resolutions import Confided, LetterResolved
 from hub.envelope.signed import Signed, message, sign
 from hub.envelope.statements import Checkpoint, KeyDestroyed, RoleReport, StoredReceipt
@@ -20,7 +21,7 @@ from hub.envelope.trust_builder import TrustBuilder
 from schemas import codec, registry
 from tests.unit.vectors.files import NOW, WORLD, as_json, b, from_json, load, names, private_key, trust
 
-RECORDS: list[dict[str, Any]] = load("records") + load("sessions")
+RECORDS: list[dict[str, Any]] = load("records") + load("sessions") + load("operations")
 SIGNED = [each for each in RECORDS if "signed" in each]
 (SESSION,) = (Session.decode(b(each["body"])) for each in load("sessions") if each["name"] == "session of the portal")
 Judge = Callable[[bytes, bytes | None], Any]
@@ -42,6 +43,7 @@ JUDGES: dict[str, Judge] = {
     "KeyDestroyed": lambda value, _: validation.validate_key_destroyed(value, trust(), NOW),
     "RoleReport": lambda value, _: validation.validate_report(value, trust(), NOW),
     "StandingReport": lambda value, _: StandingReport.read(value, trust()),
+    "OperationEvent": lambda value, _: OperationEvent.read(value, trust()),
     "AppliedDeclaration": lambda value, _: AppliedDeclaration.load(value, [b(WORLD["administrator_public"])]),
     "Trust": lambda value, _: Trust.load(value, b(WORLD["administrator_public"])),
 }
@@ -120,6 +122,17 @@ def test_checkpoints_follow_each_other_to_the_close() -> None:
     closed = close.partition(chain[-1].partition)
     assert closed is not None and before is not None
     assert (closed.last_sequence, closed.last_checkpoint) == (before.next_sequence - 1, before.hash)
+
+
+def test_lines_of_operations_follow_each_other_and_are_written_again() -> None:
+    before: dict[bytes, bytes] = {}
+    for each in load("operations"):
+        value = b(each["signed"])
+        line, _ = OperationEvent.parse(value)
+        assert (line.key, line.previous) == (each["key"], before.get(line.log, FIRST))
+        assert line.sign(IdentityKey.from_seed(b(each["signatures"][0]["seed"]))) == value
+        before[line.log] = line_hash(value)
+    assert len(before) == 2
 
 
 def test_the_quarantine_opens() -> None:

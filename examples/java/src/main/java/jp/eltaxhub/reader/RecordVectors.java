@@ -80,6 +80,21 @@ final class RecordVectors {
         });
     }
 
+    /** Logs of operations: each line as a record, and the line before it in the one after. */
+    static void operations(Vectors run, JsonNode file) {
+        Map<String, byte[]> before = new LinkedHashMap<>();
+        for (JsonNode each : file) {
+            run.check("line: " + text(each, "name"), () -> {
+                signed(each);
+                JsonNode fields = each.get("fields");
+                String log = text(fields, "log");
+                same("key", text(each, "key"), "operation/" + log);
+                same("line before", hex(fields, "previous"), before.getOrDefault(log, new byte[32]));
+                before.put(log, hex(each, "hash"));
+            });
+        }
+    }
+
     /** The body from its fields, its hash, and the signatures over it. */
     private static void signed(JsonNode vector) {
         String name = text(vector, "record");

@@ -21,6 +21,7 @@ final class Vectors {
             Map.entry("key-files.json", RecordVectors::keyFiles),
             Map.entry("merkle.json", MerkleVectors::ofEvents),
             Map.entry("negative.json", NegativeVectors::check),
+            Map.entry("operations.json", RecordVectors::operations),
             Map.entry("primitives.json", RecordVectors::primitives),
             Map.entry("records.json", RecordVectors::records),
             Map.entry("rfc6962.json", MerkleVectors::ofTransparency),

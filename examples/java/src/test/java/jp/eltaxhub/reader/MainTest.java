@@ -103,7 +103,7 @@ class MainTest {
         assertEquals(2, Main.run(List.of("vectors")));
         Path vectors = Path.of("../../tests/vectors");
         for (String name : List.of("delivery-receipt", "envelope-v1", "events", "hpke", "key-files", "merkle", "negative",
-                "primitives", "records", "rfc6962", "sessions", "world")) {
+                "operations", "primitives", "records", "rfc6962", "sessions", "world")) {
             Files.copy(vectors.resolve(name + ".json"), directory.resolve(name + ".json"));
         }
         Path events = directory.resolve("events.json");

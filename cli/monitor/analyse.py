@@ -1,0 +1,54 @@
+"""`monitor analyse`: the periodic analysis of the operations log, a process of the principal `analysis`."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.output import fail, reports_errors
+
+if TYPE_CHECKING:
+    from hub.facts import Observer
+    from hub.role import Role
+
+CONDITIONS = frozenset({"windows"})
+
+
+@reports_errors
+def analyse(
+    until: Annotated[
+        str | None,
+        typer.Option(help="analyse everything up to this moment (2026-02-01T00:00:00+09:00) and end"),
+    ] = None,
+) -> None:
+    """Look for what people and peers should not do (HUB_ROLE_DIR, HUB_ANALYSIS_…). / 操作記録を分析する"""
+    from cli.role_process import run_role
+
+    moment = _moment(until)
+
+    async def work(role: Role, observer: Observer, stop: asyncio.Event) -> None:
+        from datetime import UTC
+
+        from monitoring.analysis.service import Analysis
+        from monitoring.analysis.settings import AnalysisSettings
+
+        settings = AnalysisSettings.from_environment()
+        analysis = Analysis(role, settings, observer, lambda _: None, lambda: datetime.now(UTC), until=moment)
+        await analysis.run(stop)
+
+    raise typer.Exit(run_role("monitor-analyse", CONDITIONS, work))
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        fail("cli.usage", "this is no moment", "Written as 2026-02-01T00:00:00+09:00.", status=2)
+    if moment.tzinfo is None:
+        fail("cli.usage", "a moment needs its offset", "Written as 2026-02-01T00:00:00+09:00.", status=2)
+    return moment

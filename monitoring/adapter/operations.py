@@ -1,0 +1,63 @@
+"""The operations log: its facts as numbers and lines. Every line that Kafka has is a line of the JSON log as well."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hub.envelope.operations import CLASS_OF
+from hub.facts import Fact
+from hub.operations.facts import BrokersReached, OperationSent, OperationsWaiting
+from monitoring.adapter.base import LogLine, ToLog, ToMetrics, quiet
+from monitoring.metrics import Metrics
+
+
+def _sent(metrics: Metrics, fact: OperationSent) -> None:
+    metrics.count("hub_operations_lines_total", 1, **{"class": CLASS_OF[fact.line.operation.kind].value})
+
+
+def _waiting(metrics: Metrics, fact: OperationsWaiting) -> None:
+    metrics.set("hub_operations_waiting", fact.lines)
+    metrics.set("hub_operations_stopped", fact.stopped)
+
+
+def _reached(metrics: Metrics, fact: BrokersReached) -> None:
+    pass  # as a line of the operations log it is a number there
+
+
+TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
+    OperationSent: _sent,
+    OperationsWaiting: _waiting,
+    BrokersReached: _reached,
+}
+
+
+def _tell_sent(fact: OperationSent) -> LogLine:
+    said = fact.line.operation
+    return "info", {
+        "event": "operation",
+        "kind": said.kind.value,
+        "occurred_at": said.occurred_at.isoformat(timespec="milliseconds"),
+        "outcome": said.outcome,
+        "actor": said.actor,
+        "address": said.address,
+        "tenant": said.tenant,
+        "receipt": said.receipt,
+        "about": said.about,
+        "code": said.code,
+        "count": said.count,
+        "log": fact.line.log.hex(),
+        "sequence": fact.line.sequence,
+    }
+
+
+def _tell_reached(fact: BrokersReached) -> LogLine:
+    if fact.reached:
+        return "info", {"event": "connected", "about": "operations"}
+    return "warning", {"event": "disconnected", "about": "operations", "code": fact.code}
+
+
+TO_LOG: Final[dict[type[Fact], ToLog]] = {
+    OperationSent: _tell_sent,
+    OperationsWaiting: quiet,
+    BrokersReached: _tell_reached,
+}

@@ -1,0 +1,12 @@
+"""The boards, in the order in which a person looks at them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from monitoring.grafana.awaited import without_awaited
+from monitoring.grafana.board import Board
+from monitoring.grafana.boards import audit, flow, overview, security, state
+
+DECLARED: Final[tuple[Board, ...]] = (overview.BOARD, flow.BOARD, state.BOARD, security.BOARD, audit.BOARD)
+BOARDS: Final[tuple[Board, ...]] = tuple(map(without_awaited, DECLARED))

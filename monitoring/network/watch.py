@@ -1,0 +1,298 @@
+"""The monitor's part of the network watch: a round of all controls every interval, and what to make of it.
+
+A control that lets somebody in rings at once. One that could not be tried rings when that happens twice in a row, and
+is told as unknown from the first time on: it never counts as refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar, Final, Protocol
+
+from hub.control_certificates import PROBES
+from hub.envelope.operations import Kind, Operation
+from hub.envelope.trust import Trust
+from hub.facts import Alarm, Observer, Ready
+from hub.settings import WatchSettings
+from hub.transport import TlsIdentity
+from monitoring.network.addresses import Address, addresses, ports
+from monitoring.network.aside import Aside, pause
+from monitoring.network.controls import Places, Round, certificates, one_round, scraped, side_by_side
+from monitoring.network.facts import ControlJudged, PathHeard, RoundEnded
+from monitoring.network.heard import Hearing, Page, expected, pages, told
+from monitoring.network.judgement import Control, Tried, Verdict, by_control
+from monitoring.network.line import Ended
+from monitoring.network.own_path import OwnPath
+from monitoring.network.own_path import Path as OwnWay
+from schemas.errors import HubError
+from topics.layout import Topology
+
+SECONDS: Final = 5.0
+"""the deadline of one attempt"""
+SILENT_ROUNDS: Final = 3
+"""after so many intervals without a word somebody is silent"""
+_LONGEST_ROUND: Final = 120.0
+_HEARING_SECONDS: Final = 10
+
+
+class WatchSettingsInvalid(HubError):
+    """A setting of the network watch cannot be read."""
+
+    code: ClassVar[str] = "watch.settings"
+    hint: ClassVar[str] = "Addresses are host:port[,host:port...], ports are 9092,9090-9099: docs/network-watch.md."
+
+
+class Note(Protocol):
+    """Takes a line of the operations log; durable when it returns."""
+
+    def __call__(self, operation: Operation, /) -> None:
+        """Raises HubError if it cannot be kept."""
+
+
+class WatchingRole(Protocol):
+    """What is needed of the monitor's `hub.role.Role`."""
+
+    @property
+    def principal(self) -> str: ...
+    @property
+    def bootstrap(self) -> str: ...
+    @property
+    def directory(self) -> Path: ...
+    @property
+    def tls(self) -> TlsIdentity: ...
+    @property
+    def topology(self) -> Topology: ...
+    @property
+    def trust(self) -> Trust: ...
+
+
+def places(bootstrap: str, settings: WatchSettings) -> Places:
+    """Where to try: the declared brokers, or the bootstrap where none are declared. Raises WatchSettingsInvalid."""
+    try:
+        return Places(
+            addresses(settings.watch_brokers or bootstrap),
+            addresses(settings.watch_also),
+            ports(settings.watch_ports),
+            settings.watch_here,
+        )
+    except ValueError as problem:
+        raise WatchSettingsInvalid(str(problem)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a round found: attempts, visits as ourselves, and who of those expected was heard (None: nobody asked)."""
+
+    tried: tuple[Tried, ...]
+    round: Round | None
+    heard: dict[str, bool] | None
+
+
+class NetworkWatch:
+    """`await NetworkWatch(role, observer, settings).run(stop)`, or `once` for a look now."""
+
+    def __init__(
+        self,
+        role: WatchingRole,
+        observer: Observer,
+        settings: WatchSettings,
+        *,
+        note: Note | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Nothing is connected before `run`. Without `note` nothing goes to the operations log.
+
+        Raises WatchSettingsInvalid.
+        """
+        self._role = role
+        self._observe = observer
+        self._settings = settings
+        self._note = note
+        self._now = now
+        self._places = places(role.bootstrap, settings)
+        self._aside = Aside("network-watch")
+        self._turn = 0
+        self._hearing = Hearing(SILENT_ROUNDS * settings.watch_seconds + 2 * SECONDS, clock)
+        self._open: set[tuple[Control, str]] = set()
+        self._verdicts: dict[Control, Verdict] = {}
+        self._rang_unknown: set[Control] = set()
+        self._silent: dict[str, bool] = {}
+        self._unheard = False
+        self._scratch: Path | None = None
+        self._own = OwnPath(role, observer, 0)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """A round every interval until `stop`; with an interval of 0 none."""
+        if not self._settings.watch_seconds:
+            self._observe(Ready("network", True))
+            return
+        try:
+            while not stop.is_set():
+                began = time.monotonic()
+                await self.once(stop)
+                self._observe(Ready("network", True))
+                spread = self._settings.watch_seconds * random.uniform(0.95, 1.05)  # noqa: S311 - no secret
+                await pause(stop, max(0.1, spread - (time.monotonic() - began)))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Throw away what was made for the attempts."""
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
+
+    async def once(self, stop: asyncio.Event | None = None) -> Found:
+        """Do one round now, tell what it found, and return it."""
+        found = await self._look()
+        if _may_be_new(found.tried) and await self._declared_anew(stop or asyncio.Event()):
+            found = await self._look()
+        self._turn += 1
+        self._tell(found)
+        return found
+
+    async def _look(self) -> Found:
+        topology, trust = self._role.topology, self._role.trust
+        try:
+            return await self._aside.run(lambda: self._round(topology, trust), _LONGEST_ROUND)
+        except Ended as end:
+            code = f"{end.came.value}-{end.code}" if end.code else end.came.value
+        except Exception:  # noqa: BLE001 - a round that failed has refused nothing, and the watch goes on
+            code = "failed"
+        nothing = [
+            Tried(control, str(address), Verdict.UNKNOWN, code)
+            for address in self._places.brokers
+            for control in Control
+            if control is not Control.SCRAPE
+        ]
+        return Found(tuple(nothing), None, None)
+
+    def _round(self, topology: Topology, trust: Trust) -> Found:
+        """The whole round; blocks."""
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(prefix="eltax-hub-watch-"))
+        known = certificates(self._role.tls, self._role.directory / PROBES, self._scratch)
+        done = one_round(self._places, known, topology, self._turn, seconds=SECONDS)
+        if self._settings.watch_metrics is None:
+            return Found(done.tried, done, None)
+        try:
+            where = pages(self._settings.watch_metrics)
+        except Ended:
+            where = {}
+        said = dict(zip(where, side_by_side(self._asked, list(where.items())), strict=True))
+        wanted = expected(topology, trust, _names(self._settings.watch_expected)) - {self._role.principal}
+        heard = self._hearing.judge(wanted, {name: moment for name, moment in said.items() if moment})
+        secure = list(dict.fromkeys(page.address for page in where.values() if page.secure))
+        scrapes = [
+            each or Tried(Control.SCRAPE, str(address), Verdict.UNKNOWN, "failed")
+            for address, each in zip(secure, side_by_side(_scraped, secure), strict=True)
+        ]
+        return Found((*done.tried, *scrapes), done, heard)
+
+    def _asked(self, named: tuple[str, Page]) -> str:
+        try:
+            return told(named[1], self._role.tls, seconds=SECONDS)
+        except Ended:
+            return ""
+
+    async def _declared_anew(self, stop: asyncio.Event) -> bool:
+        """Say whether another topology holds in a moment: rights come before the declaration that gives them."""
+        before = self._role.topology
+        for _ in range(_HEARING_SECONDS):
+            if self._role.topology is not before or stop.is_set():
+                break
+            await pause(stop, 1.0)
+        return self._role.topology is not before
+
+    # telling
+
+    def _tell(self, found: Found) -> None:
+        self._tell_open(found)
+        for address, seen in found.round.visits.items() if found.round else ():
+            self._own.tell(address, OwnWay(seen))
+        for control, verdict in by_control(found.tried).items():
+            first = next(each for each in found.tried if each.control is control and each.verdict is verdict)
+            before = self._verdicts.get(control)
+            self._observe(
+                ControlJudged(control.value, verdict, first.code, first.listener, changed=verdict is not before)
+            )
+            if verdict is not before and (before is not None or verdict is not Verdict.REFUSED):
+                self._line(Kind.PROBED, outcome=verdict.value, about=control.value, code=first.code)
+            if verdict is Verdict.UNKNOWN and before is Verdict.UNKNOWN and control not in self._rang_unknown:
+                self._rang_unknown.add(control)
+                self._observe(Alarm("watch.control-unknown", control.value))
+            elif verdict is not Verdict.UNKNOWN:
+                self._rang_unknown.discard(control)
+            self._verdicts[control] = verdict
+        self._tell_heard(found.heard)
+        unknown = sum(1 for each in found.tried if each.verdict is Verdict.UNKNOWN)
+        good = all(each.verdict is Verdict.REFUSED for each in found.tried)
+        self._line(
+            Kind.PROBED,
+            outcome="ok" if good else "failed",
+            about="round",
+            code=f"unknown-{unknown}",
+            count=max(1, len(found.tried)),
+        )
+        self._observe(RoundEnded(self._now().timestamp(), len(found.tried), unknown))
+
+    def _tell_open(self, found: Found) -> None:
+        """The loudest: whatever lets in whom it must refuse, each listener by its name."""
+        still = {(each.control, each.listener) for each in found.tried if each.verdict is Verdict.ACCEPTED}
+        for control, listener in sorted(still - self._open):
+            if control is Control.UNDECLARED:
+                self._line(Kind.PEER_UNEXPECTED, outcome="failed", about=listener, code=control.value)
+            self._observe(Alarm("watch.control-open", f"{control.value} {listener}"))
+        self._open = still
+
+    def _tell_heard(self, heard: dict[str, bool] | None) -> None:
+        if heard is None:
+            if not self._unheard:
+                self._unheard = True
+                self._observe(Alarm("watch.paths-unheard", "HUB_WATCH_METRICS"))
+            return
+        for principal, lately in sorted(heard.items()):
+            changed = self._silent.get(principal, True) is not lately
+            self._observe(PathHeard(principal, lately, changed))
+            if changed and not lately:
+                self._observe(Alarm("watch.path-silent", principal))
+        self._silent = heard
+
+    def _line(self, kind: Kind, *, outcome: str, about: str, code: str, count: int = 1) -> None:
+        """A line of the operations log. That it cannot be kept stops views and exports, not the watch."""
+        if self._note is not None:
+            with contextlib.suppress(HubError):
+                self._note(
+                    Operation(
+                        kind,
+                        self._now(),
+                        outcome=outcome,
+                        actor=self._role.principal,
+                        about=about,
+                        code=code,
+                        count=count,
+                    )
+                )
+
+
+def _may_be_new(tried: tuple[Tried, ...]) -> bool:
+    """Whether somebody sees what was perhaps declared only now."""
+    return any(each.control is Control.RIGHTS and each.code == "sees-topics" for each in tried)
+
+
+def _scraped(address: Address) -> Tried:
+    return scraped(address, seconds=SECONDS)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in text.split(",") if each.strip())

@@ -1,0 +1,89 @@
+"""What an expression asks for: metrics with the labels that it names. Pure, and for our own rules and panels.
+
+Not a parser of all of PromQL: it reads tokens, and what it cannot place it refuses (ValueError), so that no metric
+goes unchecked. Whether an expression is valid is Prometheus' to say.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+_TOKEN: Final = re.compile(
+    r"""\s+|(?P<text>"(?:[^"\\]|\\.)*")|(?P<range>\[[^\]]*\])|(?P<number>\d[\w.]*)|(?P<name>[A-Za-z_:][\w:]*)"""
+    r"""|(?P<mark>=~|!~|!=|==|>=|<=|[-+*/%^<>=(){},@])""",
+)
+_GROUPING: Final = frozenset({"by", "without", "on", "ignoring", "group_left", "group_right"})
+_WORDS: Final = frozenset({"and", "or", "unless", "bool", "offset", "start", "end", "inf", "nan"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A metric and the labels by which an expression selects it."""
+
+    metric: str
+    labels: frozenset[str]
+
+
+def asked(expression: str) -> tuple[Asked, ...]:
+    """Return the selectors of an expression, in order."""
+    return _read(expression)[0]
+
+
+def grouped(expression: str) -> frozenset[str]:
+    """Return the labels that an expression groups or joins by."""
+    return _read(expression)[1]
+
+
+def _read(expression: str) -> tuple[tuple[Asked, ...], frozenset[str]]:
+    tokens = _tokens(expression)
+    found: list[Asked] = []
+    labels: set[str] = set()
+    place = 0
+    while place < len(tokens):
+        kind, token = tokens[place]
+        following = tokens[place + 1][1] if place + 1 < len(tokens) else ""
+        place += 1
+        if kind == "mark" and "{" in token:
+            raise ValueError(f"a selector without a metric: {expression}")
+        if kind != "name" or token.lower() in _WORDS:
+            continue
+        if token in _GROUPING:
+            if following == "(":
+                names, place = _until(")", tokens, place + 1)
+                labels.update(names)
+        elif following == "{":
+            names, place = _until("}", tokens, place + 1)
+            found.append(Asked(token, frozenset(names)))
+        elif following == "(" or _aggregates(tokens, place):
+            continue  # a function or an aggregation
+        else:
+            found.append(Asked(token, frozenset()))
+    return tuple(found), frozenset(labels)
+
+
+def _aggregates(tokens: list[tuple[str, str]], place: int) -> bool:
+    return place < len(tokens) and tokens[place][1] in ("by", "without")
+
+
+def _until(end: str, tokens: list[tuple[str, str]], place: int) -> tuple[list[str], int]:
+    names: list[str] = []
+    while tokens[place][1] != end:
+        if tokens[place][0] == "name":
+            names.append(tokens[place][1])
+        place += 1
+    return names, place + 1
+
+
+def _tokens(expression: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    place = 0
+    while place < len(expression):
+        token = _TOKEN.match(expression, place)
+        if token is None:
+            raise ValueError(f"unreadable at {place}: {expression}")
+        place = token.end()
+        if token.lastgroup is not None:
+            found.append((token.lastgroup, token[0]))
+    return found
