@@ -24,6 +24,7 @@ from monitoring.logs import configure
 from monitoring.metrics import Metrics
 from monitoring.network.own_path import OwnPath
 from monitoring.role_endpoint import tls_of
+from monitoring.role_source import RoleSource
 from schemas.errors import HubError
 
 Work = Callable[[Role, Observer, asyncio.Event], Awaitable[None]]
@@ -60,6 +61,7 @@ def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: 
     metrics = Metrics(
         tenants=tuple(tenant.code for tenant in role.topology.tenants), places={"state": role.state_directory}
     )
+    metrics.sample_with(RoleSource(role))
     health = Health(conditions)
     observer = combine(metrics_observer(metrics), log_observer(), health.observe)
     endpoint = Endpoint(metrics.registry, health, tls=tls_of(role), port=settings.metrics_port, observer=observer)
