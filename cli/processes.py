@@ -87,6 +87,7 @@ def role_environment(home: Home, principal: str, *, bootstrap: str, namespace: s
     passed = {name: os.environ[name] for name in names if name in os.environ}
     if principal == "monitor" and (home.broker / "logs").is_dir():  # the embedded node's
         passed.setdefault("HUB_BROKER_LOGS", str(home.broker / "logs"))
+    passed |= {name: value for name, value in os.environ.items() if name.startswith("HUB_OPERATIONS_")}
     return {
         **kept,
         **passed,

@@ -9,13 +9,14 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 from hub.facts import Lifecycle, Observer
 from hub.loop import loop_run
 from hub.reading.control import kept_current, reporter
 from hub.role import Role, load_role
-from hub.settings import RoleSettings, WatchSettings
+from hub.settings import LogSettings, RoleSettings, SpoolSettings, WatchSettings
 from monitoring.adapter import combine, log_observer, metrics_observer
 from monitoring.endpoint import Endpoint
 from monitoring.health import Health
@@ -23,6 +24,7 @@ from monitoring.hooks import install_hooks, tell_failure
 from monitoring.logs import configure
 from monitoring.metrics import Metrics
 from monitoring.network.own_path import OwnPath
+from monitoring.operations.of_process import ProcessLog
 from monitoring.role_endpoint import tls_of
 from monitoring.role_source import RoleSource
 from schemas.errors import HubError
@@ -63,19 +65,20 @@ def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: 
     )
     metrics.sample_with(RoleSource(role))
     health = Health(conditions)
-    observer = combine(metrics_observer(metrics), log_observer(), health.observe)
+    operations = ProcessLog(role, configuration(settings))
+    observer = combine(metrics_observer(metrics), log_observer(), health.observe, operations.observe)
     endpoint = Endpoint(metrics.registry, health, tls=tls_of(role), port=settings.metrics_port, observer=observer)
-    with endpoint:
+    with closing(operations), endpoint:
         _announce(role.state_directory / "run.json", endpoint.url)
         observer(Lifecycle("started", {"command": command, "principal": role.principal}))
-        try:
-            loop_run(_until_stopped(role, observer, health, work, WatchSettings().watch_seconds * own_path))
-        except Exception as error:  # noqa: BLE001 - the log says class and place, never a text; then we end
-            observer(Lifecycle("failed", {"command": command, "code": ",".join(sorted(codes(error)))}))
-            tell_failure(error)
-            return 1
-        observer(Lifecycle("stopped", {"command": command}))
-    return 0
+        path = OwnPath(role, observer, WatchSettings().watch_seconds * own_path)
+        return loop_run(_until_stopped(role, observer, health, operations, command, work, path))
+
+
+def configuration(settings: RoleSettings) -> dict[str, object]:
+    """What a process was told from outside, without secrets and without the port that it happened to get."""
+    told = settings.model_dump(exclude={"key_passphrase_file", "log_file", "metrics_port"})
+    return told | {"log": LogSettings().model_dump(), "operations": SpoolSettings().model_dump()}
 
 
 def codes(error: BaseException) -> set[str]:
@@ -85,19 +88,41 @@ def codes(error: BaseException) -> set[str]:
     return {error.code if isinstance(error, HubError) else type(error).__name__}
 
 
-async def _until_stopped(role: Role, observer: Observer, health: Health, work: Work, watch_seconds: float) -> None:
+async def _until_stopped(
+    role: Role,
+    observer: Observer,
+    health: Health,
+    operations: ProcessLog,
+    command: str,
+    work: Work,
+    path: OwnPath,
+) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    path = OwnPath(role, observer, watch_seconds)
     beside = (
         asyncio.create_task(health.beat(observer), name="heartbeat"),
         asyncio.create_task(path.run(stop), name="own-path"),
     )
-    try:
-        await kept_current(role, observer, stop, lambda: work(role, observer, stop), report=reporter(role))
-    finally:
-        for task in beside:
-            task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
+    for task in beside:
+        task.add_done_callback(_tell_end)
+    async with operations.sending(observer):
+        try:
+            await kept_current(role, observer, stop, lambda: work(role, observer, stop), report=reporter(role))
+        except Exception as error:  # noqa: BLE001 - the log says class and place, never a text; then we end
+            observer(Lifecycle("failed", {"command": command, "code": ",".join(sorted(codes(error)))}))
+            tell_failure(error)
+            return 1
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+        observer(Lifecycle("stopped", {"command": command}))
+        return 0
+
+
+def _tell_end(task: asyncio.Task[None]) -> None:
+    """What goes on beside the work ends when it is cancelled; an error of it is told, and the work goes on."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        tell_failure(error)

@@ -44,6 +44,11 @@ class Writer(Protocol):
     async def close(self) -> None: ...
 
 
+async def _either(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+
+
 def partition_of(log: bytes, partitions: int) -> int:
     """Return the partition that all lines of a log lie on; ids of logs are random."""
     return int.from_bytes(log[:4], "big") % partitions
@@ -115,30 +120,33 @@ class Sender:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._new.set)
 
-    async def run(self) -> None:
-        """Send until cancelled. Raises nothing else: whatever stands in the way is told and tried again."""
+    async def run(self, stop: asyncio.Event) -> None:
+        """Send until `stop`, and then once more. Whatever stands in the way is told and tried again."""
         self._loop = asyncio.get_running_loop()
         attempt = 0
         try:
-            while True:
-                pause = self._poll
+            while not stop.is_set():
                 self._new.clear()
                 try:
-                    if await self._look() and self._lock.take():
-                        await self._round()
-                        await self._look()
+                    await self._once()
                 except HubError as problem:
                     hopeless = not problem.retriable
-                    pause = _HOPELESS_SECONDS if hopeless else _PAUSES[min(attempt, len(_PAUSES) - 1)]
+                    await _either(stop, _HOPELESS_SECONDS if hopeless else _PAUSES[min(attempt, len(_PAUSES) - 1)])
                     attempt += 1
-                    await asyncio.sleep(pause)
-                    continue
-                attempt = 0
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._new.wait(), pause)
+                else:
+                    attempt = 0
+                    await _either(self._new, self._poll)  # `wake` comes with a stop, too
+            if self._reached is not False:
+                with contextlib.suppress(HubError):
+                    await self._once()
         finally:
             self._lock.release()
             await self._writer.close()
+
+    async def _once(self) -> None:
+        if await self._look() and self._lock.take():
+            await self._round()
+            await self._look()
 
     async def drain(self) -> bool:
         """Send all that waits now; False if another process of the role sends. Raises TransportError, Unlogged."""

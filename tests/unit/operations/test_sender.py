@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import sqlite3
@@ -66,13 +65,14 @@ def on_topic(cluster: Cluster) -> list[OperationEvent]:
 
 @asynccontextmanager
 async def running(sender: Sender) -> AsyncIterator[None]:
-    task = asyncio.create_task(sender.run())
+    stop = asyncio.Event()
+    task = asyncio.create_task(sender.run(stop))
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        stop.set()
+        sender.wake()
+        await task
 
 
 async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
