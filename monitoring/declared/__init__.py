@@ -7,6 +7,7 @@ from typing import Final
 from monitoring.declared import (
     access,
     analysis,
+    brokers,
     collected,
     desks,
     flow,
@@ -25,6 +26,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     *state.METRICS,
     *access.METRICS,
     *analysis.METRICS,
+    *brokers.METRICS,
     *collected.METRICS,
     *network.METRICS,
     *operations.METRICS,
