@@ -54,12 +54,3 @@ async def _watch(role: Role, observer: Observer, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
             for part in parts:
                 group.create_task(part)
-    operations = OperationsWatch(role, observer, now, settings=settings, cosigners=cosigners)
-    parts = (
-        LetterWatch(role, observer, now).run(stop),
-        NetworkWatch(role, observer, WatchSettings()).run(stop),
-        operations.run(stop),
-    )
-    async with asyncio.TaskGroup() as group:
-        for part in parts:
-            group.create_task(part)

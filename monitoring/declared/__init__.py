@@ -18,7 +18,7 @@ from monitoring.declared import (
 )
 from monitoring.declared.base import MEASURES, Kind, Metric
 
-__all__ = ["BY_NAME", "MEASURES", "METRICS", "Kind", "Metric"]
+__all__ = ["BROKERS", "BY_NAME", "MEASURES", "METRICS", "Kind", "Metric"]
 
 METRICS: Final[tuple[Metric, ...]] = (
     *flow.METRICS,
@@ -26,7 +26,6 @@ METRICS: Final[tuple[Metric, ...]] = (
     *state.METRICS,
     *access.METRICS,
     *analysis.METRICS,
-    *brokers.METRICS,
     *collected.METRICS,
     *network.METRICS,
     *operations.METRICS,
@@ -34,3 +33,5 @@ METRICS: Final[tuple[Metric, ...]] = (
 )
 """in the order in which a page shows them"""
 BY_NAME: Final = {metric.name: metric for metric in METRICS}
+BROKERS: Final[tuple[Metric, ...]] = brokers.METRICS
+"""what brokers export; no process of ours does"""
