@@ -10,7 +10,7 @@ RUNS ?= 500
 
 READER := examples/java/target/eltax-hub-reader.jar
 
-.PHONY: help demo up test unit coverage soak attacks-long lint java bench docs attacks fuzz machines mutate lock clean
+.PHONY: help pictures demo up test unit coverage soak attacks-long lint java bench docs attacks fuzz machines mutate lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,10 +61,18 @@ bench: $(READY) ## ratios against a bare relay, on this machine, in one run
 
 docs: $(READY) ## write the generated pages again
 	$(BIN)/python -m monitoring.document
+	$(BIN)/python -m monitoring.analysis.document
+	$(BIN)/python -m monitoring.grafana
 	$(BIN)/python -m monitoring.prometheus.rules
+	$(BIN)/python -m monitoring.prometheus.runbooks
+	$(BIN)/python -m monitoring.logging_duty
+	$(BIN)/python -m tests.watch.rules.write
 	$(BIN)/python -m schemas.document
 	$(BIN)/python -m consumers.review.export.document
 	$(BIN)/python -m topics.document
+
+pictures: $(READY) ## draw docs/pictures from the queries of the dashboards: a hub at work for some minutes
+	$(BIN)/python -m tests.watch.pictures
 
 attacks: $(READY) ## take the attacks that the last `make test` saw into docs/attacks.md
 	$(BIN)/python -m tests.attacking.page record .attacks/*.jsonl

@@ -87,21 +87,38 @@ class NodeConfiguration:
 
 
 def logging() -> str:
-    """The log4j2 configuration: two files under logs/, INFO for the server, the authorizer's refusals apart."""
+    """The log4j2 configuration: three files under logs/, INFO for the server; refusals of rights and handshakes apart.
+
+    authorizer.log and network.log are read by programs: one event, one line, times with their offset, no line break
+    but its end (a group's name may hold one). network.log has a line for each handshake, done or failed, and the text
+    of what failed, which is the only place where Kafka says why.
+    """
     return """<?xml version="1.0" encoding="UTF-8"?>
 <Configuration status="ERROR">
+  <Properties>
+    <Property name="time">%d{yyyy-MM-dd'T'HH:mm:ss.SSS}{UTC}Z</Property>
+    <Property name="line">${time} %p %enc{%m%notEmpty{ | %ex{short.message}}}{CRLF} (%c)%n</Property>
+  </Properties>
   <Appenders>
     <RollingFile name="server" fileName="logs/server.log" filePattern="logs/server.%i.log">
       <PatternLayout pattern="%d{ISO8601} %p %m (%c)%n"/>
       <Policies><SizeBasedTriggeringPolicy size="20 MB"/></Policies><DefaultRolloverStrategy max="3"/>
     </RollingFile>
     <RollingFile name="authorizer" fileName="logs/authorizer.log" filePattern="logs/authorizer.%i.log">
-      <PatternLayout pattern="%d{ISO8601} %p %m (%c)%n"/>
+      <PatternLayout pattern="${line}"/>
+      <Policies><SizeBasedTriggeringPolicy size="20 MB"/></Policies><DefaultRolloverStrategy max="3"/>
+    </RollingFile>
+    <RollingFile name="network" fileName="logs/network.log" filePattern="logs/network.%i.log">
+      <RegexFilter regex=".*SSL [Hh]andshake (completed|failed).*" onMatch="ACCEPT" onMismatch="DENY"/>
+      <PatternLayout pattern="${line}"/>
       <Policies><SizeBasedTriggeringPolicy size="20 MB"/></Policies><DefaultRolloverStrategy max="3"/>
     </RollingFile>
   </Appenders>
   <Loggers>
     <Logger name="kafka.authorizer.logger" level="INFO" additivity="false"><AppenderRef ref="authorizer"/></Logger>
+    <Logger name="org.apache.kafka.common.network.SslTransportLayer" level="DEBUG" additivity="false">
+      <AppenderRef ref="network"/><AppenderRef ref="server" level="INFO"/>
+    </Logger>
     <Logger name="org.apache.kafka.common.config" level="WARN"/>
     <Logger name="kafka.server.KafkaConfig" level="WARN"/>
     <Root level="INFO"><AppenderRef ref="server"/></Root>

@@ -49,14 +49,19 @@ def log_directory(role: DeskRole, settings: LogSettings, chosen: Path | None = N
 
 
 def log_witnesses(role: DeskRole, settings: LogSettings, observer: Observer) -> Cosigners:
-    """The witnesses of HUB_TLOG_WITNESSES. Raises WitnessesMalformed."""
-    if settings.tlog_witnesses is None:
+    """The witnesses of a desk's log. Raises WitnessesMalformed."""
+    return witnesses_of(settings.tlog_witnesses, role.principal.rpartition("-")[2], observer)
+
+
+def witnesses_of(file: Path | None, label: str, observer: Observer) -> Cosigners:
+    """The witnesses that a file names, if there is one; facts name `label`. Raises WitnessesMalformed."""
+    if file is None:
         return NOBODY
     try:
-        text = settings.tlog_witnesses.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise WitnessesMalformed("(it cannot be read)") from problem
-    return Witnesses(read_witnesses(text), role.principal.rpartition("-")[2], observer)
+    return Witnesses(read_witnesses(text), label, observer)
 
 
 def publisher_of(

@@ -21,6 +21,7 @@ from monitoring.logs import configure
 from monitoring.metrics import Metrics
 from monitoring.operations.of_process import ProcessLog
 from monitoring.role_endpoint import tls_of
+from monitoring.role_source import RoleSource
 from portal.files import chunks, submit_documents
 from portal.producer import PortalProducer
 from portal.results import Result
@@ -47,6 +48,7 @@ def run_submit(files: Iterable[tuple[str, Iterable[bytes] | None]], show: Callab
     metrics = Metrics(
         tenants=tuple(tenant.code for tenant in role.topology.tenants), places={"state": role.state_directory}
     )
+    metrics.sample_with(RoleSource(role))
     health = Health(frozenset({"journal"}))
     operations = ProcessLog(role, {"bootstrap": role.bootstrap, "instance": role.instance, "namespace": role.namespace})
     observer = combine(metrics_observer(metrics), log_observer(), health.observe, operations.observe)

@@ -70,10 +70,13 @@ class RoleProcess:
         return self.scraper.get(f"{self.find_metrics()}/{page}", self.name, seconds=seconds)
 
 
+_OF_THE_WATCH = (
+    *("HUB_OPERATIONS_RETENTION_SYSTEM", "HUB_OPERATIONS_RETENTION_NETWORK", "HUB_OPERATIONS_RETENTION_ACCESS"),
+    *("HUB_OPERATIONS_RETENTION_ADMINISTRATION", "HUB_OPERATIONS_PUBLISH_SECONDS", "HUB_PEERS"),
+    *("HUB_BROKER_LOGS", "HUB_BROKER_LOGS_SECONDS", "HUB_TLOG_ADDRESS", "HUB_OPERATIONS_WITNESSES"),
+    *("HUB_WATCH_BROKERS", "HUB_WATCH_PORTS", "HUB_WATCH_HERE", "HUB_WATCH_EXPECTED"),
+)
 _OF_THE_LOG = ("HUB_TLOG_ADDRESS", "HUB_TLOG_DIRECTORY", "HUB_TLOG_WITNESSES", "HUB_TLOG_SECONDS")
-
-
-_OF_THE_WATCH = ("HUB_WATCH_BROKERS", "HUB_WATCH_PORTS", "HUB_WATCH_HERE", "HUB_WATCH_EXPECTED")
 
 
 def role_environment(home: Home, principal: str, *, bootstrap: str, namespace: str, partitions: int) -> dict[str, str]:
@@ -82,6 +85,8 @@ def role_environment(home: Home, principal: str, *, bootstrap: str, namespace: s
     own = _OF_THE_LOG if principal.startswith("audit-") else _OF_THE_WATCH if principal == "monitor" else ()
     names = ("HUB_TOPICS_FILE", "HUB_SERVICE_DAYS", "HUB_WATCH_SECONDS", *own)
     passed = {name: os.environ[name] for name in names if name in os.environ}
+    if principal == "monitor" and (home.broker / "logs").is_dir():  # the embedded node's
+        passed.setdefault("HUB_BROKER_LOGS", str(home.broker / "logs"))
     passed |= {name: value for name, value in os.environ.items() if name.startswith("HUB_OPERATIONS_")}
     return {
         **kept,

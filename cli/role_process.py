@@ -26,6 +26,7 @@ from monitoring.metrics import Metrics
 from monitoring.network.own_path import OwnPath
 from monitoring.operations.of_process import ProcessLog
 from monitoring.role_endpoint import tls_of
+from monitoring.role_source import RoleSource
 from schemas.errors import HubError
 
 Work = Callable[[Role, Observer, asyncio.Event], Awaitable[None]]
@@ -62,6 +63,7 @@ def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: 
     metrics = Metrics(
         tenants=tuple(tenant.code for tenant in role.topology.tenants), places={"state": role.state_directory}
     )
+    metrics.sample_with(RoleSource(role))
     health = Health(conditions)
     operations = ProcessLog(role, configuration(settings))
     observer = combine(metrics_observer(metrics), log_observer(), health.observe, operations.observe)
@@ -69,8 +71,8 @@ def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: 
     with closing(operations), endpoint:
         _announce(role.state_directory / "run.json", endpoint.url)
         observer(Lifecycle("started", {"command": command, "principal": role.principal}))
-        watch_seconds = WatchSettings().watch_seconds * own_path
-        return loop_run(_until_stopped(role, observer, health, operations, command, work, watch_seconds))
+        path = OwnPath(role, observer, WatchSettings().watch_seconds * own_path)
+        return loop_run(_until_stopped(role, observer, health, operations, command, work, path))
 
 
 def configuration(settings: RoleSettings) -> dict[str, object]:
@@ -93,17 +95,18 @@ async def _until_stopped(
     operations: ProcessLog,
     command: str,
     work: Work,
-    watch_seconds: float,
+    path: OwnPath,
 ) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    path = OwnPath(role, observer, watch_seconds)
     beside = (
         asyncio.create_task(health.beat(observer), name="heartbeat"),
         asyncio.create_task(path.run(stop), name="own-path"),
     )
+    for task in beside:
+        task.add_done_callback(_tell_end)
     async with operations.sending(observer):
         try:
             await kept_current(role, observer, stop, lambda: work(role, observer, stop), report=reporter(role))
@@ -117,3 +120,9 @@ async def _until_stopped(
             await asyncio.gather(*beside, return_exceptions=True)
         observer(Lifecycle("stopped", {"command": command}))
         return 0
+
+
+def _tell_end(task: asyncio.Task[None]) -> None:
+    """What goes on beside the work ends when it is cancelled; an error of it is told, and the work goes on."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        tell_failure(error)

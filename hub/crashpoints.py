@@ -43,6 +43,9 @@ POINTS: Final = frozenset(
         "operations.after-append",  # between the line on disk and its way to Kafka
         "operations.after-send",  # acknowledged, and not marked
         "operations.after-mark",
+        "collector.before-commit",  # lines, leaves and offsets of a batch are written, and nothing is committed
+        "collector.after-commit",
+        "collector.before-following",  # lines about brokers are noted, how far their logs were read is not
         "witness.before-remembering",
         "witness.before-answer",  # remembered, and nobody was told
     }

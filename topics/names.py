@@ -28,6 +28,16 @@ def operations(namespace: str) -> str:
     return f"{namespace}.operations"
 
 
+def analysis_marks(namespace: str) -> str:
+    """Marks of lines of operations, by subject: the analysis' own."""
+    return f"{namespace}.analysis-marks"
+
+
+def analysis_state(namespace: str) -> str:
+    """The state of the analysis' windows, compacted."""
+    return f"{namespace}.analysis-state"
+
+
 def dead_letters(namespace: str, principal: str) -> str:
     """The dead letters of one writer."""
     return f"{namespace}.dead-letters.{principal}"

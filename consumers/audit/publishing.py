@@ -10,7 +10,7 @@ then on it adds what the log has grown by. What was written before a crash is fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -18,7 +18,6 @@ from consumers.audit.log_directory import LogContradicted, LogDirectory
 from consumers.audit.tree import read_head
 from consumers.store.errors import StoreDamaged
 from consumers.store.model import LogHead
-from consumers.store.port import Store
 from hub.crypto.checkpoints import CheckpointMalformed, TreeCheckpoint, open_checkpoint, sign_checkpoint
 from hub.crypto.merkle import Frontier, leaf_hash
 from hub.crypto.notes import Note, NoteMalformed, NoteNotSigned, NoteSignature, NoteSigner, VerifierKey
@@ -39,6 +38,16 @@ from hub.envelope.signed import Signed
 from schemas.codec import CodecError
 
 _BUNDLES: Final = (ENTRIES, LONG_ENTRIES)
+
+
+class LogRows(Protocol):
+    """The rows of a log, whoever keeps them: a `consumers.store.port.Store`, or the operations log's."""
+
+    def log_head(self) -> LogHead | None:
+        """Return where the log stands, with its signed tree head; None before its first entry."""
+
+    def log_entries(self, start: int = 0) -> Iterator[tuple[int, str, bytes]]:
+        """Yield (index, kind, entry) in order from an index on."""
 
 
 class Cosigners(Protocol):
@@ -95,7 +104,7 @@ class Publisher:
 
     def __init__(
         self,
-        store: Store,
+        store: LogRows,
         directory: LogDirectory,
         identity: LogIdentity,
         head_holds: Callable[[Signed, int], bool],
@@ -198,7 +207,7 @@ class _Derived:
         written, self._written = self._written, 0
         return written
 
-    def grow(self, store: Store, size: int, said: TreeCheckpoint | None) -> None:
+    def grow(self, store: LogRows, size: int, said: TreeCheckpoint | None) -> None:
         """Take the rows up to `size`; on the way the root must be the one that was published."""
         rows = store.log_entries(self.size)
         if said is not None and said.size == 0:

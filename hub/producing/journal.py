@@ -357,6 +357,23 @@ def read_events(path: Path) -> Iterator[JournaledEvent]:
         db.close()
 
 
+def count_states(path: Path) -> dict[EventState, int]:
+    """Return how many events of a journal are in each state, all 0 if there is no journal; as `read_events`."""
+    counts = dict.fromkeys(EventState, 0)
+    if not path.exists():
+        return counts
+    db = sqlite3.connect(path, isolation_level=None, timeout=5)
+    try:
+        db.execute("PRAGMA query_only = ON")
+        for state, count in db.execute("SELECT state, count(*) FROM event GROUP BY state"):
+            counts[EventState(state)] = count
+    except (sqlite3.Error, ValueError) as problem:
+        raise JournalUnavailable(type(problem).__name__) from None
+    finally:
+        db.close()
+    return counts
+
+
 @dataclass(frozen=True, slots=True)
 class KeptReceipt:
     """What proves that the desk has stored an event."""

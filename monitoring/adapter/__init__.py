@@ -14,6 +14,7 @@ from hub.facts import Fact, Observer
 from monitoring.adapter import (
     access,
     analysis,
+    collected,
     desks,
     flow,
     network,
@@ -26,6 +27,7 @@ from monitoring.metrics import Metrics
 _PARTS: Final = (
     access,
     analysis,
+    collected,
     desks,
     flow,
     network,

@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, Final
 
 from hub.envelope.operations import Kind, OperationEvent
@@ -85,7 +86,7 @@ class Heard:
     def silences(self, principal: str, limit: int, watermark: int) -> list[Finding]:
         """Return every silence that the watermark has passed, by the line it began after; forget those that ended."""
         found = []
-        for span, following in zip(self.spans, [*self.spans[1:], None], strict=True):
+        for span, following in zip_longest(self.spans, self.spans[1:]):
             ends = watermark if following is None else min(following.begins, watermark)
             if span.stopped or span.ends > watermark or ends - span.ends <= limit:
                 continue

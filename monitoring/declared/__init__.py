@@ -7,6 +7,8 @@ from typing import Final
 from monitoring.declared import (
     access,
     analysis,
+    brokers,
+    collected,
     desks,
     flow,
     network,
@@ -16,17 +18,20 @@ from monitoring.declared import (
 )
 from monitoring.declared.base import MEASURES, Kind, Metric
 
-__all__ = ["BY_NAME", "MEASURES", "METRICS", "Kind", "Metric"]
+__all__ = ["BROKERS", "BY_NAME", "MEASURES", "METRICS", "Kind", "Metric"]
 
 METRICS: Final[tuple[Metric, ...]] = (
     *flow.METRICS,
     *desks.METRICS,
     *state.METRICS,
-    *operations.METRICS,
     *access.METRICS,
-    *network.METRICS,
     *analysis.METRICS,
+    *collected.METRICS,
+    *network.METRICS,
+    *operations.METRICS,
     *process.METRICS,
 )
 """in the order in which a page shows them"""
 BY_NAME: Final = {metric.name: metric for metric in METRICS}
+BROKERS: Final[tuple[Metric, ...]] = brokers.METRICS
+"""what brokers export; no process of ours does"""

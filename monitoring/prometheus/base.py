@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Final
 
 HUB: Final = 'job="hub"'
-"""the scrape job of our own processes; each target bears its principal as the label `process`"""
+"""the scrape job of our own processes; `instance` is the principal, `role` what it is"""
 
 
 class Severity(Enum):
@@ -87,15 +87,19 @@ class Group:
     every: str = "15s"
 
 
-def risen(metric: str, selector: str = "", window: str = "15m", *, by: str = "") -> str:
-    """A counter that rose within the window.
+def gained(metric: str, selector: str = "", window: str = "15m") -> str:
+    """By how much a counter rose within the window, per series.
 
     `increase` alone is blind to the first value of a series that was not there before, and most of our counters
     with labels begin with their first event. So a series that did not exist a window ago counts as a whole.
     """
     chosen = f"{metric}{{{selector}}}" if selector else metric
-    either = f"increase({chosen}[{window}]) > 0 or ({chosen} unless {chosen} offset {window}) > 0"
-    return f"sum by ({by}) ({either})" if by else either
+    return f"(({chosen} unless {chosen} offset {window}) or increase({chosen}[{window}]))"
+
+
+def risen(metric: str, selector: str = "", window: str = "15m", *, by: str) -> str:
+    """By how much a counter rose within the window, where it did at all."""
+    return f"sum by ({by}) {gained(metric, selector, window)} > 0"
 
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}

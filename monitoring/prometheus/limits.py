@@ -34,6 +34,16 @@ class Limits:
     loop_seconds: float = 0.5
     open_files: float = 0.8
     """share of the limit"""
+    watch_seconds: int = 60
+    """how often the network watch makes a round (HUB_WATCH_SECONDS)"""
+    refused_connections: int = 10
+    """at one listener for one reason within a quarter of an hour"""
+    denials: int = 10
+    """of one principal within a quarter of an hour"""
+    handshakes: int = 100
+    """refused for one reason within a quarter of an hour; the network watch itself makes some in each round"""
+    operations_waiting: int = 1_000
+    analysis_seconds: int = 7200
     restarts: int = 3
     """of one process within half an hour"""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitoring.declared.base import DEFENCE, FLOW, INTEGRITY, READINESS, SPARE, WATCH
-from monitoring.prometheus.base import Alert, Explained, Severity, Team
+from monitoring.prometheus.base import Alert, Explained, Severity, Team, gained
 from monitoring.prometheus.limits import Limits
 
 
@@ -12,56 +12,58 @@ def alerts(limits: Limits) -> tuple[Alert, ...]:
     expiring = max(0, limits.letter_retention_seconds - limits.expiring_seconds)
     return (
         Alert(
-            "HubEventsUnconfirmed", "max by (process, consumer) (hub_consumer_events_unconfirmed) > 0", "0s",
+            "HubEventsUnconfirmed", "max by (instance, consumer) (hub_consumer_events_unconfirmed) > 0", "0s",
             Severity.PAGE, Team.AUDIT,
-            "{{ $value }} events stored by {{ $labels.process }} have waited over 60 s for a signed checkpoint.",
-            "{{ $labels.process }} で {{ $value }} 件が60秒を超えて未確認です。",
+            "{{ $value }} events stored by {{ $labels.instance }} have waited over 60 s for a signed checkpoint.",
+            "{{ $labels.instance }} で {{ $value }} 件が60秒を超えて未確認です。",
             (WATCH, FLOW, INTEGRITY, READINESS),
             silenced_by=(Explained("HubBrokersUnreachable"),),
         ),
         Alert(
-            "HubEventsMissing", "max by (process, consumer) (hub_consumer_events_missing) > 0", "0s",
+            "HubEventsMissing", "max by (instance, consumer) (hub_consumer_events_missing) > 0", "0s",
             Severity.PAGE, Team.AUDIT,
-            "{{ $value }} events were acknowledged to the portal and {{ $labels.process }} has not got them.",
-            "受付済みの {{ $value }} 件が {{ $labels.process }} に届いていません。",
+            "{{ $value }} events were acknowledged to the portal and {{ $labels.instance }} has not got them.",
+            "受付済みの {{ $value }} 件が {{ $labels.instance }} に届いていません。",
             (WATCH, FLOW, INTEGRITY, READINESS),
             silenced_by=(Explained("HubBrokersUnreachable"),),
         ),
         Alert(
-            "HubLag", f"sum by (process, tenant, dataset) (hub_lag_records) > {limits.lag_records}", "5m",
+            "HubLag", f"sum by (instance, tenant, dataset) (hub_lag_records) > {limits.lag_records}", "5m",
             Severity.TICKET, Team.OPERATOR,
-            "{{ $labels.process }} is {{ $value }} records behind on {{ $labels.dataset }}.",
-            "{{ $labels.process }} の {{ $labels.dataset }} の遅れが {{ $value }} 件です。",
+            "{{ $labels.instance }} is {{ $value }} records behind on {{ $labels.dataset }}.",
+            "{{ $labels.instance }} の {{ $labels.dataset }} の遅れが {{ $value }} 件です。",
             (WATCH, FLOW),
-            silenced_by=tuple(Explained(by, ("process",)) for by in ("HubProcessDown", "HubPaused", "HubNotReady")),
+            silenced_by=tuple(Explained(by, ("instance",)) for by in ("HubProcessDown", "HubPaused", "HubNotReady")),
         ),
         Alert(
-            "HubReceiptsWaiting", f"max by (process) (hub_consumer_receipts_waiting) > {limits.receipts_waiting}",
+            "HubReceiptsWaiting", f"max by (instance) (hub_consumer_receipts_waiting) > {limits.receipts_waiting}",
             "5m", Severity.TICKET, Team.OPERATOR,
-            "{{ $labels.process }} has {{ $value }} receipts to send.",
-            "{{ $labels.process }} の送信待ち受領書が {{ $value }} 件です。",
+            "{{ $labels.instance }} has {{ $value }} receipts to send.",
+            "{{ $labels.instance }} の送信待ち受領書が {{ $value }} 件です。",
             (WATCH, FLOW),
-            silenced_by=(Explained("HubProcessDown", ("process",)), Explained("HubPaused", ("process",))),
+            silenced_by=(Explained("HubProcessDown", ("instance",)), Explained("HubPaused", ("instance",))),
         ),
         Alert(
             "HubJournalWaiting", 'min_over_time(hub_journal_events{state="unacknowledged"}[2m]) > 0', "2m",
             Severity.PAGE, Team.OPERATOR,
-            "{{ $value }} events in the journal of {{ $labels.process }} wait for the brokers.",
-            "{{ $labels.process }} のジャーナルで {{ $value }} 件が送達待ちです。",
+            "{{ $value }} events in the journal of {{ $labels.instance }} wait for the brokers.",
+            "{{ $labels.instance }} のジャーナルで {{ $value }} 件が送達待ちです。",
             (WATCH, FLOW, SPARE),
             silenced_by=(Explained("HubBrokersUnreachable"),),
         ),
         Alert(
             "HubJournalDeep", f'hub_journal_events{{state="unconfirmed"}} > {limits.journal_events}', "10m",
             Severity.TICKET, Team.OPERATOR,
-            "{{ $value }} events in the journal of {{ $labels.process }} lack the desk's receipt.",
-            "{{ $labels.process }} のジャーナルで {{ $value }} 件が窓口未確認です。",
+            "{{ $value }} events in the journal of {{ $labels.instance }} lack the desk's receipt.",
+            "{{ $labels.instance }} のジャーナルで {{ $value }} 件が窓口未確認です。",
             (WATCH, FLOW, SPARE),
             silenced_by=(Explained("HubBrokersUnreachable"),),
         ),
         Alert(
             "HubTransactionsAborting",
-            f'sum by (process) (increase(hub_router_transactions_total{{outcome="aborted"}}[30m])) >= {limits.aborts}',
+            "sum by (instance) "
+            + gained("hub_router_transactions_total", 'outcome="aborted"', "30m")
+            + f" >= {limits.aborts}",
             "0s", Severity.TICKET, Team.OPERATOR,
             "The router aborted {{ $value | humanize }} transactions within half an hour.",
             "振り分けトランザクションが30分間に {{ $value | humanize }} 件中止されました。",
@@ -70,7 +72,7 @@ def alerts(limits: Limits) -> tuple[Alert, ...]:
         ),
         Alert(
             "HubPartitionFenced",
-            f'sum(increase(hub_router_partitions_lost_total{{fenced="true"}}[30m])) >= {limits.aborts}',
+            "sum" + gained("hub_router_partitions_lost_total", 'fenced="true"', "30m") + f" >= {limits.aborts}",
             "0s", Severity.TICKET, Team.OPERATOR,
             "Routers took partitions from one another {{ $value | humanize }} times within half an hour.",
             "パーティションの奪取が30分間に {{ $value | humanize }} 回発生しました。",
@@ -86,7 +88,7 @@ def alerts(limits: Limits) -> tuple[Alert, ...]:
         ),
         Alert(
             "HubDeadLettersBurst",
-            f"sum by (stage) (increase(hub_dead_letters_total[15m])) >= {limits.letters_in_a_burst}", "0s",
+            f"sum by (stage) {gained('hub_dead_letters_total')} >= {limits.letters_in_a_burst}", "0s",
             Severity.PAGE, Team.OPERATOR,
             "{{ $value | humanize }} records became dead letters at {{ $labels.stage }} within 15 minutes.",
             "{{ $labels.stage }} で15分間に {{ $value | humanize }} 件が隔離されました。",

@@ -17,8 +17,11 @@ FORGERIES: Final = ("session.refused", "event.refused", "receipt.refused", "audi
 """signed by nobody who may"""
 HOLES: Final = ("checkpoint-gap", "missing-predecessor", "missing-close", "missing-event", "receipt.overdue")
 """something signed speaks of what is not there"""
-TOLD: Final = ("unconfirmed-event", "letters.about-to-expire", "dead-letter-notice", "produce.waiting")
-"""have an alert of their own on a gauge"""
+TOLD: Final = (
+    *("unconfirmed-event", "letters.about-to-expire", "dead-letter-notice", "produce.waiting", "operations.unlogged"),
+    *("watch.control-open", "watch.control-unknown", "watch.path-down", "watch.path-silent", "watch.rights-excess"),
+)
+"""have an alert of their own"""
 
 
 def _codes(*codes: str) -> str:
@@ -31,44 +34,45 @@ def alerts(_: Limits) -> tuple[Alert, ...]:
     return (
         Alert(
             "HubContradiction",
-            risen("hub_alarms_total", f'code=~"{_codes(*CONTRADICTIONS)}"', by="process, code"), "0s",
+            risen("hub_alarms_total", f'code=~"{_codes(*CONTRADICTIONS)}"', by="instance, code"), "0s",
             Severity.PAGE, Team.AUDIT,
-            "{{ $labels.process }} holds two signed statements that cannot both be true: {{ $labels.code }}.",
-            "{{ $labels.process }} で矛盾する署名付き記録を検出しました（{{ $labels.code }}）。",
+            "{{ $labels.instance }} holds two signed statements that cannot both be true: {{ $labels.code }}.",
+            "{{ $labels.instance }} で矛盾する署名付き記録を検出しました（{{ $labels.code }}）。",
             (WATCH, INTEGRITY, READINESS),
         ),
         Alert(
-            "HubConflict", risen("hub_consumer_conflicts_total", by="process"), "0s", Severity.PAGE, Team.AUDIT,
-            "{{ $labels.process }} stored two events of one id with different content.",
-            "{{ $labels.process }} で同じ番号・異なる内容の記録が保存されました。",
+            "HubConflict", risen("hub_consumer_conflicts_total", by="instance"), "0s", Severity.PAGE, Team.AUDIT,
+            "{{ $labels.instance }} stored two events of one id with different content.",
+            "{{ $labels.instance }} で同じ番号・異なる内容の記録が保存されました。",
             (WATCH, INTEGRITY, READINESS),
         ),
         Alert(
-            "HubForgery", risen("hub_alarms_total", f'code=~"{_codes(*FORGERIES)}"', by="process, code"), "0s",
+            "HubForgery", risen("hub_alarms_total", f'code=~"{_codes(*FORGERIES)}"', by="instance, code"), "0s",
             Severity.PAGE, Team.AUDIT,
-            "{{ $labels.process }} refused what nobody who may has signed: {{ $labels.code }}.",
-            "{{ $labels.process }} が正当な署名のない記録を拒否しました（{{ $labels.code }}）。",
+            "{{ $labels.instance }} refused what nobody who may has signed: {{ $labels.code }}.",
+            "{{ $labels.instance }} が正当な署名のない記録を拒否しました（{{ $labels.code }}）。",
             (WATCH, INTEGRITY, DEFENCE),
         ),
         Alert(
-            "HubChainBroken", risen("hub_alarms_total", f'code=~"{_codes(*HOLES)}"', by="process, code"), "0s",
+            "HubChainBroken", risen("hub_alarms_total", f'code=~"{_codes(*HOLES)}"', by="instance, code"), "0s",
             Severity.TICKET, Team.AUDIT,
-            "{{ $labels.process }} misses something that a signed record speaks of: {{ $labels.code }}.",
-            "{{ $labels.process }} で署名付き記録が示すものが欠けています（{{ $labels.code }}）。",
+            "{{ $labels.instance }} misses something that a signed record speaks of: {{ $labels.code }}.",
+            "{{ $labels.instance }} で署名付き記録が示すものが欠けています（{{ $labels.code }}）。",
             (WATCH, INTEGRITY, FLOW),
         ),
         Alert(
-            "HubAlarm", risen("hub_alarms_total", f'code!~"{own}"', by="process, code"), "0s",
+            "HubAlarm", risen("hub_alarms_total", f'code!~"{own}"', by="instance, code"), "0s",
             Severity.TICKET, Team.OPERATOR,
-            "{{ $labels.process }} rang an alarm: {{ $labels.code }}.",
-            "{{ $labels.process }} の警報: {{ $labels.code }}。",
+            "{{ $labels.instance }} rang an alarm: {{ $labels.code }}.",
+            "{{ $labels.instance }} の警報: {{ $labels.code }}。",
             (WATCH, READINESS),
-            silenced_by=(Explained("HubPaused", ("process",)), Explained("HubBrokersUnreachable")),
+            silenced_by=(Explained("HubPaused", ("instance",)), Explained("HubBrokersUnreachable")),
         ),
         Alert(
             "HubAuditLogStopped",
-            "max by (tenant) (delta(hub_audit_log_leaves[15m])) <= 0 and on (tenant)"
-            ' sum by (tenant) (increase(hub_consumer_events_stored_total{consumer="review"}[15m])) > 0',
+            risen("hub_consumer_events_stored_total", 'consumer="review"', by="tenant")
+            + " unless on (tenant) "
+            + risen("hub_audit_log_leaves", by="tenant"),
             "5m", Severity.PAGE, Team.AUDIT,
             "The audit log of {{ $labels.tenant }} does not grow although its desk stores filings.",
             "団体 {{ $labels.tenant }} の監査ログが増えていません（窓口には保存されています）。",
@@ -101,8 +105,9 @@ def alerts(_: Limits) -> tuple[Alert, ...]:
         ),
         Alert(
             "HubWitnessSilent",
-            'sum by (tenant) (increase(hub_audit_witness_answers_total{code!="cosigned"}[30m])) > 0'
-            ' unless on (tenant) sum by (tenant) (increase(hub_audit_witness_answers_total{code="cosigned"}[30m])) > 0',
+            risen("hub_audit_witness_answers_total", 'code!="cosigned"', "30m", by="tenant")
+            + " unless on (tenant) "
+            + risen("hub_audit_witness_answers_total", 'code="cosigned"', "30m", by="tenant"),
             "10m", Severity.TICKET, Team.AUDIT,
             "No witness has cosigned the audit log of {{ $labels.tenant }} for half an hour.",
             "団体 {{ $labels.tenant }} の監査ログへの連署が30分間得られていません。",

@@ -83,6 +83,7 @@ def test_a_key_is_read_after_it_was_noted_or_not_at_all(tmp_path: Path) -> None:
     (line,) = waiting(log)
     said = line.operation
     assert (said.kind, said.about, said.code, said.actor) == (Kind.KEY_USED, REVIEW, "202604", "sato")
-    (tmp_path / "log" / "operations.db").write_bytes(b"damaged")
+    log.close()
+    (tmp_path / "log" / "operations.db").write_bytes(b"no database of ours" * 400)
     with pytest.raises(Unlogged):
         own.of(202605)

@@ -213,7 +213,7 @@ def test_both_ways_to_the_check_digit_of_a_municipality_agree(first: str) -> Non
 def test_declared_topics_are_those_that_the_code_names() -> None:
     ns, code = "eltax", "131041"
     named = {names.submissions(ns), names.sessions(ns), names.audiences(ns), names.control(ns)}
-    named |= {names.operations(ns), names.resolutions(ns)}
+    named |= {names.operations(ns), names.resolutions(ns), names.analysis_marks(ns), names.analysis_state(ns)}
     named |= {names.of_tenant(ns, t, each) for t in (code, "999997") for each in ("review", "helpdesk", "audit")}
     named |= {names.of_tenant(ns, t, each) for t in (code, "999997") for each in ("status", "accepted", "sessions")}
     topology = expand(load(), ns)

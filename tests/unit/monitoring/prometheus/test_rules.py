@@ -15,7 +15,7 @@ from monitoring.prometheus.rules import DIRECTORY, all_alerts, all_recordings, f
 
 ALERTS = all_alerts()
 RECORDINGS = all_recordings()
-TARGET = frozenset({"job", "instance", "process"})
+TARGET = frozenset({"job", "instance", "role"})
 """labels of every series, from the scrape"""
 OF_SERVERS = re.compile(r"up|prometheus_\w+|alertmanager_\w+|kafka_\w+|jvm_\w+")
 """said by Prometheus, Alertmanager and the brokers' exporter; tests/watch asks the real ones for them"""
@@ -99,12 +99,12 @@ def test_selectors_are_found_wherever_they_stand() -> None:
 
 
 def test_a_rule_becomes_faster_as_a_whole() -> None:
-    rule = Alert("HubX", risen("x", 'code="a"', "15m", by="process"), "5m", Severity.PAGE, Team.AUDIT, "", "", ())
+    rule = Alert("HubX", risen("x", 'code="a"', "15m", by="instance"), "5m", Severity.PAGE, Team.AUDIT, "", "", ())
     fast = hastened(rule, 1 / 60)
     assert isinstance(fast, Alert)
     assert fast.lasts == "5s"
     assert fast.expr == (
-        'sum by (process) (increase(x{code="a"}[15s]) > 0 or (x{code="a"} unless x{code="a"} offset 15s) > 0)'
+        'sum by (instance) ((x{code="a"} unless x{code="a"} offset 15s) or increase(x{code="a"}[15s])) > 0'
     )
     assert hastened(RECORDINGS["hub:stored_late:ratio_rate3d"], 1e-9).expr.count("[5s]") == 2
     assert hastened(ALERTS["HubWatchdog"], 0.5).lasts == "0s"  # type: ignore[union-attr]

@@ -1,0 +1,1 @@
+"""Dashboards, their pictures, and the page on the logging duty."""

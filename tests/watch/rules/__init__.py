@@ -1,0 +1,1 @@
+"""When each alert must fire and when just not, for `promtool test rules`."""
