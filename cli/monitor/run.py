@@ -48,7 +48,7 @@ async def _watch(role: Role, observer: Observer, stop: asyncio.Event) -> None:
     with closing(Spool(role)) as spool:
         parts = (
             LetterWatch(role, observer, now).run(stop),
-            NetworkWatch(role, observer, WatchSettings(), note=spool.note).run(stop),
+            NetworkWatch(role, observer, WatchSettings()).run(stop),
             OperationsWatch(role, observer, now, spool.note, settings=settings, cosigners=cosigners).run(stop),
         )
         async with asyncio.TaskGroup() as group:

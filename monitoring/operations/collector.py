@@ -9,6 +9,7 @@ Broker and disk are waited for. An offset that is gone is noted as lost and ring
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,8 @@ from consumers.patience import Patience
 from hub.crypto.identity import IdentityKey
 from hub.envelope.times import to_ms
 from hub.envelope.trust import Trust
-from hub.facts import Alarm, Lag, Observer, Ready
+from hub.facts import Alarm, BacklogAge, Lag, Observer, Ready
+from hub.reading.backlog import Backlog
 from hub.transport import Endpoint, KafkaRecord, OffsetGone, PartitionReader
 from monitoring.operations.facts import OperationsCollected, OperationsDeleted, OperationsRefused
 from monitoring.operations.judging import Line, Refused, Report, judged
@@ -66,6 +68,7 @@ class Collector:
         self._topic = names.operations(role.namespace)
         self._patience = Patience(STAGE, observer)
         self._ready = False
+        self._backlog = Backlog()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Collect until `stop`. Raises what cannot heal."""
@@ -127,11 +130,12 @@ class Collector:
                     self._observe(Alarm("operations.offset-gone", f"{place[0]}/{place[1]}"))
 
     async def _lag(self, reader: PartitionReader) -> None:
-        behind = {
-            place: max(0, end - await reader.position(place)) for place, end in (await reader.end_offsets()).items()
-        }
+        found = {place: (await reader.position(place), end) for place, end in (await reader.end_offsets()).items()}
+        behind = {place: max(0, end - position) for place, (position, end) in found.items()}
         for (topic, partition), records in behind.items():
             self._observe(Lag(topic, partition, records))
+        for topic, age in self._backlog.look(found, time.monotonic()).items():
+            self._observe(BacklogAge(topic, age))
         if not self._ready and not any(behind.values()):
             self._ready = True
             self._observe(Ready(CONDITION, True))
