@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +30,8 @@ MAX_BROKERS: Final = 64
 _FIRST_WITHIN: Final = 3.0
 """seconds after its start in which a role probes for the first time"""
 _SPREAD: Final = 0.1
-_HEARING_SECONDS: Final = 10
+HEARING_SECONDS: Final = 10.0
+"""in which a role has heard of the declaration that goes with its rights"""
 EXPIRED: Final = f"{Came.UNVERIFIED.value}-expired"
 EXCESS: Final = "rights-excess"
 
@@ -86,6 +88,7 @@ class OwnPath:
         observer: Observer,
         interval_seconds: float,
         *,
+        hearing_seconds: float = HEARING_SECONDS,
         now: Callable[[], float] = lambda: datetime.now(UTC).timestamp(),
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -93,6 +96,7 @@ class OwnPath:
         self._role = role
         self._observe = observer
         self._interval = interval_seconds
+        self._patience = hearing_seconds
         self._now = now
         self._chance = chance
         self._bootstrap = addresses(role.bootstrap)
@@ -134,11 +138,9 @@ class OwnPath:
 
     async def _declared_anew(self, stop: asyncio.Event) -> bool:
         """Say whether another topology holds in a moment: rights come before the declaration that gives them."""
-        before = self._role.topology
-        for _ in range(_HEARING_SECONDS):
-            if self._role.topology is not before or stop.is_set():
-                break
-            await pause(stop, 1.0)
+        before, until = self._role.topology, time.monotonic() + self._patience
+        while self._role.topology is before and not stop.is_set() and time.monotonic() < until:
+            await pause(stop, 0.5)
         return self._role.topology is not before
 
     def tell(self, address: Address, path: Path) -> None:
