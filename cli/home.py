@@ -43,6 +43,7 @@ class Running:
     topics: list[str]
     metrics: Mapping[str, str] = field(default_factory=dict)
     pids: Mapping[str, int] = field(default_factory=dict)
+    broker_metrics: str = ""
     controller: str = ""
 
 
@@ -71,6 +72,11 @@ class Home:
     def broker(self) -> Path:
         """The embedded node's data, kept between starts."""
         return self.path / "broker"
+
+    @property
+    def broker_password(self) -> Path:
+        """The file with the password of the broker's exporter, for the user `prometheus`."""
+        return self.broker / "config" / "scrape.password"
 
     @property
     def declaration(self) -> Path:
@@ -125,9 +131,10 @@ class Home:
         """Write down what runs here, whole or not at all; the targets of Prometheus too."""
         from monitoring.prometheus.scrape import targets
 
+        broker = {"broker": running.broker_metrics} if running.broker_metrics else {}
         for file, text in (
             (self._run_file, json.dumps(asdict(running), indent=1)),
-            (self.targets, targets(running.metrics)),
+            (self.targets, targets({**running.metrics, **broker})),
         ):
             new = file.with_suffix(".new")
             new.write_text(text)
