@@ -7,6 +7,7 @@ answer also says what topics Kafka shows to this role. What it is shown and was 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -99,7 +100,9 @@ class OwnPath:
         self._patience = hearing_seconds
         self._now = now
         self._chance = chance
-        self._bootstrap = addresses(role.bootstrap)
+        self._bootstrap: tuple[Address, ...] = ()
+        with contextlib.suppress(ValueError):  # `run` says so; the role itself may still make sense of it
+            self._bootstrap = addresses(role.bootstrap)
         self._aside = Aside("own-path")
         self._last: dict[Address, str] = {}
         self._tls: dict[Address, tuple[str, str]] = {}
@@ -107,6 +110,9 @@ class OwnPath:
     async def run(self, stop: asyncio.Event) -> None:
         """Probe until `stop`. Raises nothing: a watcher must not stop the work."""
         if not self._interval:
+            return
+        if not self._bootstrap:
+            self._observe(Alarm("watch.settings", "HUB_BOOTSTRAP"))
             return
         await pause(stop, self._chance() * min(_FIRST_WITHIN, self._interval))
         while not stop.is_set():

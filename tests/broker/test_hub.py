@@ -21,7 +21,7 @@ from schemas.generator import generate
 from tests.attacking import Attacker
 from tests.attacking.plugin import Attack
 from tests.broker.documents import SECRETS, document
-from tests.broker.hub import ENTRY, Hub, eventually, running
+from tests.broker.hub import ENTRY, Hub, eventually, metrics_of, running
 from topics.names import endpoint_host
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
