@@ -38,8 +38,8 @@ SECONDS: Final = 5.0
 """the deadline of one attempt"""
 SILENT_ROUNDS: Final = 3
 """after so many intervals without a word somebody is silent"""
-SCRAPES: Final = 2
-"""processes that are asked for metrics by who may not, in each round"""
+SCRAPES: Final = 1
+"""a process that is asked for metrics by who may not, in each round: below what its own alert takes for an attack"""
 FIRST_SCRAPES: Final = 64
 """and of those that were never asked"""
 _REFUSED: Final = Verdict.REFUSED
