@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -25,7 +25,7 @@ from hub.transport import BatchWriter, Outgoing, PartitionReader
 from hub.transport.admin import Admin
 from monitoring.analysis.findings import FILE, Finding, read_findings
 from tests.kafka import TestKafka
-from tests.watch.month import Month, records
+from tests.watch.month import ERASED, Month, records
 from topics import declaration
 from topics.layout import Topic, Topology, expand
 from topics.plan import plan
@@ -75,10 +75,11 @@ class Desk:
     def role(self, principal: str) -> Role:
         return load_role(self.settings(principal), allow_weak=True)
 
-    async def write(self, month: Month, *, late: str = "", repeats: random.Random | None = None) -> int:
+    async def write(self, month: Month, *, late: str, repeats: random.Random, written: Callable[[int], None]) -> int:
         """Sign the month's lines and write them; return how many lines there are.
 
-        The lines of the principal `late` come behind all others. With `repeats`, some requests are written twice.
+        The lines of the principal `late` come behind all others. Some requests, by `repeats`, are written twice.
+        `written` hears how many lines are there.
         """
         names = {line.principal for line in month.lines()}
         keys = {name: self.role(name).identity for name in names}
@@ -89,7 +90,7 @@ class Desk:
         async with BatchWriter(self.role("monitor").endpoint) as writer:
 
             async def flush() -> None:
-                again = repeats is not None and repeats.random() < 0.1
+                again = repeats.random() < 0.1
                 for partition, values in waiting.items():
                     for _ in range(1 + again):
                         await writer.write(topic.name, partition, values)
@@ -104,6 +105,7 @@ class Desk:
                     waiting[place[0]].append(place[1])
                 if count % _AT_ONCE == 0:
                     await flush()
+                    written(count)
             await flush()
             for partition, record in held:
                 waiting[partition].append(record)
@@ -147,11 +149,11 @@ class Desk:
         FileKeyStore(directory / "keys", passphrase).save_identity(key)
 
     @contextmanager
-    def analysing(self, month: Month, erased: str) -> Iterator[subprocess.Popen[bytes]]:
+    def analysing(self, month: Month) -> Iterator[subprocess.Popen[bytes]]:
         """`monitor analyse --until` the month's end, as a process; killed on leaving if it still runs."""
         settings = self.settings("analysis")
         listed = self.home / "erased"
-        listed.write_text(erased)
+        listed.write_text(f"{ERASED} {month.days()[0].isoformat()}T00:00:00+09:00\n")
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("HUB_")},
             "HUB_ROLE_DIR": str(settings.role_dir),
