@@ -10,7 +10,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -42,6 +42,7 @@ class Desk:
     kafka: TestKafka
     home: Path
     topology: Topology
+    _ours: set[bytes] = field(default_factory=set)
 
     @classmethod
     async def prepare(cls, kafka: TestKafka, home: Path, month: Month) -> Desk:
@@ -98,6 +99,7 @@ class Desk:
 
             for event, value in records(month, keys):
                 count += 1
+                self._ours.add(event.key.encode())
                 place = partition_of(event.log, topic.partitions), Outgoing(event.key.encode(), value)
                 if event.principal == late:
                     held.append(place)
@@ -118,6 +120,7 @@ class Desk:
 
     async def put(self, partition: int, *lines: Outgoing) -> None:
         """Write records as they are."""
+        self._ours.update(each.key for each in lines if each.key is not None)
         async with BatchWriter(self.role("monitor").endpoint) as writer:
             await writer.write(self._operations.name, partition, lines)
 
@@ -133,7 +136,9 @@ class Desk:
         found: list[OperationEvent] = []
         async with PartitionReader(role.endpoint, since) as reader:
             for record in await reader.read_to_end():
-                if record.key is not None and record.key.startswith(b"operation/") and record.value is not None:
+                if record.key is not None and record.key not in self._ours and record.value is not None:
+                    if not record.key.startswith(b"operation/"):
+                        continue  # a report of standing
                     line = OperationEvent.read(record.value, role.trust)
                     assert isinstance(line, OperationEvent), line
                     assert line.principal == "analysis"
