@@ -311,6 +311,49 @@ OPERATIONS: Final = (
     ),
     risen("HubAnalysisRefuses", 'hub_analysis_refused_total{instance="analysis",reason="signature"}'),
 )
+_WRITTEN: Final = f'hub_operations_lines_total{{{DESK},class="access"}}'
+_COLLECTED: Final = 'hub_operations_collected_total{instance="monitor",class="access"}'
+_TREE: Final = 'hub_operations_collected_leaves{instance="monitor"}'
+_SHOWN: Final = 'hub_operations_published_leaves{instance="monitor"}'
+COLLECTED: Final = (
+    case(
+        "HubOperationsMissing",
+        always('hub_operations_missing{instance="monitor"}', 1),
+        always('hub_operations_missing{instance="monitor"}', 0),
+        begins=2,
+    ),
+    risen("HubOperationsRefused", 'hub_operations_refused_total{instance="monitor",reason="signature"}'),
+    case(
+        "HubOperationsLogStopped",
+        ({_WRITTEN: "0+1x60", _COLLECTED: "7x60"}, {_WRITTEN: "0+1x60"}),
+        ({_WRITTEN: "0+1x60", _COLLECTED: "0+1x60"}, {_WRITTEN: "7x60", _COLLECTED: "7x60"}),
+    ),
+    case("HubOperationsLogShrank", {_TREE: "9x20 8x20"}, {_TREE: "8x20 9x20"}),
+    case(
+        "HubOperationsPublicationBehind",
+        {_TREE: "9x80", _SHOWN: "8x80"},
+        {_TREE: "30+1x80", _SHOWN: "0+1x80"},
+        at="60m",
+    ),
+    case(
+        "HubDenialsBurst",
+        (
+            {'hub_broker_denials_total{principal="review-131041"}': f"_x20 {LIMITS.denials}x40"},
+            {'hub_broker_denials_total{principal="other"}': f"5x20 {LIMITS.denials + 5}x40"},
+        ),
+        (
+            {'hub_broker_denials_total{principal="review-131041"}': f"_x20 {LIMITS.denials - 1}x40"},
+            {'hub_broker_denials_total{principal="monitor"}': "0+9x60"},
+        ),
+    ),
+    case(
+        "HubHandshakesRefused",
+        {'hub_broker_handshakes_refused_total{reason="no-certificate"}': f"5x20 {LIMITS.handshakes + 5}x40"},
+        {'hub_broker_handshakes_refused_total{reason="no-certificate"}': f"5x20 {LIMITS.handshakes + 4}x40"},
+    ),
+    risen("HubPeerUnexpected", 'hub_peers_unexpected_total{instance="monitor"}'),
+    risen("HubBrokerLogUnread", 'hub_broker_log_lines_unread_total{instance="monitor"}'),
+)
 SERVERS: Final = (
     case("HubWatchdog", always("up", 1), ()),
     case("HubScrapeFailing", {'up{job="broker"}': "1x5 0x30"}, always(f"up{{{ROUTER}}}", 0), begins=8),

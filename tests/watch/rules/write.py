@@ -18,6 +18,7 @@ BY_FILE: Final[dict[str, tuple[Case, ...]]] = {
     "proof": cases.PROOF,
     "network": cases.NETWORK,
     "operations": cases.OPERATIONS,
+    "collected": cases.COLLECTED,
     "servers": cases.SERVERS,
     "objectives": objectives.CASES,
 }
