@@ -32,6 +32,8 @@ ARTIFACT: Final = "kafka_2.13"
 VERSION: Final = "4.4.0"
 _EXTRA: Final = (("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.5"),)
 """Kafka logs through slf4j 1.7; without this binding it would say nothing when it fails"""
+_AGENTS: Final = (("io.prometheus.jmx", "jmx_prometheus_javaagent", "1.0.1"),)
+"""not on the class path: `broker.exporter` loads it beside Kafka. It brings all that it needs"""
 _AT_ONCE: Final = 4
 _ANSWER_SECONDS: Final = 20
 
@@ -63,6 +65,11 @@ Fetch: TypeAlias = Callable[[Jar, Path], Path]
 def read_lock(path: Path = LOCK) -> tuple[Jar, ...]:
     """The pinned jars, in the order of the class path."""
     return tuple(Jar(**row) for row in json.loads(path.read_text("utf-8"))["jars"])
+
+
+def read_agents(path: Path = LOCK) -> tuple[Jar, ...]:
+    """The pinned jars that are loaded beside Kafka."""
+    return tuple(Jar(**row) for row in json.loads(path.read_text("utf-8"))["agents"])
 
 
 def cache_directory() -> Path:
@@ -140,8 +147,8 @@ def _fetch_one(jar: Jar, scratch: Path, where: Path, fetch: Fetch) -> None:
         new.unlink(missing_ok=True)
 
 
-def _resolve_all() -> list[dict[str, str]]:
-    """Resolve Kafka's whole dependency tree again; for whoever renews the lock."""
+def _resolve_all() -> dict[str, list[dict[str, str]]]:
+    """Resolve Kafka's whole dependency tree, and the agents, again; for whoever renews the lock."""
     from jgo.maven import MavenContext, Model, PythonResolver
 
     with tempfile.TemporaryDirectory(prefix="eltax-hub-lock-") as scratch:
@@ -154,27 +161,30 @@ def _resolve_all() -> list[dict[str, str]]:
             for each in (found[0] if isinstance(found, tuple) else found)
         ]
         rows += list(_EXTRA)
-        locked = []
-        for group, artifact, version in rows:
+
+        def pin(group: str, artifact: str, version: str) -> dict[str, str]:
             path = context.project(group, artifact).at_version(version).artifact().resolve()
             digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-            locked.append({"group": group, "artifact": artifact, "version": version, "sha256": digest})
-        return locked
+            return {"group": group, "artifact": artifact, "version": version, "sha256": digest}
+
+        return {"jars": [pin(*row) for row in rows], "agents": [pin(*row) for row in _AGENTS]}
 
 
 def main(arguments: Sequence[str]) -> int:
     """The three commands of the module's docstring."""
     match list(arguments):
         case ["list"]:
-            for jar in read_lock():
+            for jar in (*read_lock(), *read_agents()):
                 _say(f"{jar.coordinates}  {jar.file}  {jar.sha256}")
         case ["fetch", directory]:
-            _say(
-                f"{len(class_path(directory=Path(directory)))} jars of Apache Kafka {VERSION} in {directory}, verified"
-            )
+            count = len(class_path((*read_lock(), *read_agents()), Path(directory)))
+            _say(f"{count} jars of Apache Kafka {VERSION} in {directory}, verified")
         case ["lock"]:
-            text = ",\n".join("  " + json.dumps(row) for row in _resolve_all())
-            LOCK.write_text('{"jars": [\n' + text + "\n]}\n", "utf-8")
+            parts = [
+                f'"{key}": [\n' + ",\n".join("  " + json.dumps(row) for row in rows) + "\n]"
+                for key, rows in _resolve_all().items()
+            ]
+            LOCK.write_text("{" + ",\n".join(parts) + "}\n", "utf-8")
         case _:
             _say("usage: python -m broker.jars list | fetch DIRECTORY | lock")
             return 2

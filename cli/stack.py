@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from broker.exporter import Exporter
 from broker.node import EmbeddedKafka
 from cli.home import Home, NoHub, Running
 from cli.processes import RoleDied, Roles
@@ -19,9 +20,11 @@ from hub.enrolment import enrol
 from hub.shut_out_book import shut_out_at
 from hub.standing import DECLARATION
 from hub.transport import Endpoint
+from monitoring.broker_rules import rules
 from schemas.errors import HubError
 from topics.declaration import read
 from topics.layout import Topology
+from topics.names import endpoint_host
 from topics.plan import tenants_removed
 
 READY_SECONDS: Final = 90.0
@@ -54,12 +57,17 @@ class Stack:
         namespace: str,
         partitions: int | None = None,
         topics_file: Path | None = None,
+        broker_metrics: bool = True,
         tell: Tell = lambda _: None,
     ) -> None:
-        """Nothing is started before entering; `tell` hears of each step."""
+        """Nothing is started before entering; `tell` hears of each step.
+
+        `broker_metrics` has the broker show its numbers to Prometheus, which costs its start half a second.
+        """
         self.home = home
         self._wanted = Wanted.of(read(home.declared_in(topics_file)), namespace, partitions)
         self._tell = tell
+        self._exporter = Exporter(rules(), endpoint_host("broker")) if broker_metrics else None
         self._node: EmbeddedKafka | None = None
         self._roles: Roles | None = None
         self._published = b""
@@ -120,7 +128,7 @@ class Stack:
         self._begin_with()
         enrol(self.home.path, self.topology, authority, now=datetime.now(UTC))
         self._tell("Apache Kafka")
-        self._node = EmbeddedKafka(self.home.broker, authority)
+        self._node = EmbeddedKafka(self.home.broker, authority, exporter=self._exporter)
         self._node.start()
         self._tell("topics and rights")
         done = asyncio.run(apply(self.home.path, self._wanted, authority, self.admin(), lambda: datetime.now(UTC)))
@@ -205,11 +213,13 @@ class Stack:
 
     def _start_role(self, name: str) -> None:
         commands = {"router": ("route",), "monitor": ("monitor",)}
-        extra = None
+        command = commands.get(name, ("consume", name.partition("-")[0]))
         if name == "monitor":
             assert self._node is not None
-            extra = {"HUB_WATCH_METRICS": str(self.home.watched), "HUB_WATCH_ALSO": self._node.controller}
-        self.roles.start(name, name, *commands.get(name, ("consume", name.partition("-")[0])), extra=extra)
+            where = {"HUB_WATCH_TARGETS": str(self.home.targets), "HUB_WATCH_ALSO": self._node.controller}
+            self.roles.start(name, name, *command, extra=where)
+        else:
+            self.roles.start(name, name, *command)
 
     def _start_roles(self) -> None:
         self._roles = Roles(
@@ -236,6 +246,7 @@ class Stack:
             partitions=self.topology.partitions,
             topics=[topic.name for topic in self.topology.topics],
             metrics={name: f"{role.metrics}/metrics" for name, role in self.roles.running.items() if role.metrics},
+            broker_metrics=self._node.metrics,
             pids={
                 "up": os.getpid(),
                 "broker": self._node.pid,

@@ -27,6 +27,7 @@ from consumers.store.port import Store
 from hub import crashpoints
 from hub.facts import (
     Alarm,
+    BacklogAge,
     DeadLettered,
     EventsConfirmed,
     EventsStored,
@@ -36,6 +37,7 @@ from hub.facts import (
     Ready,
     Unconfirmed,
 )
+from hub.reading.backlog import Backlog
 from hub.transport import KafkaRecord
 from schemas.errors import HubError
 
@@ -106,6 +108,7 @@ class Engine:
         self._clocks = clocks
         self._limits = limits or Limits()
         self._places: dict[tuple[str, int], int] = {}
+        self._backlog = Backlog()
         self._standing: dict[str, int] = {}
         self._patience = Patience(name, observer)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"{name}-store")
@@ -220,7 +223,7 @@ class Engine:
             )
             replays = conflicts = 0
         if committed.confirmed:
-            self._observe(EventsConfirmed(self._name, committed.confirmed))
+            self._observe(EventsConfirmed(self._name, committed.confirmed_of))
         for conflict in committed.conflicts:
             self._observe(Alarm("second-leaf", f"{self._name} {conflict.event_id}"))
         if committed.contradictions:
@@ -240,22 +243,23 @@ class Engine:
             await sleep(stop, self._limits.watch_seconds)
             try:
                 troubles = await self._in_thread(self._troubles)
-                behind = {
-                    place: max(0, end - await reader.position(place))
-                    for place, end in (await reader.end_offsets()).items()
-                }
+                ends = await reader.end_offsets()
+                found = {place: (await reader.position(place), end) for place, end in ends.items()}
             except HubError as error:
                 if not error.retriable:
                     raise
                 continue  # whoever reads or stores next says so
             self._alarm(troubles)
-            for (topic, partition), records in behind.items():
-                self._observe(Lag(topic, partition, records))
+            for (topic, partition), (position, end) in found.items():
+                self._observe(Lag(topic, partition, max(0, end - position)))
+            for topic, age in self._backlog.look(found, self._clocks.monotonic()).items():
+                self._observe(BacklogAge(topic, age))
 
     def _troubles(self) -> dict[str, int]:
         now_ms = self._clocks.now_ms()
         overdue = self._store.overdue(now_ms - self._limits.unconfirmed_after_ms)
-        self._observe(Unconfirmed(self._name, overdue.unconfirmed, overdue.missing))
+        oldest = 0.0 if overdue.oldest_ms is None else max(0, now_ms - overdue.oldest_ms) / 1_000
+        self._observe(Unconfirmed(self._name, overdue.unconfirmed, overdue.missing, oldest))
         found = {"unconfirmed-event": overdue.unconfirmed, "missing-event": overdue.missing}
         return {code: count for code, count in found.items() if count} | {
             code: count for code, count in self._judge.troubles(now_ms).items() if count

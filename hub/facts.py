@@ -125,22 +125,24 @@ class EventsStored(Fact):
 
 @dataclass(frozen=True, slots=True)
 class EventsConfirmed(Fact):
-    """Stored events were found in the producer's signed checkpoints."""
+    """Stored events were found in the producer's signed checkpoints: how many by (tenant, procedure)."""
 
     consumer: str
-    count: int
+    events: Mapping[tuple[str, str], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed(Fact):
     """How many stored events have waited longer than the limit for their checkpoint.
 
-    `missing`: how many a signed checkpoint has named for as long and the desk has not got.
+    `missing`: how many a signed checkpoint has named for as long and the desk has not got. `oldest_seconds`: how long
+    the first of all that wait has waited.
     """
 
     consumer: str
     count: int
     missing: int = 0
+    oldest_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,7 @@ class DecisionsTold(Fact):
     desk: str
     decision: str
     count: int
+    procedure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,7 @@ class HandedOver(Fact):
     team: str
     decision: str
     count: int
+    procedure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +254,14 @@ class Lag(Fact):
     topic: str
     partition: int
     records: int
+
+
+@dataclass(frozen=True, slots=True)
+class BacklogAge(Fact):
+    """How long the oldest record of a topic that this reader has not read has been waiting; 0 if all is read."""
+
+    topic: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

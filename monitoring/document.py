@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from monitoring.declared import METRICS, Kind, Metric
-from monitoring.labels import LABELS
+from monitoring.declared import BROKERS, METRICS, Kind, Metric
+from monitoring.labels import BROKER_LABELS, LABELS
 
 PAGE: Final = Path("docs/metrics.md")
 
@@ -21,11 +21,26 @@ _INTRODUCTION: Final = """\
 Written by `make docs` from `monitoring/declared`; do not edit.
 
 Every process serves them under `/metrics`, in the Prometheus text format or as OpenMetrics, whichever is
-asked for. `hub_…` are ours, in base units; `process_…` are the names that every Prometheus client uses.
+asked for: over TLS 1.3, under a certificate that bears `<principal>.role.eltax-hub.invalid`, to the certificates of
+`prometheus`, `monitor` and `admin` and to no other. `eltax-hub up` keeps the list of targets in `run/targets.json` of
+HUB_HOME for Prometheus (`monitoring/prometheus/scrape.py`). By hand:
+
+    C=.hub/certificates
+    curl --cacert $C/ca.crt --cert $C/prometheus.crt --key $C/prometheus.key \\
+      --connect-to ::127.0.0.1:PORT https://router.role.eltax-hub.invalid/metrics
+
+`hub_…` are ours, in base units; `process_…` are the names that every Prometheus client uses.
 A metric says nothing of a person: each label has a closed or bounded set of values, anything else becomes
 `other`, and a metric that reaches its cap of label sets counts what exceeds it in
 `hub_metric_overflows_total`. The last column names the measures of the municipality's security checklist
 (個人情報保護対策チェックリスト) that the metric helps to fulfil.
+"""
+
+
+_BROKERS: Final = """\
+The Prometheus JMX exporter inside each broker serves these, by rules that are written from the same list
+(`monitoring/broker_rules.py`): over TLS 1.3 on 127.0.0.1, to the user `prometheus` with the password that stands in
+`broker/config/scrape.password` of HUB_HOME and is another one after each start.
 """
 
 
@@ -41,11 +56,19 @@ def _lines() -> Iterator[str]:
     for metric in METRICS:
         yield _row(metric)
     yield ""
+    yield "## Brokers"
+    yield ""
+    yield _BROKERS
+    yield "| metric | type | unit | labels | meaning | 意味 | measures |"
+    yield "|---|---|---|---|---|---|---|"
+    for metric in BROKERS:
+        yield _row(metric)
+    yield ""
     yield "## Labels"
     yield ""
     yield "| label | meaning | 意味 | values |"
     yield "|---|---|---|---|"
-    for label in LABELS.values():
+    for label in (*LABELS.values(), *BROKER_LABELS):
         yield f"| `{label.name}` | {label.en} | {label.ja} | {label.bound} |"
     yield ""
     yield "## Buckets"

@@ -12,7 +12,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from hub.envelope.operations import Class
+from hub.control_certificates import CANARY
+from hub.envelope.operations import CLASS_OF, Class, Kind
 
 OTHER: Final = "other"
 SHARED: Final = "shared"
@@ -45,6 +46,7 @@ _PRINCIPAL: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _TENANT: Final = re.compile(r"[0-9]{6}")
 _LISTENER: Final = re.compile(r"[A-Za-z0-9._-]{1,60}:[0-9]{1,5}|\[[0-9A-Fa-f:]{2,45}\]:[0-9]{1,5}")
 _CIPHER: Final = re.compile(r"[A-Z0-9_-]{3,60}")
+_INTERFACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.@_-]{0,14}")
 _PARTITION: Final = re.compile(r"0|[1-9][0-9]{0,2}")
 
 
@@ -67,6 +69,7 @@ OUTCOMES: Final = (
     *("replayed", "discarded", "handed-over", "withdrawn", "repeated"),
 )
 
+ACCESS_KINDS: Final = tuple(kind.value for kind in Kind if CLASS_OF[kind] is Class.ACCESS)
 PROTOCOLS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 
 _DECLARED: Final = (
@@ -93,7 +96,12 @@ _DECLARED: Final = (
         _listed(OUTCOMES),
     ),
     Label("class", "class of the operations log", "操作記録の分類", _listed([each.value for each in Class])),
-    Label("principal", "principal", "接続主体", "a role with its tenant, 64 characters at most; `other`"),
+    Label(
+        "principal",
+        "principal",
+        "接続主体",
+        "a role with its tenant, `canary` (of the network watch), 64 characters at most; `other`",
+    ),
     Label("state", "state of a journal entry", "記録の状態", "`unconfirmed`, `unacknowledged`"),
     Label("resumed", "closed after a crash", "障害後の再開か", "`true`, `false`"),
     Label("fenced", "taken away by a newer owner", "新しい所有者に奪われたか", "`true`, `false`"),
@@ -108,10 +116,27 @@ _DECLARED: Final = (
     Label("control", "control of the network watch", "ネットワーク統制", "a code, 40 characters at most"),
     Label("protocol", "version of TLS", "TLSの版", _listed(PROTOCOLS)),
     Label("cipher", "cipher suite", "暗号スイート", "a suite's name, 60 characters at most"),
+    Label("kind", "what was done", "操作の種類", _listed(ACCESS_KINDS)),
+    Label("purpose", "what a key is for", "鍵の用途", "`identity`, `authority`"),
+    Label("mode", "what a processor did", "CPUの用途", "`user`, `system`, `idle`, `iowait`"),
+    Label("interface", "network interface", "ネットワークインターフェース", "a name of 15 characters at most"),
+    Label("direction", "way of a packet", "方向", "`received`, `sent`"),
     Label("metric", "name of a metric", "メトリクス名", "names of this page"),
     Label("version", "version of the hub", "本ソフトの版", "one value"),
     Label("python", "version of Python", "Pythonの版", "one value"),
 )
+BROKER_LABELS: Final = (
+    Label("topic", "topic", "トピック", "the declared topics and Kafka's own; nobody but the administrator makes any"),
+    Label(
+        "request", "kind of request", "要求の種類", "those that this hub makes, and those that change rights or topics"
+    ),
+    Label("error", "Kafka's error code", "エラーコード", "Kafka's list"),
+    Label("processor", "network thread", "通信スレッド", "0 to 999"),
+    Label("quantile", "quantile", "分位", "`0.5`, `0.99`"),
+    Label("area", "area of memory", "メモリ領域", "`heap`, `nonheap`"),
+    Label("gc", "garbage collector", "ガベージコレクタ", "Java's"),
+)
+"""labels that only brokers' own metrics have; the rules of the exporter bound them (monitoring.broker_rules)"""
 LABELS: Final = {label.name: label for label in _DECLARED}
 
 _CLOSED: Final[dict[str, frozenset[str]]] = {
@@ -123,6 +148,10 @@ _CLOSED: Final[dict[str, frozenset[str]]] = {
     "fenced": frozenset({"true", "false"}),
     "level": frozenset({"info", "warning", "error"}),
     "protocol": frozenset(PROTOCOLS),
+    "kind": frozenset(ACCESS_KINDS),
+    "purpose": frozenset({"identity", "authority"}),
+    "mode": frozenset({"user", "system", "idle", "iowait"}),
+    "direction": frozenset({"received", "sent"}),
 }
 _CODES: Final = frozenset({"reason", "stage", "code", "condition", "event", "place", "control"})
 
@@ -159,12 +188,14 @@ class Bounds:
             allowed = _LISTENER.fullmatch(value) is not None or _CODE.fullmatch(value) is not None
         elif label == "cipher":
             allowed = _CIPHER.fullmatch(value) is not None
+        elif label == "interface":
+            allowed = _INTERFACE.fullmatch(value) is not None
         elif label == "partition":
             allowed = _PARTITION.fullmatch(value) is not None
         elif label == "consumer":
             return role(value)
         elif label == "principal":
-            allowed = _PRINCIPAL.fullmatch(value) is not None and role(value) != OTHER
+            allowed = value == CANARY or (_PRINCIPAL.fullmatch(value) is not None and role(value) != OTHER)
         else:  # version, python: set by this program only
             allowed = label in LABELS and value.isascii() and value.isprintable() and len(value) <= 40
         return value if allowed else OTHER

@@ -28,6 +28,7 @@ Source = Callable[["Metrics"], None]
 """Called at the start of every scrape to set what is sampled and not counted. Must be quick."""
 
 _OVERFLOWS: Final = "hub_metric_overflows_total"
+_NEGATIVE: Final = "hub_negative_durations_total"
 
 
 class _Histogram:
@@ -77,6 +78,10 @@ class Metrics:
         self.set("hub_build_info", 1, version=_version(), python=platform.python_version())
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(_Collector(self))
+
+    def sample_with(self, source: Source) -> None:
+        """Ask one more source at each scrape."""
+        self._sources = (*self._sources, source)
 
     def serve(self, tenants: Collection[str]) -> None:
         """Tell tenants that were declared meanwhile by their codes; the caps on label sets stay."""
@@ -129,13 +134,18 @@ class Metrics:
                 histogram = table[key] = _Histogram(len(edges))
             counts = histogram.counts
             total = 0.0
+            negative = 0
             for value in values:
                 if value < 0.0:
                     counts[0] += 1
+                    negative += 1
                 else:
                     counts[bisect_left(edges, value)] += 1
                     total += value
             histogram.total += total
+            if negative:
+                told = self._numbers[_NEGATIVE]
+                told[name,] = told.get((name,), 0.0) + negative
 
     def value(self, name: str, **labels: str) -> float:
         """Return a counter's or gauge's present value (0 if it has none), or a histogram's count."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 from topics.names import endpoint_host
 
+_USER: Final = "prometheus"
 _MOST_BYTES: Final = 64 * 2**20
 """of an answer: the most metrics there can be are a fraction of it"""
 
@@ -36,18 +38,21 @@ class Scraper:
         self._context.load_verify_locations(ca)
         self._context.load_cert_chain(certificate, private_key)
 
-    def get(self, url: str, principal: str, *, seconds: float = 5.0) -> Answer:
+    def get(self, url: str, principal: str, *, seconds: float = 5.0, password: str = "") -> Answer:
         """Ask `principal`'s process for `https://<address>:<port>/<page>`.
 
         Raises OSError (ssl.SSLError among them: it is not that process, or refuses us) if there is no whole answer.
-        `seconds` bounds each wait for the network, not their sum.
+        A `password` is that of a broker's exporter. `seconds` bounds each wait for the network, not their sum.
         """
         parts = urlsplit(url)
         if parts.scheme != "https" or parts.hostname is None or parts.port is None:
             raise OSError("an address of an endpoint is https://<address>:<port>")
         connection = _Connection(parts.hostname, parts.port, self._context, endpoint_host(principal), seconds)
         try:
-            connection.request("GET", parts.path or "/")
+            secret = b64encode(f"{_USER}:{password}".encode()).decode()
+            connection.request(
+                "GET", parts.path or "/", headers={"Authorization": f"Basic {secret}"} if password else {}
+            )
             answer = connection.getresponse()
             body = answer.read(_MOST_BYTES + 1)
         except http.client.HTTPException as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,12 +33,14 @@ def analyse(
     async def work(role: Role, observer: Observer, stop: asyncio.Event) -> None:
         from datetime import UTC
 
+        from hub.operations.spool import Spool
         from monitoring.analysis.service import Analysis
         from monitoring.analysis.settings import AnalysisSettings
 
         settings = AnalysisSettings.from_environment()
-        analysis = Analysis(role, settings, observer, lambda _: None, lambda: datetime.now(UTC), until=moment)
-        await analysis.run(stop)
+        with closing(Spool(role)) as log:  # who sends for this process finds what stands there
+            analysis = Analysis(role, settings, observer, log.note, lambda: datetime.now(UTC), until=moment)
+            await analysis.run(stop)
 
     raise typer.Exit(run_role("monitor-analyse", CONDITIONS, work))
 

@@ -215,7 +215,7 @@ class DecisionOutbox:
         crashpoints.reached("review.after-telling")
         told = Told(decision.decision, published.event_id, published.leaf, self._now_ms())
         await self._in_thread(self._store.cases.told, [told], [])
-        self._observe(DecisionsTold(self._principal, decision.what, 1))
+        self._observe(DecisionsTold(self._principal, decision.what, 1, opened.row.event.procedure))
 
     async def _hand_over(self, opened: Opened, handover: Handover) -> None:
         item = handover.tax_item

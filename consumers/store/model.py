@@ -222,11 +222,17 @@ class Committed:
     """new rows by partition, then by (tenant, procedure)"""
     replays: int = 0
     conflicts: tuple[Conflict, ...] = ()
-    confirmed: int = 0
+    confirmed_of: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """rows that a checkpoint confirmed, by (tenant, procedure)"""
     contradictions: int = 0
     """places of a session for which two leaves were signed"""
     unvoided: int = 0
     """leaves that a checkpoint called void and that came after all"""
+
+    @property
+    def confirmed(self) -> int:
+        """How many rows were confirmed."""
+        return sum(self.confirmed_of.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +271,8 @@ class Overdue:
     missing: int
     explained: int
     """announced leaves that a notice declares to be dead letters, or that were discarded as such"""
+    oldest_ms: int | None = None
+    """when the first of all unconfirmed events was stored"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ def overdue(db: Connection, before_ms: int) -> Overdue:
         db.execute(unconfirmed).scalar_one(),
         db.execute(awaited.where(~explained)).scalar_one(),
         db.execute(awaited.where(explained)).scalar_one(),
+        db.execute(select(func.min(t.event.c.stored_at_ms)).where(t.event.c.confirmed_at_ms.is_(None))).scalar_one(),
     )
 
 

@@ -38,7 +38,7 @@ class Tally:
     stored: dict[int, Counter[tuple[str, str]]] = field(default_factory=dict)
     replays: int = 0
     conflicts: list[Conflict] = field(default_factory=list)
-    confirmed: int = 0
+    confirmed: Counter[tuple[str, str]] = field(default_factory=Counter)
     contradictions: int = 0
     unvoided: int = 0
 
@@ -213,7 +213,8 @@ def _confirm_by_promises(db: Connection, new: dict[int, NewEvent], tally: Tally)
                 continue
             tally.unvoided += void
             kept.append((number, event))
-        _confirm(db, [(number, event.stored_at_ms) for number, event in kept], tally)
+            tally.confirmed[event.tenant, event.procedure] += 1
+        _confirm(db, [(number, event.stored_at_ms) for number, event in kept])
         for some in chunks([event.sequence for _, event in kept]):
             db.execute(
                 delete(t.promise).where(
@@ -224,10 +225,9 @@ def _confirm_by_promises(db: Connection, new: dict[int, NewEvent], tally: Tally)
             )
 
 
-def _confirm(db: Connection, rows: Sequence[tuple[int, int]], tally: Tally) -> None:
+def _confirm(db: Connection, rows: Sequence[tuple[int, int]]) -> None:
     if not rows:
         return
-    tally.confirmed += len(rows)
     db.execute(
         update(t.event).where(t.event.c.number == bindparam("row")).values(confirmed_at_ms=bindparam("at")),
         [{"row": number, "at": at} for number, at in rows],
@@ -239,15 +239,17 @@ def add_checkpoint(db: Connection, seen: CheckpointSeen, tally: Tally) -> None:
     if not seen.entries:
         return
     last = seen.first_sequence + len(seen.entries) - 1
-    stored: dict[int, dict[bytes, tuple[int, int | None]]] = defaultdict(dict)
-    for number, sequence, leaf, confirmed in db.execute(
-        select(t.event.c.number, t.event.c.sequence, t.event.c.leaf, t.event.c.confirmed_at_ms).where(
+    stored: dict[int, dict[bytes, tuple[int, int | None, str]]] = defaultdict(dict)
+    for number, sequence, leaf, confirmed, procedure in db.execute(
+        select(
+            t.event.c.number, t.event.c.sequence, t.event.c.leaf, t.event.c.confirmed_at_ms, t.event.c.procedure
+        ).where(
             t.event.c.session == seen.session,
             t.event.c.partition == seen.partition,
             t.event.c.sequence.between(seen.first_sequence, last),
         )
     ):
-        stored[sequence][leaf] = (number, confirmed)
+        stored[sequence][leaf] = (number, confirmed, procedure)
     promised: dict[int, bytes] = {
         row.sequence: row.leaf
         for row in db.execute(
@@ -263,8 +265,9 @@ def add_checkpoint(db: Connection, seen: CheckpointSeen, tally: Tally) -> None:
     for sequence, (leaf, void) in enumerate(seen.entries, seen.first_sequence):
         match = stored[sequence].get(leaf) if sequence in stored else None
         if match is not None:
-            number, confirmed_at = match
+            number, confirmed_at, procedure = match
             if confirmed_at is None:
+                tally.confirmed[seen.tenant, procedure] += 1
                 confirm.append((number, seen.seen_at_ms))
                 tally.unvoided += void
             continue
@@ -282,7 +285,7 @@ def add_checkpoint(db: Connection, seen: CheckpointSeen, tally: Tally) -> None:
                     "at_ms": seen.seen_at_ms,
                 }
             )
-    _confirm(db, confirm, tally)
+    _confirm(db, confirm)
     if promise:
         db.execute(insert(t.promise), promise)
 

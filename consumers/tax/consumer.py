@@ -58,7 +58,7 @@ class TaxConsumer:
                     return taken
                 crashpoints.reached("tax.after-commit")
                 taken += new
-                self._observe(HandedOver(self._role.principal, delivery.decision, int(new)))
+                self._observe(HandedOver(self._role.principal, delivery.decision, int(new), delivery.procedure))
         return taken
 
     def _passed(self, partition: int, place: str) -> None:

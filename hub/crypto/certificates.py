@@ -23,6 +23,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from hub.crypto.errors import CryptoError, KeyExists, KeyFileExposed, MalformedKey
@@ -109,7 +110,7 @@ class CertificateAuthority:
         at = now or datetime.now(UTC)
         if not (directory / "ca.key").exists():
             write_private(directory / "ca.key", _pem_key(ec.generate_private_key(ec.SECP256R1())))
-        key = _authority_key(directory / "ca.key")
+        key = _private_key(directory / "ca.key")
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = (
             x509.CertificateBuilder()
@@ -136,7 +137,7 @@ class CertificateAuthority:
         MalformedKey if key and certificate do not belong together.
         """
         certificate = x509.load_pem_x509_certificate((directory / "ca.crt").read_bytes())
-        key = _authority_key(directory / "ca.key")
+        key = _private_key(directory / "ca.key")
         if key.public_key() != certificate.public_key():
             raise MalformedKey("(ca.key)")
         return cls(certificate, key, directory / "ca.crt")
@@ -229,6 +230,17 @@ class CertificateAuthority:
         return builder.sign(self._key, hashes.SHA256())
 
 
+def key_store(issued: IssuedCertificate, alias: str, password: str) -> bytes:
+    """A certificate with its key and its authority's certificate as PKCS#12, which Java reads; `password` opens it."""
+    return pkcs12.serialize_key_and_certificates(
+        alias.encode(),
+        _private_key(issued.private_key),
+        x509.load_pem_x509_certificate(issued.certificate.read_bytes()),
+        [x509.load_pem_x509_certificate(issued.ca.read_bytes())],
+        serialization.BestAvailableEncryption(password.encode()),
+    )
+
+
 def expires_at(certificate: Path) -> datetime:
     """Until when (UTC) the first certificate of a PEM file is valid."""
     return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
@@ -245,7 +257,7 @@ def principal_of(certificate: Path) -> str:
     return str(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
 
 
-def _authority_key(path: Path) -> ec.EllipticCurvePrivateKey:
+def _private_key(path: Path) -> ec.EllipticCurvePrivateKey:
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise KeyFileExposed(f"({path.name})")
     try:

@@ -10,6 +10,11 @@ from monitoring.adapter.base import LogLine, ToLog, ToMetrics, quiet
 from monitoring.metrics import Metrics
 
 
+def _tenant(principal: str) -> str:
+    """The tenant of a desk's or a team's name."""
+    return principal.rpartition("-")[2]
+
+
 def _stored(metrics: Metrics, fact: facts.EventsStored) -> None:
     for (tenant, procedure), count in fact.stored.items():
         metrics.count(
@@ -26,12 +31,20 @@ def _stored(metrics: Metrics, fact: facts.EventsStored) -> None:
 
 
 def _confirmed(metrics: Metrics, fact: facts.EventsConfirmed) -> None:
-    metrics.count("hub_consumer_events_confirmed_total", fact.count, consumer=fact.consumer)
+    for (tenant, procedure), count in fact.events.items():
+        metrics.count(
+            "hub_consumer_events_confirmed_total",
+            count,
+            consumer=fact.consumer,
+            tenant=tenant,
+            procedure=procedure,
+        )
 
 
 def _unconfirmed(metrics: Metrics, fact: facts.Unconfirmed) -> None:
     metrics.set("hub_consumer_events_unconfirmed", fact.count, consumer=fact.consumer)
     metrics.set("hub_consumer_events_missing", fact.missing, consumer=fact.consumer)
+    metrics.set("hub_consumer_unconfirmed_oldest_seconds", fact.oldest_seconds, consumer=fact.consumer)
 
 
 def _receipts(metrics: Metrics, fact: facts.ReceiptsSent) -> None:
@@ -40,11 +53,25 @@ def _receipts(metrics: Metrics, fact: facts.ReceiptsSent) -> None:
 
 
 def _decisions_told(metrics: Metrics, fact: facts.DecisionsTold) -> None:
-    metrics.count("hub_review_decisions_told_total", fact.count, consumer=fact.desk, outcome=fact.decision)
+    metrics.count(
+        "hub_review_decisions_told_total",
+        fact.count,
+        consumer=fact.desk,
+        tenant=_tenant(fact.desk),
+        procedure=fact.procedure,
+        outcome=fact.decision,
+    )
 
 
 def _handed_over(metrics: Metrics, fact: facts.HandedOver) -> None:
-    metrics.count("hub_tax_handed_over_total", fact.count, consumer=fact.team, outcome=fact.decision)
+    metrics.count(
+        "hub_tax_handed_over_total",
+        fact.count,
+        consumer=fact.team,
+        tenant=_tenant(fact.team),
+        procedure=fact.procedure,
+        outcome=fact.decision,
+    )
 
 
 def _exported(metrics: Metrics, fact: facts.RowsExported) -> None:

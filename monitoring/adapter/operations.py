@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from hub.envelope.operations import CLASS_OF
+from hub.envelope.operations import CLASS_OF, Class
 from hub.facts import Fact
 from hub.operations.facts import BrokersReached, OperationSent, OperationsWaiting
 from monitoring.adapter.base import LogLine, ToLog, ToMetrics, quiet
+from monitoring.labels import SHARED
 from monitoring.metrics import Metrics
 
 
 def _sent(metrics: Metrics, fact: OperationSent) -> None:
-    metrics.count("hub_operations_lines_total", 1, **{"class": CLASS_OF[fact.line.operation.kind].value})
+    said = fact.line.operation
+    metrics.count("hub_operations_lines_total", 1, **{"class": CLASS_OF[said.kind].value})
+    if CLASS_OF[said.kind] is Class.ACCESS:
+        metrics.count("hub_access_total", kind=said.kind.value, tenant=said.tenant or SHARED)
 
 
 def _waiting(metrics: Metrics, fact: OperationsWaiting) -> None:

@@ -37,6 +37,11 @@ def _lag(metrics: Metrics, fact: facts.Lag) -> None:
     metrics.set("hub_lag_records", fact.records, tenant=tenant, dataset=dataset, partition=str(fact.partition))
 
 
+def _backlog(metrics: Metrics, fact: facts.BacklogAge) -> None:
+    tenant, dataset = of_topic(fact.topic)
+    metrics.set("hub_backlog_oldest_seconds", fact.seconds, tenant=tenant, dataset=dataset)
+
+
 def _paused(metrics: Metrics, fact: facts.Paused) -> None:
     metrics.set("hub_paused", fact.paused, stage=fact.stage, code=fact.code)
 
@@ -65,6 +70,7 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     facts.LetterEnded: _letter_ended,
     facts.Alarm: _alarm,
     facts.Lag: _lag,
+    facts.BacklogAge: _backlog,
     facts.Paused: _paused,
     facts.Ready: _ready,
     facts.StandingTaken: _standing,
@@ -107,6 +113,7 @@ TO_LOG: Final[dict[type[Fact], ToLog]] = {
     facts.LetterEnded: _tell_letter_ended,
     facts.Alarm: line("error", "alarm", "code", "about"),
     facts.Lag: quiet,
+    facts.BacklogAge: quiet,
     facts.Paused: _tell_paused,
     facts.Ready: line("info", "ready", "condition", "fulfilled"),
     facts.StandingTaken: _tell_standing,

@@ -7,6 +7,7 @@ from typing import Final
 from monitoring.declared import (
     access,
     analysis,
+    brokers,
     collected,
     desks,
     flow,
@@ -17,7 +18,7 @@ from monitoring.declared import (
 )
 from monitoring.declared.base import MEASURES, Kind, Metric
 
-__all__ = ["BY_NAME", "MEASURES", "METRICS", "Kind", "Metric"]
+__all__ = ["BROKERS", "BY_NAME", "MEASURES", "METRICS", "Kind", "Metric"]
 
 METRICS: Final[tuple[Metric, ...]] = (
     *flow.METRICS,
@@ -32,3 +33,5 @@ METRICS: Final[tuple[Metric, ...]] = (
 )
 """in the order in which a page shows them"""
 BY_NAME: Final = {metric.name: metric for metric in METRICS}
+BROKERS: Final[tuple[Metric, ...]] = brokers.METRICS
+"""what brokers export; no process of ours does"""

@@ -75,6 +75,7 @@ SPARE: Final = "redundancy-and-backup"
 READINESS: Final = "incident-readiness"
 DEFENCE: Final = "perimeter-defence"
 REGISTER: Final = "delivery-register"
+PEERS: Final = "network-peer-restriction"
 
 DELAY_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """seconds; 30 and 60 are the limits of the service objectives and therefore edges"""

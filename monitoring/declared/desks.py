@@ -46,14 +46,19 @@ METRICS: Final[tuple[Metric, ...]] = (
         WATCH, FLOW,
     ),
     counter(
-        "hub_consumer_events_confirmed_total", "events", "consumer",
+        "hub_consumer_events_confirmed_total", "events", "consumer tenant procedure",
         "Stored events found in the producer's signed checkpoints.", "チェックポイントで確認できた件数。",
-        WATCH, INTEGRITY, FLOW,
+        WATCH, INTEGRITY, FLOW, sets=3 * BY_PROCEDURE,
     ),
     gauge(
         "hub_consumer_events_unconfirmed", "events", "consumer",
         "Stored events that have waited too long for their checkpoint.", "確認が期限を過ぎている件数。",
         WATCH, INTEGRITY, READINESS,
+    ),
+    gauge(
+        "hub_consumer_unconfirmed_oldest_seconds", "seconds", "consumer",
+        "How long the first of all events without their checkpoint has waited for it.",
+        "未確認のうち最も古い件の待ち時間。", WATCH, INTEGRITY,
     ),
     gauge(
         "hub_consumer_events_missing", "events", "consumer",
@@ -69,13 +74,14 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Receipts in the outbox.", "送信待ちの受領書の件数。", WATCH, FLOW,
     ),
     counter(
-        "hub_review_decisions_told_total", "decisions", "consumer outcome",
-        "Decisions that reached the status topic.", "状況トピックへ送達した審査結果の件数。", WATCH, FLOW,
+        "hub_review_decisions_told_total", "decisions", "consumer tenant procedure outcome",
+        "Decisions that reached the status topic.", "状況トピックへ送達した審査結果の件数。",
+        WATCH, FLOW, sets=3 * BY_PROCEDURE,
     ),
     counter(
-        "hub_tax_handed_over_total", "submissions", "consumer outcome",
+        "hub_tax_handed_over_total", "submissions", "consumer tenant procedure outcome",
         "Accepted submissions and revocations that a tax team took over.", "税目担当が引き継いだ受理・取消の件数。",
-        WATCH, FLOW,
+        WATCH, FLOW, sets=3 * BY_PROCEDURE,
     ),
     counter(
         "hub_review_exported_rows_total", "rows", "consumer outcome",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from monitoring.declared.base import DEFENCE, FLOW, INTEGRITY, READINESS, WATCH, Metric, counter, gauge
+from monitoring.declared.base import DEFENCE, FLOW, INTEGRITY, READINESS, SPARE, WATCH, Metric, counter, gauge
 
 METRICS: Final[tuple[Metric, ...]] = (
     counter(
@@ -36,6 +36,19 @@ METRICS: Final[tuple[Metric, ...]] = (
         "hub_lag_records", "records", "tenant dataset partition",
         "Records between a reader and the end of its partition.",
         "読み手の遅れ（件数）。", WATCH, FLOW, sets=20_000,
+    ),
+    gauge(
+        "hub_backlog_oldest_seconds", "seconds", "tenant dataset",
+        "How long the oldest record that this reader has not read has been waiting, at least; 0 if all is read.",
+        "未読の最も古い記録の待ち時間（下限）。", WATCH, FLOW, READINESS,
+    ),
+    gauge(
+        "hub_store_bytes", "bytes", "consumer",
+        "Size of this role's database, with what stands beside it.", "データベースのサイズ。", WATCH, SPARE,
+    ),
+    gauge(
+        "hub_journal_bytes", "bytes", "",
+        "Size of this role's journals of what is still to be sent.", "送信用ジャーナルのサイズ。", WATCH, SPARE,
     ),
     gauge(
         "hub_paused", "boolean", "stage code",

@@ -12,17 +12,18 @@ from monitoring.grafana.board import Board, Look, Panel, metrics_in
 
 AWAITED: Final[frozenset[str]] = frozenset(
     {
-        "hub_operations_lines_total",
-        "hub_operations_waiting",
-        "hub_operations_stopped",
-        "hub_analysis_events_total",
-        "hub_operations_collected_total",
-        "hub_operations_missing",
-        "hub_operations_refused_total",
-        "hub_operations_collected_leaves",
-        "hub_broker_denials_total",
-        "hub_broker_handshakes_refused_total",
-        "hub_peers_unexpected_total",
+        "hub_host_cpu_seconds_total",
+        "hub_host_load_ratio",
+        "hub_host_memory_bytes",
+        "hub_host_disk_read_bytes_total",
+        "hub_host_disk_written_bytes_total",
+        "hub_clock_max_error_seconds",
+        "hub_negative_durations_total",
+        "hub_clock_synchronised",
+        "hub_host_network_received_bytes_total",
+        "hub_host_network_sent_bytes_total",
+        "hub_host_network_errors_total",
+        "hub_host_disk_bytes",
         "hub_certificate_not_after_seconds",
         "hub_key_not_after_seconds",
         "hub_epoch_not_after_seconds",
@@ -42,7 +43,11 @@ def without_awaited(board: Board) -> Board:
 
 
 def _known(panel: Panel) -> Panel | None:
-    queries = tuple(query for query in panel.queries if not metrics_in(query.expr) & AWAITED)
+    queries = tuple(query for query in panel.queries if not any(map(is_awaited, metrics_in(query.expr))))
     if len(queries) < len(panel.queries) and (panel.look is Look.TABLE or not queries):
         return None
     return replace(panel, queries=queries)
+
+
+def is_awaited(name: str) -> bool:
+    return name in AWAITED or name.startswith(("kafka_", "jvm_", "jmx_"))

@@ -9,6 +9,7 @@ Broker and disk are waited for. An offset that is gone is noted as lost and ring
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,10 +17,10 @@ from typing import Final, Protocol
 
 from consumers.patience import Patience
 from hub.crypto.identity import IdentityKey
-from hub.envelope.operations import OperationEvent, line_hash
 from hub.envelope.times import to_ms
 from hub.envelope.trust import Trust
-from hub.facts import Alarm, Lag, Observer, Ready
+from hub.facts import Alarm, BacklogAge, Lag, Observer, Ready
+from hub.reading.backlog import Backlog
 from hub.transport import Endpoint, KafkaRecord, OffsetGone, PartitionReader
 from monitoring.operations.facts import OperationsCollected, OperationsDeleted, OperationsRefused
 from monitoring.operations.judging import Line, Refused, Report, judged
@@ -67,16 +68,12 @@ class Collector:
         self._topic = names.operations(role.namespace)
         self._patience = Patience(STAGE, observer)
         self._ready = False
+        self._backlog = Backlog()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Collect until `stop`. Raises what cannot heal."""
         while not stop.is_set():
             await self._patience.until_done(CONDITION, lambda: self._collect(stop), stop)
-
-    def keep_own(self, event: OperationEvent, value: bytes) -> None:
-        """Keep a line of our own that does not travel over Kafka; blocks. Raises StoreError."""
-        item = Item("", 0, 0, event.key.encode(), value, Line(event, line_hash(value), value))
-        self._tell(self._store.keep(Batch(to_ms(self._now()), (), (item,))))
 
     async def _collect(self, stop: asyncio.Event) -> bool:
         places = await asyncio.to_thread(self._store.places)
@@ -119,7 +116,8 @@ class Collector:
 
     def _judged(self, records: Sequence[KafkaRecord]) -> list[Line | Report | Refused]:
         trust = self._role.trust
-        return [judged(record, trust) for record in records]
+        partitions = len(self._places())
+        return [judged(record, trust, partitions) for record in records]
 
     async def _skip(self, places: dict[Place, int]) -> None:
         """Go on behind what is gone: retention was faster than we, or the topic was made anew."""
@@ -132,11 +130,12 @@ class Collector:
                     self._observe(Alarm("operations.offset-gone", f"{place[0]}/{place[1]}"))
 
     async def _lag(self, reader: PartitionReader) -> None:
-        behind = {
-            place: max(0, end - await reader.position(place)) for place, end in (await reader.end_offsets()).items()
-        }
+        found = {place: (await reader.position(place), end) for place, end in (await reader.end_offsets()).items()}
+        behind = {place: max(0, end - position) for place, (position, end) in found.items()}
         for (topic, partition), records in behind.items():
             self._observe(Lag(topic, partition, records))
+        for topic, age in self._backlog.look(found, time.monotonic()).items():
+            self._observe(BacklogAge(topic, age))
         if not self._ready and not any(behind.values()):
             self._ready = True
             self._observe(Ready(CONDITION, True))

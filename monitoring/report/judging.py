@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from monitoring.report.model import OBJECTIVE, OTHERS, Basis, Place
-from monitoring.report.words import PLACES, number, seconds, share
+from monitoring.report.words import PLACES, number, seconds, share, short
 
 
 class Verdict(StrEnum):
@@ -157,10 +157,12 @@ def _findings(basis: Basis) -> Check:
     if found is None:
         return Check(name, Verdict.UNKNOWN, "分析結果の資料がありません。")
     said = f"検出 {number(found.total)}件（{number(len(found.by_rule))}規則）。"
-    if found.analysed is not None:
-        said += f"分析済み {number(found.analysed)}行。"
-        if found.analysed == 0 and basis.use is not None and basis.use.lines:
-            return Check(name, Verdict.LOOK, f"{said}期間内のログが分析されていません。")
+    if found.until_ms is None:
+        verdict = Verdict.LOOK if found.total else Verdict.UNKNOWN
+        return Check(name, verdict, f"{said}分析がどこまで進んだかを確認できませんでした。")
+    said += f"分析の到達時刻 {short(found.until_ms)}。"
+    if found.until_ms < basis.period.end_ms:
+        return Check(name, Verdict.LOOK, f"{said}対象期間の末までは分析されていません。")
     return Check(name, Verdict.LOOK if found.total else Verdict.GOOD, said)
 
 

@@ -131,7 +131,8 @@ def eventually(probe: Callable[[], Any], seconds: float = 60, *, pause: float = 
 
 
 @contextmanager
-def running(directory: Path, *, partitions: int = 3) -> Iterator[Hub]:
-    """A hub in a fresh home."""
-    with Stack(Home(directory / "home"), namespace="rehearsal", partitions=partitions) as stack:
+def running(directory: Path, *, partitions: int = 3, broker_metrics: bool = False) -> Iterator[Hub]:
+    """A hub in a fresh home; with `broker_metrics`, the broker is watched too."""
+    home = Home(directory / "home")
+    with Stack(home, namespace="rehearsal", partitions=partitions, broker_metrics=broker_metrics) as stack:
         yield Hub(stack)

@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
+import ssl
+import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from monitoring.declared import brokers
 from schemas.generator import generate
+from tests.attacking import Attacker
+from tests.attacking.plugin import Attack
 from tests.broker.documents import SECRETS, document
 from tests.broker.hub import ENTRY, Hub, eventually, running
+from topics.names import endpoint_host
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 
@@ -27,7 +35,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     before = os.environ.get("TMPDIR")
     os.environ["TMPDIR"] = str(directory / "temporary")
     try:
-        with running(directory) as started:
+        with running(directory, broker_metrics=True) as started:
             yield started
     finally:
         os.environ.pop("TMPDIR") if before is None else os.environ.__setitem__("TMPDIR", before)
@@ -159,6 +167,56 @@ def test_every_process_answers_for_its_health(hub: Hub) -> None:
     for role in hub.stack.roles.running.values():
         for path in ("healthz", "readyz", "metrics"):
             assert role.scrape(path).status == 200
+
+
+def test_the_broker_exports_what_is_declared_and_no_other_name(hub: Hub) -> None:
+    about = hub.stack.describe()
+    scraper, password = hub.home.scraper("prometheus"), hub.home.broker_password.read_text()
+    assert stat.S_IMODE(hub.home.broker_password.stat().st_mode) == 0o600
+
+    def told() -> dict[str, set[str]]:
+        answer = scraper.get(about.broker_metrics, "broker", seconds=30, password=password)
+        assert answer.status == 200
+        found: dict[str, set[str]] = {}
+        for family in text_string_to_metric_families(answer.body.decode()):  # type: ignore[no-untyped-call]
+            for sample in family.samples:
+                found.setdefault(sample.name, set()).update(sample.labels)
+                assert not any("/" in value or len(value) > 80 for value in sample.labels.values()), sample
+        return found
+
+    declared = {metric.name: set(metric.labels) for metric in brokers.METRICS}
+    exported = told()
+    assert {name: exported.get(name) for name in declared} == declared
+    assert {name for name in exported if name.startswith("kafka_")} == {n for n in declared if n.startswith("kafka_")}
+
+
+def test_the_broker_shows_its_numbers_to_who_knows_the_password_alone(hub: Hub, attack: Attack) -> None:
+    tried = attack(
+        Attacker.CONTRACTOR, "scrapes the broker's exporter without its password, in the clear or over older TLS"
+    )
+    url, scraper = hub.stack.describe().broker_metrics, hub.home.scraper("portal")
+    for password in ("", "prometheus", hub.home.broker_password.read_text() + "x"):
+        answer = scraper.get(url, "broker", password=password)
+        assert (answer.status, b"kafka_" in answer.body) == (401, False)
+    port = int(url.removesuffix("/metrics").rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), 10) as plain:
+        plain.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        assert b"HTTP/" not in plain.recv(100)
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.load_verify_locations(hub.home.certificates / "ca.crt")
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    with (
+        socket.create_connection(("127.0.0.1", port), 10) as plain,
+        pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"),
+    ):
+        old.wrap_socket(plain, server_hostname=endpoint_host("broker"))
+    tried.prevented(by="exporter", how="401, or an alert in the handshake", within="the request")
+
+
+def test_a_portal_cannot_scrape_the_router(hub: Hub) -> None:
+    router = hub.stack.roles.running["router"]
+    for name, status in (("portal", 403), ("review-131041", 403), ("prometheus", 200), ("monitor", 200)):
+        assert hub.home.scraper(name).get(f"{router.metrics}/metrics", "router").status == status
 
 
 def test_the_helpdesks_certificate_does_not_open_the_review_topic(hub: Hub) -> None:

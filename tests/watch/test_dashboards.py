@@ -37,6 +37,8 @@ ONLY_IN_TROUBLE: Final = {
     "hub_dead_letters_ended_total": "`dead-letters discard` is told by the monitor when an operator decided",
     "hub_audit_witness_answers_total": "no witness is configured here; tests/broker/test_proofs.py has one",
     "hub_operations_stopped": "Kafka must be away until the spool is full; tests/unit/operations fill it",
+    "hub_operations_refused_total": "a line must be forged or out of order; the tests of the collector do both",
+    "hub_operations_deleted_total": "a year must pass; the tests of retention put the clock forward",
     "hub_analysis_refused_total": "a line must be forged; the tests of the analysis forge lines",
     "hub_analysis_findings_total": "somebody must do what nobody should; the tests of the analysis find each rule's",
     "hub_authentication_failures_total": "somebody must be refused; tests/unit/monitoring/test_endpoint_attacks.py are",

@@ -125,12 +125,13 @@ class Watched:
 @contextmanager
 def watched(directory: Path, *, interval_seconds: int = 1) -> Iterator[Watched]:
     """Start everything; Prometheus scrapes each second and has all rules."""
-    with running(directory / "hub") as hub:
+    with running(directory / "hub", broker_metrics=True) as hub:
         port = choose()
         # as a site runs it beside the roles of `up`
         analysis = hub.stack.roles.start("analysis", "analysis", "monitor", "analyse")
         eventually(analysis.find_metrics, 60)
-        endpoints = dict(hub.stack.describe().metrics)
+        about = hub.stack.describe()
+        endpoints = {**about.metrics, "broker": about.broker_metrics}
         aims = directory / "targets.json"
         aims.write_text(targets({**endpoints, PORTAL: f"https://127.0.0.1:{port}/metrics"}), encoding="utf-8")
         certificates = hub.home.certificates
@@ -140,6 +141,7 @@ def watched(directory: Path, *, interval_seconds: int = 1) -> Iterator[Watched]:
             certificate=certificates / "prometheus.crt",
             private_key=certificates / "prometheus.key",
             ca=certificates / "ca.crt",
+            broker_password=hub.home.broker_password,
             interval_seconds=interval_seconds,
         )
         write(directory / "rules", files(Limits.packaged(), every=f"{interval_seconds}s"))

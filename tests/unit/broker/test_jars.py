@@ -16,7 +16,7 @@ import pytest
 
 from broker import jars as module
 from broker.errors import JarMismatch, JarsUnavailable
-from broker.jars import LOCK, Jar, cache_directory, class_path, from_maven, main, read_lock
+from broker.jars import LOCK, Jar, cache_directory, class_path, from_maven, main, read_agents, read_lock
 
 CONTENT = {"first": b"first jar", "second": b"second jar"}
 JARS = tuple(Jar("org.example", name, "1.0", hashlib.sha256(content).hexdigest()) for name, content in CONTENT.items())
@@ -143,8 +143,10 @@ def test_the_cache_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_list_names_every_jar(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(read_lock())
-    assert all(jar.file in line and jar.sha256 in line for jar, line in zip(read_lock(), lines, strict=True))
+    assert len(lines) == len(read_lock()) + len(read_agents())
+    assert all(
+        jar.file in line and jar.sha256 in line for jar, line in zip((*read_lock(), *read_agents()), lines, strict=True)
+    )
 
 
 def test_wrong_usage_is_2() -> None:

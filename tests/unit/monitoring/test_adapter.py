@@ -15,6 +15,7 @@ import pytest
 from hub.envelope.operations import Kind, Operation, OperationEvent
 from hub.facts import (
     Alarm,
+    BacklogAge,
     BatchRouted,
     CheckpointWritten,
     DeadLettered,
@@ -47,11 +48,13 @@ from hub.facts import (
 )
 from hub.operations.facts import BrokersReached, OperationSent, OperationsWaiting
 from monitoring.adapter import TO_LOG, TO_METRICS, combine, log_observer, metrics_observer
+from monitoring.analysis.facts import AnalysedUntil, FindingMade, LinesAnalysed
+from monitoring.analysis.findings import Finding, Severity
 from monitoring.endpoint import ScrapesRefused
 from monitoring.health import LoopBeat
 from monitoring.logs import KEYS, configure
 from monitoring.metrics import Metrics
-from monitoring.network.facts import ControlJudged, PathHeard, PathProbed, RoundEnded, TlsSeen
+from monitoring.network.facts import ControlJudged, ListenerUndeclared, PathHeard, PathProbed, RoundEnded, TlsSeen
 from monitoring.network.judgement import Verdict
 from monitoring.operations.facts import (
     BrokerSeen,
@@ -74,6 +77,18 @@ LINE = OperationEvent(
     bytes(32),
     Operation(Kind.VIEWED, datetime(2026, 4, 1, tzinfo=UTC), "ok", "sato", "192.0.2.1", T, "ab" * 16, "review show"),
 )
+FINDING = Finding(
+    "ab" * 16,
+    "bulk-viewing",
+    Severity.TICKET,
+    datetime(2026, 4, 1, tzinfo=UTC),
+    datetime(2026, 4, 1, 1, tzinfo=UTC),
+    "sato",
+    T,
+    60,
+    (f"{'ab' * 16}-1",),
+)
+
 SAMPLES: list[Fact] = [
     SubmissionJudged("refused", T, SLUG, ("unknown-item", "bad-date")),
     EventsAcknowledged("eltax.submissions", 3, 7, 0.02),
@@ -86,12 +101,12 @@ SAMPLES: list[Fact] = [
     PartitionFenced(3),
     PartitionLost(3, True),
     EventsStored(f"review-{T}", 3, {(T, SLUG): 6}, 1, 2, 0.03, (0.4,)),
-    EventsConfirmed(f"review-{T}", 6),
+    EventsConfirmed(f"review-{T}", {(T, "heirs"): 4, ("flood", "flood"): 2}),
     Unconfirmed(f"review-{T}", 3),
-    Unconfirmed(f"review-{T}", 4, 1),
+    Unconfirmed(f"review-{T}", 4, 1, 61.5),
     ReceiptsSent(f"review-{T}", 6, 2),
-    DecisionsTold(f"review-{T}", "return", 3),
-    HandedOver(f"tax-resident-tax-{T}", "accept", 4),
+    DecisionsTold(f"review-{T}", "return", 3, "heirs"),
+    HandedOver(f"tax-resident-tax-{T}", "accept", 4, "heirs"),
     RowsExported(f"review-{T}", 2, 5, 1),
     RowsExported(f"review-{T}", 2, 7, 1, again=True),
     DeadLettered("review", "bad-ciphertext", 3),
@@ -102,11 +117,16 @@ SAMPLES: list[Fact] = [
     WitnessAnswered(T, "unreachable"),
     Alarm("second-leaf", f"eltax.{T}.audit"),
     Lag(f"eltax.{T}.review", 3, 12),
+    BacklogAge(f"eltax.{T}.review", 7.5),
     Paused("router", "dead-letters-full", True),
     Ready("store", True),
     StandingTaken(7, 3, (T, "999989")),
     Lifecycle("started", {"command": "route"}),
     LoopBeat(0.002),
+    LinesAnalysed({"access": 5, "system": 2}, 1, {"bad-signature": 3}),
+    LinesAnalysed({"access": 1}),
+    AnalysedUntil(1_775_000_000_500),
+    FindingMade(FINDING),
     OperationSent(LINE),
     OperationsWaiting(7, True),
     BrokersReached(True),
@@ -120,7 +140,8 @@ SAMPLES: list[Fact] = [
     ControlJudged("plaintext", Verdict.ACCEPTED, "answered", "[fd00::1]:9092", changed=True),
     ControlJudged("tls-1-2", Verdict.UNKNOWN, "hung", "127.0.0.1:9093", changed=True),
     PathHeard(f"audit-{T}", False, changed=True),
-    RoundEnded(1_795_000_000.5, 14, 1),
+    RoundEnded(1_795_000_000.5, 14, 1, refused=False),
+    ListenerUndeclared("127.0.0.1:9092", "kafka"),
     OperationsCollected({"access": 3}, 2, 40),
     OperationsRefused("bad-signature", 4),
     OperationsDeleted({"system": 6}),
@@ -155,15 +176,19 @@ EXPECTED = {
     'hub_consumer_conflicts_total{consumer="review"}': 2,
     'hub_consumer_store_seconds_count{consumer="review"}': 1,
     'hub_consumer_delay_seconds_count{consumer="review"}': 1,
-    'hub_consumer_events_confirmed_total{consumer="review"}': 6,
+    'hub_consumer_events_confirmed_total{consumer="review",procedure="heirs",tenant="131041"}': 4,
+    'hub_consumer_events_confirmed_total{consumer="review",procedure="other",tenant="other"}': 2,
+    'hub_consumer_unconfirmed_oldest_seconds{consumer="review"}': 61.5,
+    'hub_backlog_oldest_seconds{dataset="review",tenant="131041"}': 7.5,
+    'hub_access_total{kind="viewed",tenant="131041"}': 1,
     'hub_consumer_events_unconfirmed{consumer="review"}': 4,
     'hub_consumer_events_missing{consumer="review"}': 1,
     'hub_consumer_receipts_sent_total{consumer="review"}': 6,
-    'hub_tax_handed_over_total{consumer="tax",outcome="accept"}': 4,
+    'hub_tax_handed_over_total{consumer="tax",outcome="accept",procedure="heirs",tenant="131041"}': 4,
     'hub_review_exported_rows_total{consumer="review",outcome="handed-over"}': 5,
     'hub_review_exported_rows_total{consumer="review",outcome="withdrawn"}': 1,
     'hub_review_exported_rows_total{consumer="review",outcome="repeated"}': 7,
-    'hub_review_decisions_told_total{consumer="review",outcome="return"}': 3,
+    'hub_review_decisions_told_total{consumer="review",outcome="return",procedure="heirs",tenant="131041"}': 3,
     'hub_consumer_receipts_waiting{consumer="review"}': 2,
     'hub_audit_log_leaves{tenant="131041"}': 900,
     'hub_audit_published_leaves{tenant="131041"}': 880,
@@ -195,10 +220,16 @@ EXPECTED = {
     'hub_watch_control_unknown{control="tls-1-2"}': 1,
     'hub_watch_path_reported{principal="audit-131041"}': 0,
     "hub_watch_attempts_total": 14,
+    "hub_watch_undeclared_listeners_total": 1,
     "hub_watch_last_round_seconds": 1_795_000_000.5,
     'hub_operations_lines_total{class="access"}': 1,
     "hub_operations_waiting": 7,
     "hub_operations_stopped": 1,
+    'hub_analysis_events_total{class="access"}': 6,
+    'hub_analysis_refused_total{reason="bad-signature"}': 3,
+    "hub_analysis_late_total": 1,
+    "hub_analysis_watermark_seconds": 1_775_000_000.5,
+    'hub_analysis_findings_total{rule="bulk-viewing"}': 1,
     'hub_operations_collected_total{class="access"}': 3,
     "hub_operations_missing": 2,
     "hub_operations_collected_leaves": 40,
@@ -306,10 +337,13 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
         "control-refused",
         "control-accepted",
         "control-unknown",
+        "listener-undeclared",
         "started",
         "operation",
         "connected",
         "disconnected",
+        "lines-refused",
+        "finding",
         "operations-deleted",
         "operations-refused",
         "broker-refused",
