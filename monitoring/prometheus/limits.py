@@ -42,6 +42,10 @@ class Limits:
     """of one principal within a quarter of an hour"""
     handshakes: int = 100
     """refused for one reason within a quarter of an hour; the network watch itself makes some in each round"""
+    clock_seconds: float = 1.0
+    backlog_seconds: int = 30
+    """the objective of storage"""
+    unstable_records: int = 1_000
     operations_waiting: int = 1_000
     analysis_seconds: int = 7200
     restarts: int = 3

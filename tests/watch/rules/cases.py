@@ -8,7 +8,7 @@ from monitoring.analysis.findings import Severity
 from monitoring.prometheus.alerts.operations import rules_of
 from monitoring.prometheus.alerts.proof import CONTRADICTIONS, FORGERIES, HOLES, TOLD
 from monitoring.prometheus.limits import Limits
-from tests.watch.rules.case import Case, always, case, risen
+from tests.watch.rules.case import always, case, risen
 
 LIMITS: Final = Limits.packaged()
 ROUTER: Final = 'job="hub",instance="router",role="router"'
@@ -230,17 +230,6 @@ _PATH: Final = 'hub_watch_path_up{instance="router",principal="router",listener=
 _REFUSED: Final = f'hub_authentication_failures_total{{{ROUTER},listener="metrics",reason="no-certificate"}}'
 
 
-def _ends(days: int) -> Case:
-    name = f"HubListenerCertificateEndsIn{days}Day{'s' if days > 1 else ''}"
-    series = f'hub_watch_peer_not_after_seconds{{{ROUTER},listener="127.0.0.1:9094"}}'
-    half_an_hour = 1800
-    return case(
-        name,
-        always(series, half_an_hour + days * 86400 - 1),
-        (always(series, half_an_hour + days * 86400), always(series, 0)),
-    )
-
-
 NETWORK: Final = (
     case("HubControlStoppedRefusing", {_OPEN: "1x5 0x60"}, always(_OPEN, 1)),
     case("HubControlUntried", {_UNKNOWN: "0x5 1x60"}, always(_UNKNOWN, 0), begins=16),
@@ -270,7 +259,6 @@ NETWORK: Final = (
         ({_REFUSED: f"_x20 {LIMITS.refused_connections}x40"}, {_REFUSED: f"3x20 {LIMITS.refused_connections + 3}x40"}),
         {_REFUSED: f"_x20 {LIMITS.refused_connections - 1}x40"},
     ),
-    *map(_ends, (1, 7, 30)),
 )
 OPERATIONS: Final = (
     case(
