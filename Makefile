@@ -61,8 +61,11 @@ bench: $(READY) ## ratios against a bare relay, on this machine, in one run
 
 docs: $(READY) ## write the generated pages again
 	$(BIN)/python -m monitoring.document
+	$(BIN)/python -m monitoring.analysis.document
 	$(BIN)/python -m monitoring.grafana
 	$(BIN)/python -m monitoring.prometheus.rules
+	$(BIN)/python -m monitoring.prometheus.runbooks
+	$(BIN)/python -m monitoring.logging_duty
 	$(BIN)/python -m tests.watch.rules.write
 	$(BIN)/python -m schemas.document
 	$(BIN)/python -m consumers.review.export.document

@@ -114,11 +114,6 @@ class Home:
     def _run_file(self) -> Path:
         return self.path / "run" / "hub.json"
 
-    @property
-    def watched(self) -> Path:
-        """Where processes tell their metrics, and nothing else: for the monitor."""
-        return self.path / "run" / "watched.json"
-
     def prepare(self) -> None:
         """Make the directory, or refuse one that holds something else."""
         if self.layout.exists():
@@ -133,13 +128,12 @@ class Home:
             directory.mkdir(exist_ok=True)
 
     def announce(self, running: Running) -> None:
-        """Write down what runs here, whole or not at all; the targets of Prometheus and of the watch too."""
+        """Write down what runs here, whole or not at all; the targets of Prometheus too."""
         from monitoring.prometheus.scrape import targets
 
         broker = {"broker": running.broker_metrics} if running.broker_metrics else {}
         for file, text in (
             (self._run_file, json.dumps(asdict(running), indent=1)),
-            (self.watched, json.dumps({"metrics": dict(running.metrics)}, indent=1)),
             (self.targets, targets({**running.metrics, **broker})),
         ):
             new = file.with_suffix(".new")
@@ -148,8 +142,7 @@ class Home:
 
     def withdraw(self) -> None:
         """Nothing runs here any more."""
-        for file in (self._run_file, self.watched):
-            file.unlink(missing_ok=True)
+        self._run_file.unlink(missing_ok=True)
 
     def running(self) -> Running:
         """What runs here; raises NoHub when nothing does, or when it ended without saying so."""

@@ -213,11 +213,13 @@ class Stack:
 
     def _start_role(self, name: str) -> None:
         commands = {"router": ("route",), "monitor": ("monitor",)}
-        extra = None
+        command = commands.get(name, ("consume", name.partition("-")[0]))
         if name == "monitor":
             assert self._node is not None
-            extra = {"HUB_WATCH_METRICS": str(self.home.watched), "HUB_WATCH_ALSO": self._node.controller}
-        self.roles.start(name, name, *commands.get(name, ("consume", name.partition("-")[0])), extra=extra)
+            where = {"HUB_WATCH_TARGETS": str(self.home.targets), "HUB_WATCH_ALSO": self._node.controller}
+            self.roles.start(name, name, *command, extra=where)
+        else:
+            self.roles.start(name, name, *command)
 
     def _start_roles(self) -> None:
         self._roles = Roles(

@@ -62,8 +62,8 @@ class WatchSettings(BaseSettings):
     )
     watch_here: bool = Field(default=False, description="look at the ports of a broker on this machine too")
     watch_expected: str = Field(default="", description="principals that must always run, beside those of the routes")
-    watch_metrics: Path | None = Field(
-        default=None, description='a JSON file {"metrics": {process: url}}, where processes tell their metrics'
+    watch_targets: Path | None = Field(
+        default=None, description="where processes tell their metrics: the file of targets that Prometheus reads too"
     )
 
 

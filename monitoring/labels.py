@@ -12,6 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from hub.control_certificates import CANARY
 from hub.envelope.operations import CLASS_OF, Class, Kind
 
 OTHER: Final = "other"
@@ -95,7 +96,12 @@ _DECLARED: Final = (
         _listed(OUTCOMES),
     ),
     Label("class", "class of the operations log", "操作記録の分類", _listed([each.value for each in Class])),
-    Label("principal", "principal", "接続主体", "a role with its tenant, 64 characters at most; `other`"),
+    Label(
+        "principal",
+        "principal",
+        "接続主体",
+        "a role with its tenant, `canary` (of the network watch), 64 characters at most; `other`",
+    ),
     Label("state", "state of a journal entry", "記録の状態", "`unconfirmed`, `unacknowledged`"),
     Label("resumed", "closed after a crash", "障害後の再開か", "`true`, `false`"),
     Label("fenced", "taken away by a newer owner", "新しい所有者に奪われたか", "`true`, `false`"),
@@ -189,7 +195,7 @@ class Bounds:
         elif label == "consumer":
             return role(value)
         elif label == "principal":
-            allowed = _PRINCIPAL.fullmatch(value) is not None and role(value) != OTHER
+            allowed = value == CANARY or (_PRINCIPAL.fullmatch(value) is not None and role(value) != OTHER)
         else:  # version, python: set by this program only
             allowed = label in LABELS and value.isascii() and value.isprintable() and len(value) <= 40
         return value if allowed else OTHER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli.monitor import analyse, figures, network, operations, report, run, top
+from cli.monitor import analyse, figures, grafana, network, operations, prometheus, report, run, top
 
 app = typer.Typer(
     help="Watch over the hub as the principal `monitor`; without a command, the process. / 監視",
@@ -16,4 +16,6 @@ app.command("report")(report.report)
 app.command("figures", hidden=True)(figures.figures)
 app.command("analyse")(analyse.analyse)
 app.command("network")(network.network)
+app.command("prometheus")(prometheus.prometheus)
+app.command("grafana")(grafana.grafana)
 app.add_typer(operations.app, name="operations")

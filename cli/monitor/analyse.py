@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from datetime import datetime
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +27,8 @@ def analyse(
     ] = None,
 ) -> None:
     """Look for what people and peers should not do (HUB_ROLE_DIR, HUB_ANALYSIS_…). / 操作記録を分析する"""
+    if find_spec("faust") is None:
+        fail("cli.no-faust", "the analysis needs Faust", "pip install 'eltax-hub[analysis]'")
     from cli.role_process import run_role
 
     moment = _moment(until)
@@ -32,12 +36,14 @@ def analyse(
     async def work(role: Role, observer: Observer, stop: asyncio.Event) -> None:
         from datetime import UTC
 
+        from hub.operations.spool import Spool
         from monitoring.analysis.service import Analysis
         from monitoring.analysis.settings import AnalysisSettings
 
         settings = AnalysisSettings.from_environment()
-        analysis = Analysis(role, settings, observer, lambda _: None, lambda: datetime.now(UTC), until=moment)
-        await analysis.run(stop)
+        with closing(Spool(role)) as log:  # who sends for this process finds what stands there
+            analysis = Analysis(role, settings, observer, log.note, lambda: datetime.now(UTC), until=moment)
+            await analysis.run(stop)
 
     raise typer.Exit(run_role("monitor-analyse", CONDITIONS, work))
 

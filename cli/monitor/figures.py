@@ -24,16 +24,18 @@ def figures(
     from hub.crypto.certificates import write_private
     from hub.role import load_role
     from hub.settings import RoleSettings
-    from monitoring.report import sources
+    from monitoring.operations.settings import OperationsSettings
+    from monitoring.operations.watch import FILE
+    from monitoring.report import operations, sources
     from portal.producer import JOURNAL
 
     if (day is None) == (month is None):
         fail("cli.usage", "give --day or --month", status=2)
     period = sources.parsed(day, month)
     role = load_role(RoleSettings.from_environment())
+    codes = [each.code for each in role.topology.tenants]
     kind, _, tenant = role.principal.rpartition("-") if "-" in role.principal else (role.principal, "", "")
     if kind == "portal":
-        codes = [each.code for each in role.topology.tenants]
         found = sources.of_portal(role.state_directory / JOURNAL, codes, period)
     elif kind in DESKS:
         with opened(role) as (around, _, _):
@@ -42,6 +44,12 @@ def figures(
                 holds = SignatureRules(role.trust, role.principal).head_holds
                 log = sources.of_audit(around.store, tenant, period, holds)
             found = sources.of_desk(kind, tenant, around.store, period, log)
+    elif kind == "monitor":
+        path, owner = role.state_directory / FILE, f"{role.namespace}/{role.principal}"
+        days = OperationsSettings().retention_days
+        said = operations.take(path, owner, role.trust, role.principal, codes, period, days)
+        write_private(output, operations.write(said))
+        return
     else:
-        fail("cli.nothing-to-report", role.principal, "Figures are those of the portal and the desks.")
+        fail("cli.nothing-to-report", role.principal, "Figures are those of the portal, the desks and the monitor.")
     write_private(output, sources.write(found))

@@ -5,6 +5,7 @@ What cannot be had is told on standard error and stands in the report as missing
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
@@ -24,7 +25,8 @@ from hub.envelope.trust import Trust
 from hub.settings import HomeSettings
 from hub.standing import DECLARATION
 from monitoring.analysis import findings as analysis
-from monitoring.report import sources
+from monitoring.glance.reading import read as numbers_of
+from monitoring.report import operations, sources
 from monitoring.report.model import Basis, Findings, Period
 from schemas.catalogue import procedures
 from schemas.errors import HubError
@@ -42,16 +44,17 @@ def gather(home: Home, period: Period, tenant: str | None, at: datetime) -> list
     if not wanted:
         raise NoHub(f"({home.path} serves no tenant {tenant})")
     desks = [f"{kind}-{each.code}" for each in wanted for kind in _PLACES[1:]]
-    figures = _figures(home, topology, ["portal", *desks], period)
+    figures, logs = _figures(home, topology, ["portal", *desks, "monitor"], period)
     made = []
-    for each in wanted:
-        mine = sorted((f for f in figures if f.tenant == each.code), key=lambda f: _PLACES.index(f.place.kind))
+    for served in wanted:
+        mine = sorted((f for f in figures if f.tenant == served.code), key=lambda f: _PLACES.index(f.place.kind))
+        log = next((each for each in logs if each.tenant == served.code), None)
         made.append(
             Basis(
-                tenant=each.code,
-                organisation=each.name,
+                tenant=served.code,
+                organisation=served.name,
                 namespace=topology.namespace,
-                artificial=each.artificial,
+                artificial=served.artificial,
                 period=period,
                 taken_at_ms=to_ms(at),
                 version=metadata.version("eltax-hub"),
@@ -59,8 +62,10 @@ def gather(home: Home, period: Period, tenant: str | None, at: datetime) -> list
                 declaration_serial=_serial(home, DECLARATION),
                 places=tuple(f.place for f in mine),
                 audit=next((f.audit for f in mine if f.audit is not None), None),
-                findings=_findings(home, each.code, period),
-                retention=sources.retention(topology),
+                use=None if log is None else log.use,
+                log=None if log is None else log.log,
+                findings=_findings(home, served.code, period),
+                retention=(*(() if log is None else log.retention), *sources.retention(topology)),
                 labels=tuple((slug, procedure.label) for slug, procedure in procedures().items()),
             )
         )
@@ -77,7 +82,9 @@ def _topology(home: Home) -> Topology:
     return Wanted.of(wanted, settings.namespace, settings.partitions).topology
 
 
-def _figures(home: Home, topology: Topology, principals: Iterable[str], period: Period) -> tuple[sources.Figures, ...]:
+def _figures(
+    home: Home, topology: Topology, principals: Iterable[str], period: Period
+) -> tuple[tuple[sources.Figures, ...], tuple[operations.Operations, ...]]:
     directory = home.path / "reports"
     directory.mkdir(exist_ok=True, mode=0o700)
     there = [each for each in principals if home.role(each).is_dir()]
@@ -102,22 +109,38 @@ def _figures(home: Home, topology: Topology, principals: Iterable[str], period: 
             commands = {each: ["monitor", "figures", *span, "--output", str(files[each])] for each in missing}
             run_each(commands, environments, seconds=_SECONDS)
     found: list[sources.Figures] = []
+    logs: tuple[operations.Operations, ...] = ()
     for principal, path in files.items():
         try:
-            found += sources.read(path.read_bytes())
+            if principal == "monitor":
+                logs = operations.read(path.read_bytes())
+            else:
+                found += sources.read(path.read_bytes())
         except (OSError, HubError):
             _missing(principal)
         finally:
             path.unlink(missing_ok=True)
-    return tuple(found)
+    return tuple(found), logs
 
 
 def _findings(home: Home, tenant: str, period: Period) -> Findings | None:
+    state = home.role("analysis") / "state"
     try:
-        return sources.of_analysis(home.role("analysis") / "state" / analysis.FILE, tenant, period)
+        return sources.of_analysis(state / analysis.FILE, tenant, period, _analysed_until(home, state / "run.json"))
     except sqlite3.Error:
         _missing("analysis")
         return None
+
+
+def _analysed_until(home: Home, run_file: Path) -> int | None:
+    """Ask the analysis, if it runs: nothing on the disk says how far it came."""
+    try:
+        url = json.loads(run_file.read_text())["metrics"]
+        answer = home.scraper().get(f"{url}/metrics", "analysis")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    said = [value for _, value in numbers_of(answer.body).rows("hub_analysis_watermark_seconds")]
+    return int(min(said) * 1_000) if answer.status == 200 and said and min(said) > 0 else None
 
 
 def _serial(home: Home, name: str) -> int | None:

@@ -82,7 +82,10 @@ def _of_this_place() -> tuple[Role, WatchSettings]:
         return load_role(RoleSettings.from_environment()), settings
     home = the_home()
     running = home.running()
-    told = {"watch_also": settings.watch_also or running.controller}
+    told = {
+        "watch_also": settings.watch_also or running.controller,
+        "watch_targets": settings.watch_targets or home.targets,
+    }
     return open_role(home, "monitor"), settings.model_copy(update=told)
 
 

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from hub.facts import Observer
     from hub.role import Role
 
-CONDITIONS = frozenset({"letters", "network"})
-CONDITIONS = frozenset({"letters", "operations"})
+CONDITIONS = frozenset({"letters", "network", "operations"})
 """what the watch must have done once before it is ready"""
 
 
@@ -30,17 +29,14 @@ def monitor(context: typer.Context) -> None:
 
 async def _watch(role: Role, observer: Observer, stop: asyncio.Event) -> None:
     """All parts side by side; the first that fails ends the others, and the process with its error."""
+    from contextlib import closing
     from datetime import UTC, datetime
 
     from cli.log import witnesses_of
     from consumers.operator.watch import LetterWatch
+    from hub.operations.spool import Spool
     from hub.settings import WatchSettings
     from monitoring.network.watch import NetworkWatch
-
-    parts = (
-        LetterWatch(role, observer, lambda: datetime.now(UTC)).run(stop),
-        NetworkWatch(role, observer, WatchSettings()).run(stop),
-    )
     from monitoring.operations.settings import OperationsSettings
     from monitoring.operations.watch import OperationsWatch
 
@@ -49,8 +45,12 @@ async def _watch(role: Role, observer: Observer, stop: asyncio.Event) -> None:
 
     settings = OperationsSettings()
     cosigners = witnesses_of(settings.operations_witnesses, "shared", observer)
-    operations = OperationsWatch(role, observer, now, settings=settings, cosigners=cosigners)
-    parts = (LetterWatch(role, observer, now).run(stop), operations.run(stop))
-    async with asyncio.TaskGroup() as group:
-        for part in parts:
-            group.create_task(part)
+    with closing(Spool(role)) as spool:
+        parts = (
+            LetterWatch(role, observer, now).run(stop),
+            NetworkWatch(role, observer, WatchSettings()).run(stop),
+            OperationsWatch(role, observer, now, spool.note, settings=settings, cosigners=cosigners).run(stop),
+        )
+        async with asyncio.TaskGroup() as group:
+            for part in parts:
+                group.create_task(part)

@@ -88,6 +88,11 @@ _GONE: Final = (kafka.OffsetOutOfRangeError, kafka.NoOffsetForPartitionError)
 _INVALID_RECORD: Final = 87
 
 
+def from_client(error: BaseException) -> bool:
+    """Say whether an error is the Kafka client's or the network's, so that `translate` has a word for it."""
+    return isinstance(error, (kafka.KafkaError, OSError))
+
+
 def translate(error: BaseException, about: str = "") -> TransportError:
     """The error of this room that stands for one of the client's; `about` names a topic or an id."""
     kind: type[TransportError] = BrokerUnavailable

@@ -7,7 +7,7 @@ from typing import Final
 from hub.facts import Fact
 from monitoring.adapter.base import LogLine, ToLog, ToMetrics, quiet
 from monitoring.metrics import Metrics
-from monitoring.network.facts import ControlJudged, PathHeard, PathProbed, RoundEnded, TlsSeen
+from monitoring.network.facts import ControlJudged, ListenerUndeclared, PathHeard, PathProbed, RoundEnded, TlsSeen
 from monitoring.network.judgement import GAUGE, Verdict
 
 
@@ -39,12 +39,17 @@ def _round(metrics: Metrics, fact: RoundEnded) -> None:
     metrics.set("hub_watch_last_round_seconds", fact.at)
 
 
+def _undeclared(metrics: Metrics, fact: ListenerUndeclared) -> None:
+    metrics.count("hub_watch_undeclared_listeners_total")
+
+
 TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
     PathProbed: _path,
     TlsSeen: _tls,
     ControlJudged: _control,
     PathHeard: _heard,
     RoundEnded: _round,
+    ListenerUndeclared: _undeclared,
 }
 
 
@@ -70,10 +75,15 @@ def _tell_heard(fact: PathHeard) -> LogLine | None:
     return ("info" if fact.heard else "warning"), {"event": event, "about": fact.principal}
 
 
+def _tell_undeclared(fact: ListenerUndeclared) -> LogLine:
+    return "error", {"event": "listener-undeclared", "about": fact.listener, "code": fact.speaks}
+
+
 TO_LOG: Final[dict[type[Fact], ToLog]] = {
     PathProbed: _tell_path,
     TlsSeen: quiet,
     ControlJudged: _tell_control,
     PathHeard: _tell_heard,
     RoundEnded: quiet,
+    ListenerUndeclared: _tell_undeclared,
 }

@@ -15,6 +15,8 @@ from hub.envelope.operations import CLASS_OF, Class, Kind, OperationEvent
 from hub.envelope.times import to_ms
 
 _PORT: Final = re.compile(r"(?P<host>[0-9.]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
+_LETS_IN: Final = "accepted"
+"""what a probe says of a control that no longer refuses; `unknown` is no news"""
 UNKNOWN: Final = "unknown"
 """the subject of a line that names nobody"""
 
@@ -99,7 +101,7 @@ def subject_of(event: OperationEvent) -> Subject | None:
         return Subject(Family.HANDSHAKE, "", host(said.address) or UNKNOWN)
     if kind in (Kind.DENIED, Kind.PEER_UNEXPECTED):
         return Subject(Family.PEER, "", said.actor or host(said.address) or UNKNOWN)
-    if kind in (Kind.FAILED, Kind.ALARM) or (kind is Kind.PROBED and said.outcome != "ok"):
+    if kind in (Kind.FAILED, Kind.ALARM) or (kind is Kind.PROBED and said.outcome == _LETS_IN):
         return Subject(Family.PROCESS, said.tenant, event.principal)
     if not said.actor or kind is Kind.FINDING:
         return None

@@ -11,12 +11,13 @@ from typing import Final
 from consumers.patience import Patience, sleep
 from hub.envelope.times import to_ms
 from hub.facts import Alarm, Observer, Ready
+from hub.operations import Note
 from hub.role import Role
-from hub.transport.errors import BrokerUnavailable, translate
+from hub.transport.errors import BrokerUnavailable, from_client, translate
 from monitoring.analysis.application import Work
 from monitoring.analysis.findings import FILE, FindingStore
 from monitoring.analysis.settings import AnalysisSettings
-from monitoring.analysis.telling import Note, Teller
+from monitoring.analysis.telling import Teller
 from schemas.errors import HubError
 
 CONDITION: Final = "windows"
@@ -73,7 +74,7 @@ class Analysis:
         except (HubError, asyncio.CancelledError):
             raise
         except Exception as error:
-            if work.failed.done():  # an agent's own error is no trouble of the brokers
+            if work.failed.done() and not from_client(error):  # an agent's own mistake is no trouble of the brokers
                 raise
             raise translate(error) from error
         finally:

@@ -43,6 +43,10 @@ class AnalysisSettings(BaseSettings):
     open_days: frozenset[date] = Field(default=frozenset(), description="days that are open all the same")
     closed_days: frozenset[date] = Field(default=frozenset(), description="days that are not open")
     automatic: frozenset[str] = Field(default=frozenset(), description="accounts of jobs that may run at any hour")
+    probing: frozenset[str] = Field(
+        default=frozenset({"monitor", "canary", "127.0.0.1", "::1"}),
+        description="principals and addresses from which the network watch tries what must be refused",
+    )
     thresholds: dict[str, int] = Field(default_factory=dict, description="rule → threshold, instead of the table's")
     silent_minutes: dict[str, Annotated[int, Field(ge=1, le=10_080)]] = Field(
         default_factory=lambda: {"monitor": 30},
@@ -78,6 +82,7 @@ class AnalysisSettings(BaseSettings):
             ServiceHours(begins, ends, self.open_days, self.closed_days),
             read_erased(self.erased_file) if self.erased_file is not None else {},
             self.automatic,
+            self.probing,
             self.thresholds,
         )
 

@@ -14,11 +14,10 @@ from typing import Final
 
 from hub.envelope.operations import Kind, Operation
 from hub.facts import Observer
+from hub.operations import Note
 from monitoring.analysis.facts import FindingMade
 from monitoring.analysis.findings import Finding, FindingStore
 
-Note = Callable[[Operation], None]
-"""takes one line: durable when it returns; see hub.operations"""
 _RECEIPT: Final = re.compile(r"[0-9a-f]{32}")
 _REMEMBERED: Final = 10_000
 

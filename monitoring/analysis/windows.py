@@ -162,7 +162,7 @@ def _judge_group(
     first = bisect_right(marks, begins - 1, key=lambda mark: mark.at)
     if first == len(marks):
         return None
-    limit = rule.limit(conditions)
+    limit = rule.limit(conditions, subject.name)
     if rule.measure is Measure.EACH:
         each = [mark for mark in marks[first:] if mark.at < begins + length]
         return finding(rule.name, rule.severity, subject, group, begins, each, each[-1].at, len(each)) if each else None

@@ -55,6 +55,11 @@ METRICS: Final[tuple[Metric, ...]] = (
         "hub_watch_attempts_total", "attempts", "",
         "Attempts and visits of the network watch.", "ネットワーク監視の試行回数。", WATCH,
     ),
+    counter(
+        "hub_watch_undeclared_listeners_total", "listeners", "",
+        "Listeners found where nobody is declared, each counted when it appears.",
+        "宣言されていない待受けの検出件数。", PEERS, DEFENCE, DEVICES,
+    ),
     gauge(
         "hub_watch_last_round_seconds", "seconds", "",
         "End of the last round of the network watch, since 1970-01-01 UTC.",

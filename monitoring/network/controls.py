@@ -21,7 +21,7 @@ from monitoring.network.addresses import Address, hosts
 from monitoring.network.deeds import Beyond, beyond, tried
 from monitoring.network.judgement import Control, Tried, Verdict, judged
 from monitoring.network.line import Came
-from monitoring.network.reach import Visit, in_the_clear, is_open, let_in, visit
+from monitoring.network.reach import SCRAPE, Visit, in_the_clear, is_open, let_in, visit
 from topics.layout import Topology
 
 T = TypeVar("T")
@@ -154,6 +154,10 @@ def _at(
     """Every control at one listener."""
     if seen.came is Came.UNREACHABLE:
         return _nothing(address, seen.problem, is_broker=is_broker)
+    if seen.came is Came.HUNG:  # the others would hang as long; but whoever speaks in the clear may wait for our words
+        came, code = in_the_clear(address, seconds=seconds)
+        clear = Tried(Control.PLAINTEXT, str(address), *judged(Control.PLAINTEXT, came, code, contrast=False))
+        return [clear, *_nothing(address, seen.problem, is_broker=is_broker)[1:]]
     canary = Came.UNTRIED if known.canary is None else let_in(address, known.canary, seconds=seconds)[0]
 
     def judge(control: Control, came: Came, code: str, *, contrast: bool = seen.good) -> Tried:
@@ -212,16 +216,25 @@ def _undeclared(places: Places, opened: Iterable[tuple[Address, str]], visits: d
     return found
 
 
-def scraped(address: Address, *, seconds: float) -> Tried:
-    """Ask a process for its metrics without a certificate, over TLS and in the clear."""
-    request = b"GET /metrics HTTP/1.0\r\n\r\n"
-    came, code = let_in(address, None, seconds=seconds, request=request)
-    if came not in (Came.ANSWERED, Came.ALERT, Came.UNREACHABLE):
-        clear, said = in_the_clear(address, seconds=seconds, request=request)
-        if clear is Came.ANSWERED:
-            came, code = clear, said
-    # no contrast is asked for: it is scraped by who may in the same round, and its silence is an alarm of its own
-    return Tried(Control.SCRAPE, str(address), *judged(Control.SCRAPE, came, code, contrast=True))
+def scraped(address: Address, known: Certificates, *, seconds: float) -> list[Tried]:
+    """Ask a process for its metrics without a certificate, over TLS and in the clear, and as one who may not.
+
+    No contrast is asked for: it is scraped by who may in the same round, and its silence is an alarm of its own.
+    """
+
+    def judge(came: Came, code: str) -> Tried:
+        return Tried(Control.SCRAPE, str(address), *judged(Control.SCRAPE, came, code, contrast=True))
+
+    came, code = let_in(address, None, seconds=seconds, request=SCRAPE)
+    if came is Came.UNREACHABLE:  # nobody listens, so that nothing is shown to anybody
+        return []
+    found = [judge(came, code)]
+    if found[0].verdict is Verdict.UNKNOWN:
+        clear = judge(*in_the_clear(address, seconds=seconds, request=SCRAPE))
+        found += [clear] if clear.verdict is Verdict.ACCEPTED else []
+    if known.canary is not None:
+        found.append(judge(*let_in(address, known.canary, seconds=seconds, request=SCRAPE)))
+    return found
 
 
 def side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R | None]:

@@ -58,8 +58,20 @@ class PathHeard(Fact):
 
 @dataclass(frozen=True, slots=True)
 class RoundEnded(Fact):
-    """A round of the watch has ended `at` (Unix time), with so many attempts and so many of them unknown."""
+    """A round of the watch has ended `at` (Unix time), with so many attempts and so many of them unknown.
+
+    `refused` says of a round of controls whether all were refused; it is None for a role that tried its own path.
+    """
 
     at: float
     attempts: int
     unknown: int
+    refused: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerUndeclared(Fact):
+    """Somebody listens where nobody was declared, or a broker sends clients there; told when it is new."""
+
+    listener: str
+    speaks: str

@@ -1,30 +1,30 @@
 """Who is declared to run, and who has told of its path lately: read from the processes' own metrics.
 
-The addresses come from a file that whoever starts the processes writes (HUB_WATCH_METRICS, as `up --json` says them:
-`{"metrics": {process: url}}`). A process is heard while the moment of its last round moves on; whose clock is wrong
+The addresses come from the file of targets that Prometheus reads too (HUB_WATCH_TARGETS;
+`up` writes it). A process is heard while the moment of its last round moves on; whose clock is wrong
 does not matter, for nothing is compared but one value with the one before.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from hub.envelope.trust import Trust
 from hub.transport import TlsIdentity
-from monitoring.network.addresses import Address, checked
+from monitoring.network.addresses import Address, address
 from monitoring.network.line import Came, Deadline, Ended, Line
-from monitoring.network.reach import verified
+from monitoring.network.reach import SCRAPE, http_status, verified
 from topics.layout import Topology
+from topics.names import endpoint_host
 
 MAX_PAGE_BYTES: Final = 8 * 2**20
 MAX_FILE_BYTES: Final = 4 * 2**20
-ROUND: Final = "hub_watch_last_round_seconds"
 _SAMPLE: Final = re.compile(rb"^hub_watch_last_round_seconds ([0-9.e+]{1,30})$", re.MULTILINE)
 
 
@@ -49,49 +49,38 @@ def expected(topology: Topology, trust: Trust, more: Collection[str] = ()) -> fr
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Where a process tells its metrics: its address, and whether over TLS."""
+    """Where a process tells its metrics, over TLS, and the name that its certificate must bear."""
 
     address: Address
-    path: str
-    secure: bool
+    host: str
 
 
 def pages(file: Path) -> dict[str, Page]:
-    """Read where each process tells its metrics; what is no address is left out. Raises Ended(UNTRIED)."""
+    """Read by principal where processes tell their metrics; what is no address is left out. Raises Ended(UNTRIED)."""
     try:
         if file.stat().st_size > MAX_FILE_BYTES:
-            raise Ended(Came.UNTRIED, "metrics-file")
-        said = json.loads(file.read_bytes())["metrics"]
-        return {str(name): page for name, url in dict(said).items() if (page := _page(str(url))) is not None}
-    except (OSError, ValueError, KeyError, TypeError):
-        raise Ended(Came.UNTRIED, "metrics-file") from None
+            raise Ended(Came.UNTRIED, "targets")
+        said = {str(group["labels"]["instance"]): str(group["targets"][0]) for group in json.loads(file.read_bytes())}
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        raise Ended(Came.UNTRIED, "targets") from None
+    found = {}
+    for name, target in said.items():
+        with contextlib.suppress(ValueError):
+            found[name] = Page(address(target), endpoint_host(name))
+    return found
 
 
-def _page(url: str) -> Page | None:
-    try:
-        parts = urlsplit(url)
-        address = checked(parts.hostname or "", parts.port or 0)
-    except ValueError:
-        return None
-    path = parts.path if re.fullmatch(r"[A-Za-z0-9/._-]{0,100}", parts.path) else ""
-    return Page(address, path or "/metrics", parts.scheme == "https") if parts.scheme in ("http", "https") else None
-
-
-def told(page: Page, tls: TlsIdentity, *, name: str | None = None, seconds: float) -> str:
-    """Return the moment of a process's last round as its metrics write it; `name` is the endpoint's host, if another.
-
-    Empty if it has had no round yet. Raises Ended.
-    """
+def told(page: Page, tls: TlsIdentity, *, seconds: float) -> str:
+    """Return the moment of a process's last round as its metrics write it; empty if it has had none. Raises Ended."""
     got = bytearray()
     with Line(page.address, Deadline.after(seconds)) as line:
-        if page.secure:
-            line.secure(verified(tls), name or page.address.host)
-        line.send(f"GET {page.path} HTTP/1.0\r\nHost: {page.address.host}\r\n\r\n".encode())
+        line.secure(verified(tls), page.host)
+        line.send(SCRAPE)
         while part := line.some(65_536):
             got += part
             if len(got) > MAX_PAGE_BYTES:
                 raise Ended(Came.GARBAGE, "size")
-    if not re.match(rb"HTTP/1\.[01] 200 ", got):
+    if http_status(bytes(got[:12])) != "200":
         raise Ended(Came.GARBAGE, "status")
     found = _SAMPLE.search(got)
     return found[1].decode() if found else ""

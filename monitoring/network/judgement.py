@@ -47,7 +47,7 @@ WORDS: Final = {
     Control.RIGHTS: ("deeds beyond the monitor's own rights", "監視役の権限外の操作"),
     Control.NO_RIGHTS: ("anything at all, by a principal with no right", "権限のない主体の操作"),
     Control.UNDECLARED: ("a listener on a broker's host that nobody declared", "宣言されていない待受け"),
-    Control.SCRAPE: ("metrics without a certificate", "証明書なしのメトリクス取得"),
+    Control.SCRAPE: ("metrics without a certificate, or with one that may not", "権限なしのメトリクス取得"),
 }
 """what is tried, in two languages"""
 
@@ -57,7 +57,7 @@ RIGHT_ALERTS: Final = {
     Control.UNKNOWN_CA: frozenset({"certificate-unknown", "unknown-ca", "bad-certificate"}),
     Control.EXPIRED: frozenset({"certificate-unknown", "certificate-expired", "bad-certificate"}),
     Control.OLD_TLS: frozenset({"protocol-version"}),
-    Control.SCRAPE: frozenset({"certificate-required", "bad-certificate"}),
+    Control.SCRAPE: frozenset({"certificate-required", "bad-certificate", "http-401", "http-403"}),
 }
 """how each control says no (RFC 8446, 6.2). Java says certificate_unknown of chain, date and purpose alike; which of
 them it was, the contrast shows: the same client with the one thing changed is let in"""

@@ -121,10 +121,11 @@ class Line:
         except OSError as problem:
             raise ended(problem) from None
 
-    def some(self, most: int) -> bytes:
-        """Return the next bytes, at most so many; none if the peer has hung up."""
+    def some(self, most: int, *, within: float | None = None) -> bytes:
+        """Return the next bytes, at most so many; none if the peer has hung up. Ended(HUNG) after `within` seconds."""
+        left = self._deadline.left()
         try:
-            self._stream.settimeout(self._deadline.left())
+            self._stream.settimeout(left if within is None else min(left, within))
             return self._stream.recv(most)
         except OSError as problem:
             raise ended(problem) from None

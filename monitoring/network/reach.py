@@ -7,9 +7,9 @@ The client of an attempt refuses nothing itself: no verification, all versions, 
 from __future__ import annotations
 
 import contextlib
+import re
 import ssl
 import struct
-import warnings
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +23,10 @@ _ALERT: Final = 21
 _FATAL: Final = 2
 _GLANCE: Final = 64
 """bytes of an answer that are looked at where any answer says it all"""
+_REFUSAL_SECONDS: Final = 0.25
+"""in which a peer that refuses has said so, as a rule"""
 _API_VERSIONS_MOST: Final = 65_536
+SCRAPE: Final = b"GET /metrics HTTP/1.0\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +91,12 @@ def willing(tls: TlsIdentity | None, newest: ssl.TLSVersion = ssl.TLSVersion.TLS
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # old versions are what is tried
-        if newest is ssl.TLSVersion.TLSv1_3:
-            context.minimum_version = newest
-        else:
-            context.set_ciphers("ALL:@SECLEVEL=0")  # or OpenSSL itself would not speak what is old
-            context.minimum_version = ssl.TLSVersion.TLSv1
-            context.maximum_version = newest
+    if newest is ssl.TLSVersion.TLSv1_3:
+        context.minimum_version = newest
+    else:
+        context.set_ciphers("ALL:@SECLEVEL=0")  # or OpenSSL itself would not speak what is old
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.maximum_version = newest
     if tls is not None:
         try:
             context.load_cert_chain(tls.certificate, tls.private_key)
@@ -131,8 +132,8 @@ def in_the_clear(address: Address, *, seconds: float, request: bytes = API_VERSI
             return end.came, end.code
     if len(got) == 7 and got[0] == _ALERT and got[5] == _FATAL:
         return Came.ALERT, "fatal"
-    if request.startswith(b"GET ") and got[:7] == b"HTTP/1." and got[8:12] == b" 200":
-        return Came.ANSWERED, "http"
+    if request == SCRAPE and http_status(got):
+        return _scraped(got)
     return (Came.GARBAGE, "clear") if got else (Came.CLOSED, "")
 
 
@@ -151,17 +152,55 @@ def let_in(
     """Connect as somebody, ask, and see whether anything comes back. Never raises.
 
     In TLS 1.3 the peer's refusal of a certificate comes after the handshake, with the first read; whoever finishes a
-    handshake of an older version has let us in by that alone.
+    handshake of an older version has let us in by that alone. A peer that only hangs up is tried once more: its reason
+    may have been lost on the way.
     """
+    for _ in range(2):
+        came, code = _let_in(address, tls, seconds, newest, request)
+        if came is not Came.CLOSED:
+            break
+    return came, code
+
+
+def _let_in(
+    address: Address, tls: TlsIdentity | None, seconds: float, newest: ssl.TLSVersion, request: bytes
+) -> tuple[Came, str]:
     try:
         with Line(address, Deadline.after(seconds)) as line:
             stream = line.secure(willing(tls, newest), None)
             if newest is not ssl.TLSVersion.TLSv1_3:
                 return Came.ANSWERED, (stream.version() or "").lower().replace(".", "-")
-            line.send(request)
-            return (Came.ANSWERED, "") if line.some(_GLANCE) else (Came.CLOSED, "")
+            got = _unasked(line)
+            if not got:
+                line.send(request)
+                got = line.some(_GLANCE)
+            if request == SCRAPE and http_status(got):
+                return _scraped(got)
+            return (Came.ANSWERED, "") if got else (Came.CLOSED, "")
     except Ended as end:
         return end.came, end.code
+
+
+def _unasked(line: Line) -> bytes:
+    """What comes before we ask: a refusal, as a rule. It would be lost if our request met a closed connection."""
+    try:
+        return line.some(_GLANCE, within=_REFUSAL_SECONDS)
+    except Ended as end:
+        if end.came is Came.HUNG:
+            return b""
+        raise
+
+
+def http_status(got: bytes) -> str:
+    """The status of an HTTP answer's beginning; empty if it is none."""
+    found = re.match(rb"HTTP/1\.[01] ([0-9]{3}) ", got + b" ")
+    return found[1].decode() if found else ""
+
+
+def _scraped(got: bytes) -> tuple[Came, str]:
+    """A server that refuses in words has refused; any other answer lets us in."""
+    status = http_status(got)
+    return (Came.ALERT if status in ("401", "403") else Came.ANSWERED), f"http-{status}"
 
 
 def is_open(address: Address, *, seconds: float) -> bool:

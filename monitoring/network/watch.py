@@ -7,7 +7,6 @@ is told as unknown from the first time on: it never counts as refused.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import shutil
 import tempfile
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import ClassVar, Final, Protocol
 
 from hub.control_certificates import PROBES
-from hub.envelope.operations import Kind, Operation
 from hub.envelope.trust import Trust
 from hub.facts import Alarm, Observer, Ready
 from hub.settings import WatchSettings
@@ -27,11 +25,11 @@ from hub.transport import TlsIdentity
 from monitoring.network.addresses import Address, addresses, ports
 from monitoring.network.aside import Aside, pause
 from monitoring.network.controls import Places, Round, certificates, one_round, scraped, side_by_side
-from monitoring.network.facts import ControlJudged, PathHeard, RoundEnded
+from monitoring.network.facts import ControlJudged, ListenerUndeclared, PathHeard, RoundEnded
 from monitoring.network.heard import Hearing, Page, expected, pages, told
-from monitoring.network.judgement import Control, Tried, Verdict, by_control
+from monitoring.network.judgement import Control, Tried, Verdict, by_control, worst
 from monitoring.network.line import Ended
-from monitoring.network.own_path import OwnPath
+from monitoring.network.own_path import HEARING_SECONDS, OwnPath
 from monitoring.network.own_path import Path as OwnWay
 from schemas.errors import HubError
 from topics.layout import Topology
@@ -40,8 +38,12 @@ SECONDS: Final = 5.0
 """the deadline of one attempt"""
 SILENT_ROUNDS: Final = 3
 """after so many intervals without a word somebody is silent"""
+SCRAPES: Final = 1
+"""a process that is asked for metrics by who may not, in each round: below what its own alert takes for an attack"""
+FIRST_SCRAPES: Final = 64
+"""and of those that were never asked"""
+_REFUSED: Final = Verdict.REFUSED
 _LONGEST_ROUND: Final = 120.0
-_HEARING_SECONDS: Final = 10
 
 
 class WatchSettingsInvalid(HubError):
@@ -49,13 +51,6 @@ class WatchSettingsInvalid(HubError):
 
     code: ClassVar[str] = "watch.settings"
     hint: ClassVar[str] = "Addresses are host:port[,host:port...], ports are 9092,9090-9099: docs/network-watch.md."
-
-
-class Note(Protocol):
-    """Takes a line of the operations log; durable when it returns."""
-
-    def __call__(self, operation: Operation, /) -> None:
-        """Raises HubError if it cannot be kept."""
 
 
 class WatchingRole(Protocol):
@@ -106,18 +101,20 @@ class NetworkWatch:
         observer: Observer,
         settings: WatchSettings,
         *,
-        note: Note | None = None,
+        seconds: float = SECONDS,
+        hearing_seconds: float = HEARING_SECONDS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is connected before `run`. Without `note` nothing goes to the operations log.
+        """Nothing is connected before `run`. Raises WatchSettingsInvalid.
 
-        Raises WatchSettingsInvalid.
+        `seconds` is the deadline of an attempt; so many `hearing_seconds` rights may be ahead of their declaration.
         """
         self._role = role
         self._observe = observer
         self._settings = settings
-        self._note = note
+        self._seconds = seconds
+        self._patience = hearing_seconds
         self._now = now
         self._places = places(role.bootstrap, settings)
         self._aside = Aside("network-watch")
@@ -129,6 +126,7 @@ class NetworkWatch:
         self._silent: dict[str, bool] = {}
         self._unheard = False
         self._scratch: Path | None = None
+        self._scrapes: dict[Address, list[Tried]] = {}
         self._own = OwnPath(role, observer, 0)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -136,11 +134,14 @@ class NetworkWatch:
         if not self._settings.watch_seconds:
             self._observe(Ready("network", True))
             return
+        ready = False
         try:
             while not stop.is_set():
                 began = time.monotonic()
                 await self.once(stop)
-                self._observe(Ready("network", True))
+                if not ready:
+                    self._observe(Ready("network", True))
+                ready = True
                 spread = self._settings.watch_seconds * random.uniform(0.95, 1.05)  # noqa: S311 - no secret
                 await pause(stop, max(0.1, spread - (time.monotonic() - began)))
         finally:
@@ -182,36 +183,43 @@ class NetworkWatch:
         if self._scratch is None:
             self._scratch = Path(tempfile.mkdtemp(prefix="eltax-hub-watch-"))
         known = certificates(self._role.tls, self._role.directory / PROBES, self._scratch)
-        done = one_round(self._places, known, topology, self._turn, seconds=SECONDS)
-        if self._settings.watch_metrics is None:
+        done = one_round(self._places, known, topology, self._turn, seconds=self._seconds)
+        if self._settings.watch_targets is None:
             return Found(done.tried, done, None)
         try:
-            where = pages(self._settings.watch_metrics)
+            where = pages(self._settings.watch_targets)
         except Ended:
             where = {}
         said = dict(zip(where, side_by_side(self._asked, list(where.items())), strict=True))
         wanted = expected(topology, trust, _names(self._settings.watch_expected)) - {self._role.principal}
         heard = self._hearing.judge(wanted, {name: moment for name, moment in said.items() if moment})
-        secure = list(dict.fromkeys(page.address for page in where.values() if page.secure))
-        scrapes = [
-            each or Tried(Control.SCRAPE, str(address), Verdict.UNKNOWN, "failed")
-            for address, each in zip(secure, side_by_side(_scraped, secure), strict=True)
-        ]
-        return Found((*done.tried, *scrapes), done, heard)
+        ends = self._whom_to_scrape(list(dict.fromkeys(page.address for page in where.values())))
+        for end, each in zip(
+            ends, side_by_side(lambda end: scraped(end, known, seconds=self._seconds), ends), strict=True
+        ):
+            failed = [Tried(Control.SCRAPE, str(end), Verdict.UNKNOWN, "failed")]
+            self._scrapes[end] = failed if each is None else each
+        return Found((*done.tried, *(one for each in self._scrapes.values() for one in each)), done, heard)
+
+    def _whom_to_scrape(self, ends: list[Address]) -> list[Address]:
+        """A few in turn, for each attempt is a line in the log of a process; and again all that did not refuse."""
+        self._scrapes = {end: found for end, found in self._scrapes.items() if end in ends}
+        never = [end for end in ends if end not in self._scrapes]
+        again = [end for end, found in self._scrapes.items() if worst(each.verdict for each in found) is not _REFUSED]
+        turn = [ends[(self._turn * SCRAPES + number) % len(ends)] for number in range(min(SCRAPES, len(ends)))]
+        return list(dict.fromkeys((*again, *turn, *never[:FIRST_SCRAPES])))
 
     def _asked(self, named: tuple[str, Page]) -> str:
         try:
-            return told(named[1], self._role.tls, seconds=SECONDS)
+            return told(named[1], self._role.tls, seconds=self._seconds)
         except Ended:
             return ""
 
     async def _declared_anew(self, stop: asyncio.Event) -> bool:
         """Say whether another topology holds in a moment: rights come before the declaration that gives them."""
-        before = self._role.topology
-        for _ in range(_HEARING_SECONDS):
-            if self._role.topology is not before or stop.is_set():
-                break
-            await pause(stop, 1.0)
+        before, until = self._role.topology, time.monotonic() + self._patience
+        while self._role.topology is before and not stop.is_set() and time.monotonic() < until:
+            await pause(stop, 0.5)
         return self._role.topology is not before
 
     # telling
@@ -226,8 +234,6 @@ class NetworkWatch:
             self._observe(
                 ControlJudged(control.value, verdict, first.code, first.listener, changed=verdict is not before)
             )
-            if verdict is not before and (before is not None or verdict is not Verdict.REFUSED):
-                self._line(Kind.PROBED, outcome=verdict.value, about=control.value, code=first.code)
             if verdict is Verdict.UNKNOWN and before is Verdict.UNKNOWN and control not in self._rang_unknown:
                 self._rang_unknown.add(control)
                 self._observe(Alarm("watch.control-unknown", control.value))
@@ -236,30 +242,23 @@ class NetworkWatch:
             self._verdicts[control] = verdict
         self._tell_heard(found.heard)
         unknown = sum(1 for each in found.tried if each.verdict is Verdict.UNKNOWN)
-        good = all(each.verdict is Verdict.REFUSED for each in found.tried)
-        self._line(
-            Kind.PROBED,
-            outcome="ok" if good else "failed",
-            about="round",
-            code=f"unknown-{unknown}",
-            count=max(1, len(found.tried)),
-        )
-        self._observe(RoundEnded(self._now().timestamp(), len(found.tried), unknown))
+        refused = all(each.verdict is Verdict.REFUSED for each in found.tried)
+        self._observe(RoundEnded(self._now().timestamp(), len(found.tried), unknown, refused))
 
     def _tell_open(self, found: Found) -> None:
         """The loudest: whatever lets in whom it must refuse, each listener by its name."""
-        still = {(each.control, each.listener) for each in found.tried if each.verdict is Verdict.ACCEPTED}
-        for control, listener in sorted(still - self._open):
+        still = {(each.control, each.listener): each.code for each in found.tried if each.verdict is Verdict.ACCEPTED}
+        for control, listener in sorted(still.keys() - self._open):
             if control is Control.UNDECLARED:
-                self._line(Kind.PEER_UNEXPECTED, outcome="failed", about=listener, code=control.value)
+                self._observe(ListenerUndeclared(listener, still[control, listener]))
             self._observe(Alarm("watch.control-open", f"{control.value} {listener}"))
-        self._open = still
+        self._open = set(still)
 
     def _tell_heard(self, heard: dict[str, bool] | None) -> None:
         if heard is None:
             if not self._unheard:
                 self._unheard = True
-                self._observe(Alarm("watch.paths-unheard", "HUB_WATCH_METRICS"))
+                self._observe(Alarm("watch.paths-unheard", "HUB_WATCH_TARGETS"))
             return
         for principal, lately in sorted(heard.items()):
             changed = self._silent.get(principal, True) is not lately
@@ -268,30 +267,10 @@ class NetworkWatch:
                 self._observe(Alarm("watch.path-silent", principal))
         self._silent = heard
 
-    def _line(self, kind: Kind, *, outcome: str, about: str, code: str, count: int = 1) -> None:
-        """A line of the operations log. That it cannot be kept stops views and exports, not the watch."""
-        if self._note is not None:
-            with contextlib.suppress(HubError):
-                self._note(
-                    Operation(
-                        kind,
-                        self._now(),
-                        outcome=outcome,
-                        actor=self._role.principal,
-                        about=about,
-                        code=code,
-                        count=count,
-                    )
-                )
-
 
 def _may_be_new(tried: tuple[Tried, ...]) -> bool:
     """Whether somebody sees what was perhaps declared only now."""
     return any(each.control is Control.RIGHTS and each.code == "sees-topics" for each in tried)
-
-
-def _scraped(address: Address) -> Tried:
-    return scraped(address, seconds=SECONDS)
 
 
 def _names(text: str) -> tuple[str, ...]:

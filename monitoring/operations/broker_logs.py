@@ -20,10 +20,10 @@ from hub import crashpoints
 from hub.envelope.operations import Kind, Operation
 from hub.envelope.times import to_ms
 from hub.facts import Alarm, Observer, Paused
+from hub.operations import Note
 from monitoring.operations.broker_lines import read_line
 from monitoring.operations.collector import CollectingRole
 from monitoring.operations.follower import Follower, Look
-from monitoring.operations.notes import Note
 from monitoring.operations.peers import Expected, Peer
 from monitoring.operations.settings import Peers
 from monitoring.operations.store import OperationsStore

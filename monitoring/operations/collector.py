@@ -17,7 +17,6 @@ from typing import Final, Protocol
 
 from consumers.patience import Patience
 from hub.crypto.identity import IdentityKey
-from hub.envelope.operations import OperationEvent, line_hash
 from hub.envelope.times import to_ms
 from hub.envelope.trust import Trust
 from hub.facts import Alarm, BacklogAge, Lag, Observer, Ready
@@ -76,11 +75,6 @@ class Collector:
         while not stop.is_set():
             await self._patience.until_done(CONDITION, lambda: self._collect(stop), stop)
 
-    def keep_own(self, event: OperationEvent, value: bytes) -> None:
-        """Keep a line of our own that does not travel over Kafka; blocks. Raises StoreError."""
-        item = Item("", 0, 0, event.key.encode(), value, Line(event, line_hash(value), value))
-        self._tell(self._store.keep(Batch(to_ms(self._now()), (), (item,))))
-
     async def _collect(self, stop: asyncio.Event) -> bool:
         places = await asyncio.to_thread(self._store.places)
         starts = {place: places.get(place) for place in self._places()}
@@ -122,7 +116,8 @@ class Collector:
 
     def _judged(self, records: Sequence[KafkaRecord]) -> list[Line | Report | Refused]:
         trust = self._role.trust
-        return [judged(record, trust) for record in records]
+        partitions = len(self._places())
+        return [judged(record, trust, partitions) for record in records]
 
     async def _skip(self, places: dict[Place, int]) -> None:
         """Go on behind what is gone: retention was faster than we, or the topic was made anew."""

@@ -89,10 +89,13 @@ class Follower:
                 if before is not None and self._is(descriptor, before):
                     del gone[inode]
                 else:
-                    before = Place(self.family, inode, 0, b"")
+                    before = Place(self.family, inode, 0, _start(descriptor, 0))
+                if more:  # what comes after an unfinished file waits for its turn
+                    places.append(before)
+                    continue
                 data = os.pread(descriptor, room + 1, before.offset)
                 whole = len(data) <= room
-                more = more or not whole
+                more = not whole
                 found, used, inside = _split(data[:room], before.inside, final=whole and not active)
                 lines += found
                 room -= used
@@ -116,9 +119,15 @@ class Follower:
             for entry in entries:
                 number = entry.name.removeprefix(f"{self.family}.").removesuffix(".log")
                 active = entry.name == f"{self.family}.log"
-                if active or (entry.name == f"{self.family}.{number}.log" and number.isdecimal()):
-                    found.append((active, entry.stat(follow_symlinks=False).st_mtime_ns, Path(entry.path)))
-        return [(path, active) for active, _, path in sorted(found)[-MAX_FILES:]]
+                if active or (
+                    entry.name == f"{self.family}.{number}.log"
+                    and len(number) < 10
+                    and number.isascii()
+                    and number.isdecimal()
+                ):
+                    order = (active, entry.stat(follow_symlinks=False).st_mtime_ns, 0 if active else int(number))
+                    found.append((order, Path(entry.path), active))
+        return [(path, active) for _, path, active in sorted(found)[-MAX_FILES:]]
 
 
 def _start(descriptor: int, offset: int) -> bytes:

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from hub.crypto.hkdf import sha256
 from hub.envelope.operations import Kind, Operation
-from hub.facts import Alarm, Fact, Lifecycle, Paused, StandingTaken
+from hub.facts import Alarm, Fact, HandedOver, Lifecycle, Paused, StandingTaken
 from hub.operations.facts import BrokersReached
+from monitoring.network.facts import ControlJudged, ListenerUndeclared, PathProbed, RoundEnded
 
 WINDOW_SECONDS: Final = 60.0
 MAX_KEYS: Final = 64
@@ -56,12 +57,41 @@ def _standing(fact: StandingTaken, at: datetime, settings: str) -> Operation:
     return Operation(Kind.CONFIGURED, at, about=about, code=code)
 
 
+def _handed_over(fact: HandedOver, at: datetime, _: str) -> Operation | None:
+    return Operation(Kind.EXPORTED, at, about=fact.team, code=fact.decision, count=fact.count) if fact.count else None
+
+
+def _control(fact: ControlJudged, at: datetime, _: str) -> Operation | None:
+    return Operation(Kind.PROBED, at, fact.verdict.value, about=fact.control, code=fact.code) if fact.changed else None
+
+
+def _path(fact: PathProbed, at: datetime, _: str) -> Operation | None:
+    return Operation(Kind.PROBED, at, fact.code or "ok", about=fact.listener) if fact.changed else None
+
+
+def _round(fact: RoundEnded, at: datetime, _: str) -> Operation | None:
+    """One line for each round of controls; a role's look at its own path is a line only when it changes."""
+    if fact.refused is None:
+        return None
+    outcome = "ok" if fact.refused else "failed"
+    return Operation(Kind.PROBED, at, outcome, about="round", count=max(1, fact.attempts))
+
+
+def _undeclared(fact: ListenerUndeclared, at: datetime, _: str) -> Operation:
+    return Operation(Kind.PEER_UNEXPECTED, at, "failed", about=fact.listener, code=fact.speaks)
+
+
 TABLE: Final[dict[type[Fact], Callable[[Any, datetime, str], Operation | None]]] = {
     Lifecycle: _lifecycle,
     Alarm: _alarm,
     Paused: _paused,
     BrokersReached: _reached,
     StandingTaken: _standing,
+    HandedOver: _handed_over,
+    ControlJudged: _control,
+    PathProbed: _path,
+    RoundEnded: _round,
+    ListenerUndeclared: _undeclared,
 }
 """`Any` is the fact's own class; the text is the settings' digest"""
 

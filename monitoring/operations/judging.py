@@ -9,6 +9,7 @@ from hub.envelope.declared import StandingReport
 from hub.envelope.operations import OperationEvent, line_hash
 from hub.envelope.reasons import Reason
 from hub.envelope.trust import Trust
+from hub.operations.sender import partition_of
 from hub.transport import KafkaRecord
 
 _STANDING: Final = b"standing/"
@@ -38,8 +39,11 @@ class Refused:
     news_may_help: bool = False
 
 
-def judged(record: KafkaRecord, trust: Trust) -> Line | Report | Refused:
-    """Judge one record by the list that holds now; never raises."""
+def judged(record: KafkaRecord, trust: Trust, partitions: int) -> Line | Report | Refused:
+    """Judge one record of a topic of so many partitions, by the list that holds now; never raises.
+
+    A line counts on its log's own partition only: there its order is the log's, whoever copies it elsewhere.
+    """
     value = record.value
     if value is None:
         return Refused(Reason.MALFORMED.value)
@@ -53,6 +57,8 @@ def judged(record: KafkaRecord, trust: Trust) -> Line | Report | Refused:
         return _refused(event)
     if event.key.encode() != record.key:
         return _refused(Reason.WRONG_KEY)
+    if record.partition != partition_of(event.log, partitions):
+        return _refused(Reason.WRONG_PARTITION)
     return Line(event, line_hash(value), value)
 
 

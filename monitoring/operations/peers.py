@@ -1,8 +1,8 @@
 """Who may connect to the brokers, and from where. Pure.
 
-A principal is expected if it is declared, is a broker, or stands in HUB_PEERS. Its address is expected if HUB_PEERS
-lists it; where HUB_PEERS says nothing of the principal, the first address of each of its instances is learned, and
-any other one is unexpected until an administrator lists it.
+A principal is expected if it is declared, is a broker or the network watch's canary, or stands in HUB_PEERS. Its
+address is expected if HUB_PEERS lists it; where HUB_PEERS says nothing of the principal, the first address of each of
+its instances is learned, and any other one is unexpected until an administrator lists it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from hub.control_certificates import CANARY
 from monitoring.operations.settings import Peers
 
 BROKERS: Final = frozenset({"broker"})
 """whose certificates brokers connect to each other with"""
+OURS: Final = BROKERS | {CANARY}
+"""who is in no declaration, and expected: brokers, and the certificate that the network watch is refused with"""
 
 
 class Peer(StrEnum):
@@ -46,7 +49,7 @@ class Expected:
 
 def judge_peer(principal: str, address: str, expected: Expected, learned: Collection[str]) -> Peer:
     """Judge one connection; `learned` are the addresses that the principal has come from before."""
-    if principal not in expected.instances and principal not in expected.networks and principal not in BROKERS:
+    if principal not in expected.instances and principal not in expected.networks and principal not in OURS:
         return Peer.UNDECLARED
     networks = expected.networks.get(principal)
     if networks is not None:

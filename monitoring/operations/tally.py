@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from hub.control_certificates import CANARY
 from hub.envelope.operations import Kind, Operation
 from monitoring.operations.broker_lines import OTHER, Connected, Denied, HandshakeRefused, Seen, Unread
 from monitoring.operations.facts import BrokerSeen
@@ -49,7 +50,7 @@ class Tally:
     def add(self, seen: Seen) -> None:
         """Count one line."""
         if isinstance(seen, Denied):
-            known = seen.principal in self._expected.instances
+            known = seen.principal in self._expected.instances or seen.principal == CANARY
             self._denials[seen.principal if known else OTHER] += 1
             resource = seen.resource if seen.resource in self._declared else OTHER
             about = f"{seen.kind}:{resource}"

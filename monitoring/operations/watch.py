@@ -19,11 +19,11 @@ from hub.crypto.notes import NoteSigner, SignatureType, VerifierKey
 from hub.envelope.times import to_ms
 from hub.envelope.trust import Trust
 from hub.facts import Alarm, Fact, LogPublished, Observer, Paused, WitnessAnswered
+from hub.operations import Note
 from hub.settings import LogSettings
 from monitoring.operations.broker_logs import BrokerWatch
 from monitoring.operations.collector import CONDITION, CollectingRole, Collector
 from monitoring.operations.facts import OperationsPublished
-from monitoring.operations.notes import Note, OwnLog
 from monitoring.operations.settings import OperationsSettings
 from monitoring.operations.store import OperationsStore, SignHead
 
@@ -80,20 +80,20 @@ def directory_of(role: CollectingRole) -> Path:
 
 
 class OperationsWatch:
-    """`await OperationsWatch(role, observer, now).run(stop)`."""
+    """`await OperationsWatch(role, observer, now, note).run(stop)`."""
 
     def __init__(
         self,
         role: CollectingRole,
         observer: Observer,
         now: Callable[[], datetime],
+        note: Note,
         *,
         settings: OperationsSettings | None = None,
         log_settings: LogSettings | None = None,
         cosigners: Cosigners = NOBODY,
-        note: Note | None = None,
     ) -> None:
-        """`note` writes lines of the monitor's own; without it they go straight into the store."""
+        """`note` writes lines of the monitor's own, which come back over the topic like those of any role."""
         self._role, self._observe, self._now, self._note = role, observer, now, note
         self._settings = settings or OperationsSettings()
         self._log_settings = log_settings or LogSettings()
@@ -119,16 +119,15 @@ class OperationsWatch:
             return
         with store:
             collector = Collector(self._role, store, self._observe, self._now)
-            note = self._note or OwnLog(self._role, collector.keep_own)
             async with asyncio.TaskGroup() as group:
                 group.create_task(collector.run(stop))
                 group.create_task(self._publish(store, stop))
-                group.create_task(self._sweep(store, note, stop))
+                group.create_task(self._sweep(store, stop))
                 if self._settings.broker_logs is not None:
                     watch = BrokerWatch(
                         self._role,
                         store,
-                        note,
+                        self._note,
                         self._observe,
                         self._now,
                         self._settings.broker_logs,
@@ -155,14 +154,14 @@ class OperationsWatch:
             fact = WitnessAnswered("shared", fact.code)
         self._observe(fact)
 
-    async def _sweep(self, store: OperationsStore, note: Note, stop: asyncio.Event) -> None:
+    async def _sweep(self, store: OperationsStore, stop: asyncio.Event) -> None:
         """Note what may be deleted; it is deleted when the collector keeps that line."""
         patience = Patience("operations-retention", self._observe)
 
         async def sweep() -> bool:
             found = await asyncio.to_thread(store.due, self._now())
             for each in found:
-                await asyncio.to_thread(note, each.operation(self._now()))
+                await asyncio.to_thread(self._note, each.operation(self._now()))
             return bool(found)
 
         while not stop.is_set():

@@ -38,6 +38,14 @@ class Limits:
     """how often the network watch makes a round (HUB_WATCH_SECONDS)"""
     refused_connections: int = 10
     """at one listener for one reason within a quarter of an hour"""
+    denials: int = 10
+    """of one principal within a quarter of an hour"""
+    handshakes: int = 100
+    """refused for one reason within a quarter of an hour; the network watch itself makes some in each round"""
+    clock_seconds: float = 1.0
+    backlog_seconds: int = 30
+    """the objective of storage"""
+    unstable_records: int = 1_000
     operations_waiting: int = 1_000
     analysis_seconds: int = 7200
     restarts: int = 3

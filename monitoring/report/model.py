@@ -227,8 +227,8 @@ class Findings:
     by_rule: tuple[tuple[str, int], ...]
     rules: tuple[tuple[str, str], ...] = ()
     """all rules that were applied, with their Japanese titles"""
-    analysed: int | None = None
-    """lines that the analysis has seen in the period"""
+    until_ms: int | None = None
+    """up to when the analysis had heard everything when the figures were taken; None: it could not be asked"""
 
 
 @dataclass(frozen=True, slots=True)

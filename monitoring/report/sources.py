@@ -118,7 +118,7 @@ def _sorted(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted((str(name), count) for name, count in counts.items() if count))
 
 
-def of_analysis(path: Path, tenant: str, period: Period, analysed: int | None = None) -> Findings | None:
+def of_analysis(path: Path, tenant: str, period: Period, until_ms: int | None) -> Findings | None:
     """Return a tenant's findings that began in a period, and those that name none; None where nothing was analysed.
 
     Raises sqlite3.Error.
@@ -144,7 +144,7 @@ def of_analysis(path: Path, tenant: str, period: Period, analysed: int | None = 
         for each in found[:MAX_LISTED]
     )
     titles = {rule.name: rule.ja for rule in RULES} | {SILENCE: "記録の途絶えた処理"}
-    return Findings(listed, len(found), tuple(sorted(counts.items())), tuple(titles.items()), analysed)
+    return Findings(listed, len(found), tuple(sorted(counts.items())), tuple(titles.items()), until_ms)
 
 
 def _moments(period: Period) -> tuple[datetime, datetime]:

@@ -29,6 +29,12 @@ _REFUSING: Final = frozenset({Kind.DENIED, Kind.HANDSHAKE_REFUSED, Kind.PEER_UNE
 _MAX_CONFIGURATIONS: Final = 5
 
 
+def of_tenant(principal: str, tenant: str) -> bool:
+    """Say whether a principal is this tenant's, or nobody's alone."""
+    owner = _OF_A_TENANT.fullmatch(principal)
+    return owner is None or owner[1] == tenant
+
+
 class Pairs(Counter[tuple[str, str]]):
     """Counts pairs of names; beyond MAX_NAMED all new ones together."""
 
@@ -85,8 +91,7 @@ class Tally:
         """Say whether a line belongs in this tenant's report of this period."""
         if not self._period.begin_ms <= to_ms(line.operation.occurred_at) < self._period.end_ms:
             return False
-        owner = _OF_A_TENANT.fullmatch(line.principal)
-        return line.operation.tenant in ("", self._tenant) and (owner is None or owner[1] == self._tenant)
+        return line.operation.tenant in ("", self._tenant) and of_tenant(line.principal, self._tenant)
 
     def take(self, line: OperationEvent) -> None:
         """Count a line if it concerns this report."""

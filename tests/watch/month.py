@@ -146,7 +146,7 @@ class Month:
         """Probes, keys used, connections, a few refusals and restarts, the nightly job."""
         start = _at(day, 0)
         for minute in range(0, 24 * 60, _PROBE_MINUTES):
-            yield Planned("monitor", Operation(Kind.PROBED, start + timedelta(minutes=minute), about="no-certificate"))
+            yield Planned("monitor", Operation(Kind.PROBED, start + timedelta(minutes=minute), about="round"))
         yield Planned(
             f"review-{TENANT}",
             Operation(Kind.EXPORTED, start + timedelta(hours=2), actor=NIGHTLY, tenant=TENANT, count=30_000),

@@ -104,6 +104,12 @@ class Server:
                 raise QueryRefused(f"{refused.code} {path}{query}: {refused.read().decode()}") from None
         return json.loads(body) if "json" in kind else body.decode()
 
+    def ready(self) -> bool:
+        """Whether it says that it is; it answers 503 while it reads its data."""
+        with contextlib.suppress(QueryRefused):
+            return bool(self.ask("/-/ready"))
+        return False
+
     def said(self, characters: int = 4_000) -> str:
         """The end of its log, for a failure's message."""
         return self.log.read_text(errors="replace")[-characters:]
@@ -240,7 +246,7 @@ def prometheus(
     )
     with _started(directory / "prometheus.log", command) as (process, log):
         server = Prometheus(f"{'https' if web_config else 'http'}://127.0.0.1:{port}", process, log, tls)
-        server.eventually(lambda: server.ask("/-/ready"), _START_SECONDS, "ready")
+        server.eventually(server.ready, _START_SECONDS, "ready")
         yield server
 
 
@@ -264,7 +270,7 @@ def alertmanager(
     )
     with _started(directory / "alertmanager.log", command) as (process, log):
         server = Alertmanager(f"{'https' if web_config else 'http'}://127.0.0.1:{port}", process, log, tls)
-        server.eventually(lambda: server.ask("/-/ready"), _START_SECONDS, "ready")
+        server.eventually(server.ready, _START_SECONDS, "ready")
         yield server
 
 

@@ -10,9 +10,9 @@ from typing import Final
 
 import pytest
 
-from monitoring.declared import BY_NAME
 from monitoring.grafana.board import Board, Look, Panel, Query, declared_name, filled, metrics_in
 from monitoring.grafana.boards import BOARDS
+from monitoring.grafana.shown import KNOWN
 from monitoring.prometheus.rules import all_recordings
 from tests.broker.hub import eventually
 from tests.watch.servers import PROMETHEUS, Prometheus, need
@@ -37,6 +37,8 @@ ONLY_IN_TROUBLE: Final = {
     "hub_dead_letters_ended_total": "`dead-letters discard` is told by the monitor when an operator decided",
     "hub_audit_witness_answers_total": "no witness is configured here; tests/broker/test_proofs.py has one",
     "hub_operations_stopped": "Kafka must be away until the spool is full; tests/unit/operations fill it",
+    "hub_operations_refused_total": "a line must be forged or out of order; the tests of the collector do both",
+    "hub_operations_deleted_total": "a year must pass; the tests of retention put the clock forward",
     "hub_analysis_refused_total": "a line must be forged; the tests of the analysis forge lines",
     "hub_analysis_findings_total": "somebody must do what nobody should; the tests of the analysis find each rule's",
     "hub_authentication_failures_total": "somebody must be refused; tests/unit/monitoring/test_endpoint_attacks.py are",
@@ -80,7 +82,7 @@ def test_a_query_returns_data(asked: Prometheus, board: Board, panel: Panel, que
     bare = expr.removesuffix(" or vector(0)")
     if bare != expr:
         assert answered(asked, panel, expr), "0 where there is nothing"
-    rare = {declared_name(name, BY_NAME) for name in metrics_in(bare)} & ONLY_IN_TROUBLE.keys()
+    rare = {declared_name(name, KNOWN) for name in metrics_in(bare)} & ONLY_IN_TROUBLE.keys()
     if rare:
         answered(asked, panel, bare)  # valid at least; QueryRefused is raised if not
         return
@@ -118,7 +120,7 @@ def test_all_rules_are_well(asked: Prometheus) -> None:
 
 def test_what_is_called_rare_is_declared_and_asked_for() -> None:
     asked_for = {
-        declared_name(name, BY_NAME)
+        declared_name(name, KNOWN)
         for board in BOARDS
         for panel in board.panels
         for query in panel.queries

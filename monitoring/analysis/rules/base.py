@@ -15,6 +15,8 @@ from monitoring.analysis.marks import Family, Mark
 
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
+PROBING: Final = 50
+"""times as many refusals are expected where the network watch probes from"""
 
 
 class Measure(Enum):
@@ -22,7 +24,7 @@ class Measure(Enum):
 
     EACH = "each line is one too many"
     EVENTS = "lines"
-    WEIGHT = "the counts that lines give"
+    WEIGHT = "by the counts of lines"
     RECEIPTS = "distinct submissions"
     ADDRESSES = "distinct addresses"
 
@@ -45,6 +47,8 @@ class Conditions:
     """fingerprint → when it was erased, in milliseconds"""
     automatic: frozenset[str] = frozenset()
     """accounts of jobs that run at night"""
+    probing: frozenset[str] = frozenset()
+    """principals and addresses from which the network watch tries what must be refused"""
     thresholds: Mapping[str, int] = field(default_factory=dict)
     """rule → its threshold here"""
 
@@ -86,6 +90,7 @@ class Rule:
         if self.measure is Measure.EACH and self.threshold != 1:
             raise ValueError(f"{self.name}: each line is one")
 
-    def limit(self, conditions: Conditions) -> int:
-        """The threshold that holds here."""
-        return conditions.thresholds.get(self.name, self.threshold)
+    def limit(self, conditions: Conditions, subject: str) -> int:
+        """The threshold that holds here for a subject: whoever is refused on purpose is so all the time."""
+        often = self.family in (Family.HANDSHAKE, Family.PEER) and subject in conditions.probing
+        return conditions.thresholds.get(self.name, self.threshold) * (PROBING if often else 1)

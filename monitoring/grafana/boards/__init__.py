@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from monitoring.grafana.awaited import without_awaited
 from monitoring.grafana.board import Board
-from monitoring.grafana.boards import audit, flow, overview, security, state
+from monitoring.grafana.boards import audit, brokers, flow, overview, security, state
 
-DECLARED: Final[tuple[Board, ...]] = (overview.BOARD, flow.BOARD, state.BOARD, security.BOARD, audit.BOARD)
-BOARDS: Final[tuple[Board, ...]] = tuple(map(without_awaited, DECLARED))
+BOARDS: Final[tuple[Board, ...]] = (
+    overview.BOARD,
+    flow.BOARD,
+    state.BOARD,
+    security.BOARD,
+    audit.BOARD,
+    brokers.BOARD,
+)

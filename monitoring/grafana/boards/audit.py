@@ -77,6 +77,13 @@ _CHECKPOINTS: Final = Row(
             (Query("sum by (consumer)(hub_consumer_events_missing)", "{{consumer}}"),),
             width=4, steps=ZERO_IS_GOOD, zero_is_good=True,
         ),
+        Panel(
+            Look.TIME, "最も長い未確認", "Longest unconfirmed",
+            "未確認のうち最も古い件の待ち時間。60秒が目標の限度。",
+            "How long the oldest unconfirmed event has been waiting; 60 seconds is the limit of the objective.",
+            (Query("max by (consumer)(hub_consumer_unconfirmed_oldest_seconds)", "{{consumer}}"),),
+            width=24, height=6, unit="s", limit=60,
+        ),
     ),
     measures=("management-verification",),
 )  # fmt: skip
@@ -144,8 +151,27 @@ _OPERATIONS: Final = Row(
         ),
         Panel(
             Look.STAT, "改ざん検知ログ", "Tamper-evident log",
-            "収集済みの操作記録のMerkleログの件数。", "Leaves of the Merkle log over the collected lines.",
-            (Query("max(hub_operations_collected_leaves)"),), width=4,
+            "収集した操作記録のMerkleログの件数と、公開済みの件数。",
+            "Leaves of the Merkle log over the collected lines, and how many are published.",
+            (
+                Query("max(hub_operations_collected_leaves)", "収集 collected"),
+                Query("max(hub_operations_published_leaves)", "公開 published"),
+            ),
+            width=8, height=6,
+        ),
+        Panel(
+            Look.TIME, "保存期間の満了", "Deleted by retention",
+            "保存期間の満了により削除した毎秒の行数（区分別）。",
+            "Lines deleted when their class's time was over, per second.",
+            (Query(or_none(rate("hub_operations_deleted_total", "class")), "{{class}}"),),
+            width=8, height=6, unit="ops", zero_is_good=True,
+        ),
+        Panel(
+            Look.STAT, "読めないブローカーログ", "Broker log lines unread",
+            "解釈できないブローカーログの行数（表示期間）。0が正常。",
+            "Lines of the brokers' logs that could not be read, in this range.",
+            (Query(grown("hub_broker_log_lines_unread_total")),),
+            width=8, height=6, steps=((0, GREEN), (1, AMBER)), zero_is_good=True,
         ),
     ),
     measures=("monitoring-and-access-log",),

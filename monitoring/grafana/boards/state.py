@@ -55,6 +55,52 @@ _WATCHED: Final = Row(
             width=6,
         ),
         Panel(
+            Look.TIME, "サーバのCPU", "Machine: processors",
+            "用途別の毎秒CPU秒（全CPU合計）と、CPU当たりの平均負荷。",
+            "Processor seconds per second by use, and load per processor.",
+            (
+                Query("sum by (mode)(rate(hub_host_cpu_seconds_total[$__rate_interval])) / count(count by (instance)"
+                      "(hub_host_load_ratio))", "{{mode}}"),
+                Query("max(hub_host_load_ratio)", "負荷 load"),
+            ),
+            width=6,
+        ),
+        Panel(
+            Look.TIME, "サーバのメモリ", "Machine: memory",
+            "総メモリと、まだ割り当てられるメモリ。", "Memory in all, and what can still be given.",
+            (
+                Query("max(hub_host_memory_bytes)", "総量 all"),
+                Query(f"min(hub_host_memory_available_bytes{{{OF}}})", "空き available"),
+            ),
+            width=6, unit="bytes",
+        ),
+        Panel(
+            Look.TIME, "ディスクの読み書き", "Machine: disks", "毎秒のバイト数。", "Bytes per second.",
+            (
+                Query("max(rate(hub_host_disk_read_bytes_total[$__rate_interval]))", "読込み read"),
+                Query("max(rate(hub_host_disk_written_bytes_total[$__rate_interval]))", "書込み written"),
+            ),
+            width=6, unit="bytes",
+        ),
+        Panel(
+            Look.TIME, "時計", "Clocks",
+            "時計の最大誤差と補正待ちの差。負の所要時間は時計の不一致を示す。",
+            "How wrong the clock may be at most, and what is still to be corrected. Negative durations tell of clocks "
+            "that disagree.",
+            (
+                Query("max(hub_clock_max_error_seconds)", "最大誤差 max error"),
+                Query("max(abs(hub_clock_offset_seconds))", "差 offset"),
+                Query(or_none(rate("hub_negative_durations_total")), "負の時間 negative"),
+            ),
+            width=6, unit="s",
+        ),
+        Panel(
+            Look.STAT, "時計の同期", "Clocks kept right",
+            "時計が同期されていれば1。", "1 while something keeps the machine's clock right.",
+            (Query("min(hub_clock_synchronised)"),),
+            width=4, steps=ONE_IS_GOOD, words={"1": ("同期", GREEN), "0": ("非同期", RED)},
+        ),
+        Panel(
             Look.TIME, "イベントループの遅れ（p99）", "Event loop lag, p99",
             "遅れが続けば、プロセスが手一杯か止まっている。", "A process that is late is busy or stuck.",
             (Query(largest(quantile(0.99, "hub_event_loop_lag_seconds", OF, "instance")), "{{instance}}"),),
@@ -159,6 +205,28 @@ _PEERS: Final = Row(
             (Query("min by (principal, listener)(hub_watch_path_up)"),),
             width=10,
             columns=(Column("principal", "主体"), Column("listener", "接続口"), Column("A", "到達")),
+        ),
+        Panel(
+            Look.TIME, "ネットワークの流量", "Network traffic",
+            "インターフェースごとの毎秒の受信・送信バイト数。", "Bytes received and sent per second by interface.",
+            (
+                Query("max by (interface)(rate(hub_host_network_received_bytes_total[$__rate_interval]))",
+                "受信 {{interface}}"),
+                Query("max by (interface)(rate(hub_host_network_sent_bytes_total[$__rate_interval]))",
+                "送信 {{interface}}"),
+            ),
+            width=12, unit="bytes",
+        ),
+        Panel(
+            Look.TIME, "ネットワークのエラー", "Network errors",
+            "毎秒のエラー・破棄パケット数。", "Packets received or sent wrongly, or dropped, per second; 0 is good.",
+            (
+                Query(
+                    "max by (interface, direction)(rate(hub_host_network_errors_total[$__rate_interval]))",
+                    "{{interface}} {{direction}}",
+                ),
+            ),
+            width=12, unit="ops", zero_is_good=True,
         ),
     ),
     measures=("network-peer-restriction", "network-device-control"),
@@ -281,9 +349,10 @@ _SPARE: Final = Row(
             width=8, unit="bytes",
         ),
         Panel(
-            Look.TIME, "サーバの空きメモリ", "Memory available",
-            "サーバがまだ割り当てられるメモリ。", "Memory the machine can still give.",
-            (Query(f"min(hub_host_memory_available_bytes{{{OF}}})", "空き available"),), width=8, unit="bytes",
+            Look.TIME, "ディスクの空き率", "Disk free, share",
+            "ディスク総容量に対する空きの割合。", "Free space as a share of the disk.",
+            (Query("min by (place)(hub_host_disk_free_bytes / hub_host_disk_bytes)", "{{place}}"),),
+            width=8, unit="percentunit",
         ),
         Panel(
             Look.TIME, "担当のいるパーティション", "Partitions with a router",
@@ -319,13 +388,7 @@ _READY: Final = Row(
             Look.TIME, "職員の確認が必要な警報", "Alarms for a person",
             "毎秒の件数（コード別）。", "Per second, by code; 0 is good.",
             (Query(or_none(largest(rate("hub_alarms_total", "code"))), "{{code}}"),),
-            width=12, unit="ops", zero_is_good=True,
-        ),
-        Panel(
-            Look.TIME, "時計のずれ", "Clock offset",
-            "ブローカーの時計との差。", "Difference between this machine's clock and the brokers'.",
-            (Query(f"max by (instance)(abs(hub_clock_offset_seconds{{{OF}}}))", "{{instance}}"),),
-            width=12, unit="s",
+            width=24, unit="ops", zero_is_good=True,
         ),
     ),
     measures=("incident-readiness",),

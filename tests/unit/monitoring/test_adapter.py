@@ -48,11 +48,13 @@ from hub.facts import (
 )
 from hub.operations.facts import BrokersReached, OperationSent, OperationsWaiting
 from monitoring.adapter import TO_LOG, TO_METRICS, combine, log_observer, metrics_observer
+from monitoring.analysis.facts import AnalysedUntil, FindingMade, LinesAnalysed
+from monitoring.analysis.findings import Finding, Severity
 from monitoring.endpoint import ScrapesRefused
 from monitoring.health import LoopBeat
 from monitoring.logs import KEYS, configure
 from monitoring.metrics import Metrics
-from monitoring.network.facts import ControlJudged, PathHeard, PathProbed, RoundEnded, TlsSeen
+from monitoring.network.facts import ControlJudged, ListenerUndeclared, PathHeard, PathProbed, RoundEnded, TlsSeen
 from monitoring.network.judgement import Verdict
 from monitoring.operations.facts import (
     BrokerSeen,
@@ -76,6 +78,18 @@ LINE = OperationEvent(
     bytes(32),
     Operation(Kind.VIEWED, datetime(2026, 4, 1, tzinfo=UTC), "ok", "sato", "192.0.2.1", T, "ab" * 16, "review show"),
 )
+FINDING = Finding(
+    "ab" * 16,
+    "bulk-viewing",
+    Severity.TICKET,
+    datetime(2026, 4, 1, tzinfo=UTC),
+    datetime(2026, 4, 1, 1, tzinfo=UTC),
+    "sato",
+    T,
+    60,
+    (f"{'ab' * 16}-1",),
+)
+
 SAMPLES: list[Fact] = [
     SubmissionJudged("refused", T, SLUG, ("unknown-item", "bad-date")),
     EventsAcknowledged("eltax.submissions", 3, 7, 0.02),
@@ -110,6 +124,10 @@ SAMPLES: list[Fact] = [
     StandingTaken(7, 3, (T, "999989")),
     Lifecycle("started", {"command": "route"}),
     LoopBeat(0.002),
+    LinesAnalysed({"access": 5, "system": 2}, 1, {"bad-signature": 3}),
+    LinesAnalysed({"access": 1}),
+    AnalysedUntil(1_775_000_000_500),
+    FindingMade(FINDING),
     OperationSent(LINE),
     OperationsWaiting(7, True),
     BrokersReached(True),
@@ -123,7 +141,8 @@ SAMPLES: list[Fact] = [
     ControlJudged("plaintext", Verdict.ACCEPTED, "answered", "[fd00::1]:9092", changed=True),
     ControlJudged("tls-1-2", Verdict.UNKNOWN, "hung", "127.0.0.1:9093", changed=True),
     PathHeard(f"audit-{T}", False, changed=True),
-    RoundEnded(1_795_000_000.5, 14, 1),
+    RoundEnded(1_795_000_000.5, 14, 1, refused=False),
+    ListenerUndeclared("127.0.0.1:9092", "kafka"),
     OperationsCollected({"access": 3}, 2, 40),
     OperationsRefused("bad-signature", 4),
     OperationsDeleted({"system": 6}),
@@ -202,10 +221,16 @@ EXPECTED = {
     'hub_watch_control_unknown{control="tls-1-2"}': 1,
     'hub_watch_path_reported{principal="audit-131041"}': 0,
     "hub_watch_attempts_total": 14,
+    "hub_watch_undeclared_listeners_total": 1,
     "hub_watch_last_round_seconds": 1_795_000_000.5,
     'hub_operations_lines_total{class="access"}': 1,
     "hub_operations_waiting": 7,
     "hub_operations_stopped": 1,
+    'hub_analysis_events_total{class="access"}': 6,
+    'hub_analysis_refused_total{reason="bad-signature"}': 3,
+    "hub_analysis_late_total": 1,
+    "hub_analysis_watermark_seconds": 1_775_000_000.5,
+    'hub_analysis_findings_total{rule="bulk-viewing"}': 1,
     'hub_operations_collected_total{class="access"}': 3,
     "hub_operations_missing": 2,
     "hub_operations_collected_leaves": 40,
@@ -320,10 +345,13 @@ def test_each_line_has_only_known_keys_and_nothing_is_withheld(monkeypatch: pyte
         "control-refused",
         "control-accepted",
         "control-unknown",
+        "listener-undeclared",
         "started",
         "operation",
         "connected",
         "disconnected",
+        "lines-refused",
+        "finding",
         "operations-deleted",
         "operations-refused",
         "broker-refused",

@@ -120,7 +120,12 @@ def test_a_denial_is_of_everything_there_is() -> None:
 def test_up_stops_who_is_shut_out_and_starts_who_is_let_in(office: Office) -> None:
     told: list[str] = []
     stack, roles = stack_of(office, TEXT, told), Roles()
-    stack._roles, stack._node = roles, SimpleNamespace(bootstrap="127.0.0.1:1", pid=2)  # type: ignore[assignment]
+    stack._roles, stack._node = (
+        roles,
+        SimpleNamespace(  # type: ignore[assignment]
+            bootstrap="127.0.0.1:1", controller="127.0.0.1:2", pid=2
+        ),
+    )
     for code in (FIRST, SECOND):
         for kind in KINDS:
             roles.start(f"{kind}-{code}", f"{kind}-{code}", "consume", kind)

@@ -71,7 +71,12 @@ def test_a_start_adds_tenants_and_removes_none(
 def test_desks_start_and_stop_with_what_was_applied_and_nobody_waits_for_them(office: Office) -> None:
     told: list[str] = []
     stack, roles = stack_of(office, TEXT, told), Roles()
-    stack._roles, stack._node = roles, SimpleNamespace(bootstrap="127.0.0.1:1", pid=2)  # type: ignore[assignment]
+    stack._roles, stack._node = (
+        roles,
+        SimpleNamespace(  # type: ignore[assignment]
+            bootstrap="127.0.0.1:1", controller="127.0.0.1:2", pid=2
+        ),
+    )
     for code in (FIRST, SECOND):
         for kind in KINDS:
             roles.start(f"{kind}-{code}", f"{kind}-{code}", "consume", kind)

@@ -8,7 +8,7 @@ from monitoring.analysis.findings import Severity
 from monitoring.prometheus.alerts.operations import rules_of
 from monitoring.prometheus.alerts.proof import CONTRADICTIONS, FORGERIES, HOLES, TOLD
 from monitoring.prometheus.limits import Limits
-from tests.watch.rules.case import Case, always, case, risen
+from tests.watch.rules.case import always, case, risen
 
 LIMITS: Final = Limits.packaged()
 ROUTER: Final = 'job="hub",instance="router",role="router"'
@@ -230,17 +230,6 @@ _PATH: Final = 'hub_watch_path_up{instance="router",principal="router",listener=
 _REFUSED: Final = f'hub_authentication_failures_total{{{ROUTER},listener="metrics",reason="no-certificate"}}'
 
 
-def _ends(days: int) -> Case:
-    name = f"HubListenerCertificateEndsIn{days}Day{'s' if days > 1 else ''}"
-    series = f'hub_watch_peer_not_after_seconds{{{ROUTER},listener="127.0.0.1:9094"}}'
-    half_an_hour = 1800
-    return case(
-        name,
-        always(series, half_an_hour + days * 86400 - 1),
-        (always(series, half_an_hour + days * 86400), always(series, 0)),
-    )
-
-
 NETWORK: Final = (
     case("HubControlStoppedRefusing", {_OPEN: "1x5 0x60"}, always(_OPEN, 1)),
     case("HubControlUntried", {_UNKNOWN: "0x5 1x60"}, always(_UNKNOWN, 0), begins=16),
@@ -270,7 +259,6 @@ NETWORK: Final = (
         ({_REFUSED: f"_x20 {LIMITS.refused_connections}x40"}, {_REFUSED: f"3x20 {LIMITS.refused_connections + 3}x40"}),
         {_REFUSED: f"_x20 {LIMITS.refused_connections - 1}x40"},
     ),
-    *map(_ends, (1, 7, 30)),
 )
 OPERATIONS: Final = (
     case(
@@ -310,6 +298,49 @@ OPERATIONS: Final = (
         always("hub_analysis_watermark_seconds", 1800 - LIMITS.analysis_seconds),
     ),
     risen("HubAnalysisRefuses", 'hub_analysis_refused_total{instance="analysis",reason="signature"}'),
+)
+_WRITTEN: Final = f'hub_operations_lines_total{{{DESK},class="access"}}'
+_COLLECTED: Final = 'hub_operations_collected_total{instance="monitor",class="access"}'
+_TREE: Final = 'hub_operations_collected_leaves{instance="monitor"}'
+_SHOWN: Final = 'hub_operations_published_leaves{instance="monitor"}'
+COLLECTED: Final = (
+    case(
+        "HubOperationsMissing",
+        always('hub_operations_missing{instance="monitor"}', 1),
+        always('hub_operations_missing{instance="monitor"}', 0),
+        begins=2,
+    ),
+    risen("HubOperationsRefused", 'hub_operations_refused_total{instance="monitor",reason="signature"}'),
+    case(
+        "HubOperationsLogStopped",
+        ({_WRITTEN: "0+1x60", _COLLECTED: "7x60"}, {_WRITTEN: "0+1x60"}),
+        ({_WRITTEN: "0+1x60", _COLLECTED: "0+1x60"}, {_WRITTEN: "7x60", _COLLECTED: "7x60"}),
+    ),
+    case("HubOperationsLogShrank", {_TREE: "9x20 8x20"}, {_TREE: "8x20 9x20"}),
+    case(
+        "HubOperationsPublicationBehind",
+        {_TREE: "9x80", _SHOWN: "8x80"},
+        {_TREE: "30+1x80", _SHOWN: "0+1x80"},
+        at="60m",
+    ),
+    case(
+        "HubDenialsBurst",
+        (
+            {'hub_broker_denials_total{principal="review-131041"}': f"_x20 {LIMITS.denials}x40"},
+            {'hub_broker_denials_total{principal="other"}': f"5x20 {LIMITS.denials + 5}x40"},
+        ),
+        (
+            {'hub_broker_denials_total{principal="review-131041"}': f"_x20 {LIMITS.denials - 1}x40"},
+            {'hub_broker_denials_total{principal="monitor"}': "0+9x60"},
+        ),
+    ),
+    case(
+        "HubHandshakesRefused",
+        {'hub_broker_handshakes_refused_total{reason="no-certificate"}': f"5x20 {LIMITS.handshakes + 5}x40"},
+        {'hub_broker_handshakes_refused_total{reason="no-certificate"}': f"5x20 {LIMITS.handshakes + 4}x40"},
+    ),
+    risen("HubPeerUnexpected", 'hub_peers_unexpected_total{instance="monitor"}'),
+    risen("HubBrokerLogUnread", 'hub_broker_log_lines_unread_total{instance="monitor"}'),
 )
 SERVERS: Final = (
     case("HubWatchdog", always("up", 1), ()),

@@ -92,7 +92,10 @@ def views(count: int, every: float = 10, *, same: bool = False, start: float = 0
         ("unexpected-peer", [], [line(Kind.PEER_UNEXPECTED, principal="monitor", address="192.0.2.9:5")]),
         (
             "control-stopped",
-            [line(Kind.PROBED, principal="monitor", about="plaintext")],
+            [
+                line(Kind.PROBED, n, principal="monitor", about="plaintext", outcome=outcome)
+                for n, outcome in enumerate(("ok", "refused", "unknown", "failed"))
+            ],
             [line(Kind.PROBED, principal="monitor", about="plaintext", outcome="accepted")],
         ),
         (
@@ -139,6 +142,15 @@ def test_automatic_jobs_may_work_at_night_and_in_bulk() -> None:
     night = [line(Kind.EXPORTED, 16 * 3600, actor="nightly", tenant=T, count=1_000_000)]
     assert found(night) == []
     assert names(found(night, Conditions())) == {"outside-hours", "bulk-export"}
+
+
+def test_who_is_refused_on_purpose_may_be_refused_often() -> None:
+    def refused(address: str, count: int) -> set[str]:
+        lines = [line(Kind.HANDSHAKE_REFUSED, principal="monitor", address=f"{address}:9", count=count)]
+        return names(found(lines, Conditions(probing=frozenset({"10.1.1.1"}))))
+
+    assert refused("10.1.1.1", 300) == set()
+    assert refused("10.1.1.2", 300) == refused("10.1.1.1", 1_000) == {"refused-handshakes"}
 
 
 def test_a_threshold_by_configuration_counts() -> None:

@@ -14,6 +14,7 @@ from hub.envelope.times import to_ms
 from hub.envelope.trust import Trust
 from hub.envelope.trust_builder import TrustBuilder
 from hub.facts import Fact
+from hub.operations.sender import partition_of
 from hub.transport import KafkaRecord
 from monitoring.operations.judging import Report, judged
 from monitoring.operations.retention import DEFAULT_DAYS
@@ -28,6 +29,7 @@ TENANT = "131041"
 DESK, MONITOR, PORTAL = f"review-{TENANT}", "monitor", "portal"
 NOW = datetime(2030, 1, 15, 3, 0, tzinfo=UTC)
 OPERATIONS = names.operations(NS)
+LANES = 3
 TOPOLOGY = expand(load(), NS, partitions=2)
 
 
@@ -58,7 +60,7 @@ class Log:
 
     principal: str = DESK
     instance: str = "a"
-    id: bytes = bytes(range(16))
+    id: bytes = b"\x00\x00\x00\x01 the desk's log"[:16]
     at: int = 0
     previous: bytes = FIRST
     values: list[bytes] = field(default_factory=list)
@@ -79,11 +81,14 @@ class Log:
         return Log(self.principal, self.instance, self.id, self.at, self.previous, list(self.values))
 
 
-def record(value: bytes | None, offset: int = 0, *, partition: int = 1, key: bytes | None = None) -> KafkaRecord:
-    """A record as it lies on the topic."""
+def record(
+    value: bytes | None, offset: int = 0, *, partition: int | None = None, key: bytes | None = None
+) -> KafkaRecord:
+    """A record as it lies on the topic: where its log belongs, if nothing else is said."""
     if key is None and value is not None:
-        key = OperationEvent.parse(value)[0].key.encode()
-    return KafkaRecord(OPERATIONS, partition, offset, to_ms(NOW), key, value)
+        event = OperationEvent.parse(value)[0]
+        key, partition = event.key.encode(), partition_of(event.log, LANES) if partition is None else partition
+    return KafkaRecord(OPERATIONS, 1 if partition is None else partition, offset, to_ms(NOW), key, value)
 
 
 @dataclass
@@ -134,7 +139,7 @@ class Keeper:
         records = [record(value, first + number, key=key) for number, value in enumerate(values)]
         items = []
         for each in records:
-            found = judged(each, TRUST)
+            found = judged(each, TRUST, LANES)
             assert not isinstance(found, Report)
             items.append(Item(each.topic, each.partition, each.offset, each.key, each.value, found))
         move = ((OPERATIONS, 1), self.next, first + len(values))

@@ -192,7 +192,7 @@ def basis(name: str = "2026-10", *, seed: int = 6, count: int = 2_400, calm: boo
                 ("missing-checkpoint", "チェックポイントの欠落"),
                 ("erased-look-up", "消去済み記録の照会"),
             ),
-            use.lines,
+            span.end_ms + 60_000,
         ),
         retention=(
             Retention("操作ログ（システム状態）", 2_160),

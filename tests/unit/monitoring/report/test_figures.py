@@ -141,7 +141,8 @@ def test_what_no_source_speaks_of_is_not_good() -> None:
     calm = basis(calm=True)
     empty = replace(calm, places=(), audit=None, use=None, log=None, findings=None)
     assert {each.verdict for each in judge(empty).values()} == {Verdict.UNKNOWN}
-    assert _check(replace(calm, findings=replace(_findings(calm), analysed=0)), "findings").verdict is Verdict.LOOK
+    for until, verdict in ((None, Verdict.UNKNOWN), (MONTH.end_ms - 1, Verdict.LOOK), (MONTH.end_ms, Verdict.GOOD)):
+        assert _check(replace(calm, findings=replace(_findings(calm), until_ms=until)), "findings").verdict is verdict
 
 
 def _findings(made: Basis) -> Findings:
