@@ -14,6 +14,7 @@ LIMITS: Final = Limits.packaged()
 ROUTER: Final = 'job="hub",instance="router",role="router"'
 DESK: Final = 'job="hub",instance="review-131041",role="review"'
 DISK: Final = f'hub_host_disk_free_bytes{{{DESK},place="state"}}'
+SIZE: Final = DISK.replace("_free", "")
 LEAVES: Final = 'hub_audit_log_leaves{tenant="131041"}'
 PUBLISHED: Final = 'hub_audit_published_leaves{tenant="131041"}'
 STORED: Final = f'hub_consumer_events_stored_total{{{DESK},tenant="131041",consumer="review"}}'
@@ -89,7 +90,12 @@ PROCESSES: Final = (
     case("HubDiskNearlyFull", always(DISK, LIMITS.disk_free_bytes - 1), always(DISK, LIMITS.disk_free_bytes), begins=5),
     case("HubDiskEmpty", always(DISK, LIMITS.disk_empty_bytes - 1), always(DISK, LIMITS.disk_empty_bytes), begins=1),
     # by 1 GB a minute, which is 1,440 GB a day
-    case("HubDiskFillsSoon", {DISK: "1450e9-1e9x60"}, {DISK: "1501e9-1e9x60"}, at="60m"),
+    case(
+        "HubDiskFillsSoon",
+        {DISK: "1450e9-1e9x60", SIZE: "4000e9x60"},
+        ({DISK: "1501e9-1e9x60", SIZE: "4000e9x60"}, {DISK: "1450e9-1e9x60", SIZE: "3400e9x60"}),
+        at="60m",
+    ),
     risen("HubLabelOverflow", f'hub_metric_overflows_total{{{DESK},metric="hub_lag_records"}}'),
     risen("HubLogLinesLost", f"hub_log_lines_lost_total{{{DESK}}}"),
     risen("HubFactsLost", f"hub_observer_failures_total{{{DESK}}}"),
@@ -331,7 +337,7 @@ COLLECTED: Final = (
         ),
         (
             {'hub_broker_denials_total{principal="review-131041"}': f"_x20 {LIMITS.denials - 1}x40"},
-            {'hub_broker_denials_total{principal="monitor"}': "0+9x60"},
+            {f'hub_broker_denials_total{{principal="{each}"}}': "0+9x60" for each in ("monitor", "canary")},
         ),
     ),
     case(
