@@ -239,6 +239,26 @@ def test_without_control_certificates_their_controls_are_unknown(place: Place, t
     assert verdicts[Control.NO_CERTIFICATE][0] is Verdict.ACCEPTED, "this peer asks for none"
 
 
+def test_an_expired_certificate_that_is_refused_for_its_authority_proves_nothing_of_dates(
+    place: Place, known: Certificates, tmp_path: Path
+) -> None:
+    """The same alert, for another reason: then the canary, in its time, is refused too."""
+    strangers = Place(tmp_path)
+    other = Certificates(known.own, known.foreign, strangers.client("canary"), strangers.client("canary-2"))
+    picky = over_tls(place.server(), says(KAFKA), verify_mode=ssl.CERT_REQUIRED)
+    with peer(picky) as address:
+        found = one_round(Places((), (address,)), other, TOPOLOGY, 0, seconds=5)
+    verdicts = {each.control: (each.verdict, each.code) for each in found.tried}
+    assert verdicts[Control.UNKNOWN_CA] == (Verdict.REFUSED, "alert-unknown-ca")
+    assert verdicts[Control.EXPIRED] == (Verdict.UNKNOWN, "no-contrast")
+
+
+def test_an_answer_that_announces_too_much_is_not_waited_for(place: Place) -> None:
+    for size in (struct.pack(">i", 2**31 - 1), struct.pack(">i", kafka.MAX_ANSWER_BYTES + 1), struct.pack(">i", 3)):
+        with peer(over_tls(place.server(), says(size))) as address:
+            assert visit(address, place.client(), seconds=5, metadata=True).problem == "garbage-size"
+
+
 def test_work_that_fails_is_nothing_and_the_rest_is_done() -> None:
     assert side_by_side(lambda number: 6 // number, [1, 0, 3] * 10) == [6, None, 2] * 10
     assert side_by_side(lambda each: each, []) == []
