@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from hub.crypto.hkdf import sha256
 from hub.envelope.operations import Kind, Operation
-from hub.facts import Alarm, Fact, Lifecycle, Paused, StandingTaken
+from hub.facts import Alarm, Fact, HandedOver, Lifecycle, Paused, StandingTaken
 from hub.operations.facts import BrokersReached
 from monitoring.network.facts import ControlJudged, ListenerUndeclared, PathProbed, RoundEnded
 
@@ -57,6 +57,10 @@ def _standing(fact: StandingTaken, at: datetime, settings: str) -> Operation:
     return Operation(Kind.CONFIGURED, at, about=about, code=code)
 
 
+def _handed_over(fact: HandedOver, at: datetime, _: str) -> Operation | None:
+    return Operation(Kind.EXPORTED, at, about=fact.team, code=fact.decision, count=fact.count) if fact.count else None
+
+
 def _control(fact: ControlJudged, at: datetime, _: str) -> Operation | None:
     return Operation(Kind.PROBED, at, fact.verdict.value, about=fact.control, code=fact.code) if fact.changed else None
 
@@ -83,6 +87,7 @@ TABLE: Final[dict[type[Fact], Callable[[Any, datetime, str], Operation | None]]]
     Paused: _paused,
     BrokersReached: _reached,
     StandingTaken: _standing,
+    HandedOver: _handed_over,
     ControlJudged: _control,
     PathProbed: _path,
     RoundEnded: _round,

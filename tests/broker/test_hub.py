@@ -21,7 +21,7 @@ from schemas.generator import generate
 from tests.attacking import Attacker
 from tests.attacking.plugin import Attack
 from tests.broker.documents import SECRETS, document
-from tests.broker.hub import ENTRY, Hub, eventually, running
+from tests.broker.hub import ENTRY, Hub, eventually, metrics_of, running
 from topics.names import endpoint_host
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
@@ -255,6 +255,26 @@ def test_generated_submissions_of_all_procedures_are_all_stored(hub: Hub) -> Non
     receipts = {each["receipt_number"] for each in documents}
     eventually(lambda: receipts <= {row["receipt_number"] for row in hub.json("review", "list")}, pause=1)
     assert hub.json("reconcile")[0]["lost"] == 0
+
+
+def test_the_network_watch_finds_all_refused_and_every_role_on_its_path(hub: Hub) -> None:
+    rows = hub.json("monitor", "network")
+    attempts = [row for row in rows if "control" in row]
+    assert {row["result"] for row in attempts} == {row["expected"] for row in attempts} == {"refused"}
+    assert {row["control"] for row in attempts} == {
+        *("plaintext", "no-certificate", "unknown-ca", "expired-certificate", "tls-1-2", "rights", "no-rights"),
+        *("undeclared-listener", "metrics-scrape"),
+    }
+    assert [row["up"] for row in rows if "path" in row] == [True, True], "the broker's listener and the controller's"
+    up = f'hub_watch_path_up{{listener="{hub.stack.bootstrap}",principal="%s"}} 1.0'
+    for name, role in hub.stack.roles.running.items():
+        eventually(lambda name=name, role=role: up % name in metrics_of(role))
+
+    undeclared = hub.run("monitor", "network", "--json", HUB_WATCH_BROKERS=f"localhost:{hub.stack.bootstrap[10:]}")
+    assert undeclared.returncode == 1
+    open_ = [row for row in map(json.loads, undeclared.stdout.splitlines()) if row.get("result") == "accepted"]
+    assert [(row["control"], row["listener"]) for row in open_] == [("undeclared-listener", hub.stack.bootstrap)]
+    assert b"not all is as it must be" in hub.run("monitor", "network", HUB_WATCH_BROKERS="localhost:1").stdout
 
 
 # An attacker's tests share this file's hub. They come last, for they leave it in disorder.
