@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitoring.declared.base import FLOW, INTEGRITY, READINESS, WATCH
-from monitoring.prometheus.base import Alert, Explained, Severity, Team
+from monitoring.prometheus.base import Alert, Explained, Severity, Team, risen
 from monitoring.prometheus.limits import Limits
 
 STEPS = ((1, Severity.PAGE), (7, Severity.TICKET), (30, Severity.NOTICE))
@@ -59,6 +59,13 @@ def alerts(limits: Limits) -> tuple[Alert, ...]:
             "HubClockUnsynchronised", "min(hub_clock_synchronised) == 0", "30m", Severity.TICKET, Team.OPERATOR,
             "Nothing keeps a machine's clock right.",
             "時刻同期が機能していないサーバがあります。",
+            (WATCH, INTEGRITY),
+        ),
+        Alert(
+            "HubClocksDisagree", risen("hub_negative_durations_total", by="instance"), "0s",
+            Severity.TICKET, Team.OPERATOR,
+            "{{ $labels.instance }} saw things happen before they began: two clocks disagree, or one jumped.",
+            "{{ $labels.instance }} で負の所要時間を検出しました（時計のずれ・急変）。",
             (WATCH, INTEGRITY),
         ),
         Alert(

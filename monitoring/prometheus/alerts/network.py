@@ -68,6 +68,23 @@ def alerts(limits: Limits) -> tuple[Alert, ...]:
             (PEERS, DEFENCE, IDENTITY, READINESS),
         ),
         Alert(
+            "HubStandingBehind",
+            "min by (instance, place) (hub_standing_serial)"
+            " < on (place) group_left () max by (place) (hub_standing_serial)",
+            "5m", Severity.PAGE, Team.MONITOR,
+            "{{ $labels.instance }} holds to an older {{ $labels.place }} than others; what was revoked may count.",
+            "{{ $labels.instance }} の {{ $labels.place }} が古いままです（失効した鍵が有効な恐れ）。",
+            (DEFENCE, IDENTITY, READINESS),
+            silenced_by=(Explained("HubBrokersUnreachable"), Explained("HubPaused", ("instance",))),
+        ),
+        Alert(
+            "HubNetworkErrors", f"max by (interface) (increase(hub_host_network_errors_total[15m])) > {limits.packets}",
+            "5m", Severity.TICKET, Team.OPERATOR,
+            "The interface {{ $labels.interface }} loses packets.",
+            "ネットワークインタフェース {{ $labels.interface }} でパケットの誤り・破棄が発生しています。",
+            (WATCH, DEVICES),
+        ),
+        Alert(
             "HubAuthenticationFailures",
             "sum by (instance, listener, reason) "
             + gained("hub_authentication_failures_total")

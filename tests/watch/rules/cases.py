@@ -236,6 +236,8 @@ _PATH: Final = 'hub_watch_path_up{instance="router",principal="router",listener=
 _REFUSED: Final = f'hub_authentication_failures_total{{{ROUTER},listener="metrics",reason="no-certificate"}}'
 
 
+_SERIAL: Final = 'hub_standing_serial{{instance="{}",place="trust"}}'
+_LOST: Final = f'hub_host_network_errors_total{{{ROUTER},interface="eth0",direction="in"}}'
 NETWORK: Final = (
     case("HubControlStoppedRefusing", {_OPEN: "1x5 0x60"}, always(_OPEN, 1)),
     case("HubControlUntried", {_UNKNOWN: "0x5 1x60"}, always(_UNKNOWN, 0), begins=16),
@@ -260,6 +262,17 @@ NETWORK: Final = (
         },
     ),
     risen("HubRightsExcess", _alarm("watch.rights-excess")),
+    case(
+        "HubStandingBehind",
+        {_SERIAL.format("router"): "4x5 5x30", _SERIAL.format("review-131041"): "4x60"},
+        {_SERIAL.format("router"): "4x5 5x30", _SERIAL.format("review-131041"): "4x7 5x30"},
+        begins=11,
+    ),
+    case(
+        "HubNetworkErrors",
+        {_LOST: f"0+{LIMITS.packets // 15 + 1}x60"},
+        {_LOST: f"0+{LIMITS.packets // 15}x60"},
+    ),
     case(
         "HubAuthenticationFailures",
         ({_REFUSED: f"_x20 {LIMITS.refused_connections}x40"}, {_REFUSED: f"3x20 {LIMITS.refused_connections + 3}x40"}),
