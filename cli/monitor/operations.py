@@ -15,6 +15,7 @@ from cli.output import console, fail, json_line, reports_errors, table
 
 if TYPE_CHECKING:
     from hub.crypto.notes import NoteSigner, VerifierKey
+    from hub.envelope.operations import Operation
     from hub.role import Role
     from monitoring.operations.reading import Wanted
 
@@ -89,17 +90,19 @@ def list_lines(
             return
         table(
             "Operations",
-            ("number", "occurred", "class", "principal", "kind", "outcome", "actor", "address", "about", "code", "×"),
-            (
-                [
-                    said["number"],
-                    said["occurred_at"],
-                    *(said[name] for name in ("class", "principal", "kind", "outcome", "actor", "address")),
-                    *(said[name] for name in ("about", "code", "count")),
-                ]
-                for said in (line.as_json() for line in found)
-            ),
+            ("number", "occurred", "principal", "kind", "who", "what", "times"),
+            ([line.number, *_cells(line.event.principal, line.event.operation)] for line in found),
         )
+
+
+def _cells(principal: str, said: Operation) -> list[object]:
+    from hub.envelope.times import in_japan
+
+    at = in_japan(said.occurred_at).strftime("%Y-%m-%d %H:%M:%S")
+    who = " ".join(filter(None, (said.actor, said.address)))
+    what = " ".join(filter(None, (said.about, said.code, said.tenant, said.receipt)))
+    outcome = "" if said.outcome == "ok" else said.outcome
+    return [at, principal, said.kind.value, who, " ".join(filter(None, (what, outcome))), said.count]
 
 
 @app.command("export")
