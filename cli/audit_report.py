@@ -21,9 +21,11 @@ def report(
 ) -> None:
     """Report counts, gaps and alarms of a day or month; the same log gives the same report. / 監査報告を作成する"""
     from cli.desks import opened
+    from cli.noting import noted
     from cli.people import desks, open_role, the_home
     from consumers.audit import report as reports
     from consumers.audit.signatures import SignatureRules
+    from hub.envelope.operations import Kind
 
     if (day is None) == (month is None):
         fail("cli.usage", "give --day or --month", as_json=as_json, status=2)
@@ -34,7 +36,8 @@ def report(
     home = the_home()
     for principal in desks(home, "audit", tenant):
         role = open_role(home, principal)
-        with opened(role) as (around, _, _):
+        with noted(role, "audit report") as notes, opened(role) as (around, _, _):
+            notes.note(Kind.PROVED, code=period.name)
             found = reports.report(
                 around.store, principal.rpartition("-")[2], period, SignatureRules(role.trust, principal).head_holds
             )

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from cli.output import console, fail, json_line, reports_errors, table
+from hub.operations.errors import Unlogged
+from schemas.errors import HubError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -52,11 +54,16 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List open dead letters, or all. / 配送不能レコードの一覧"""
+    from cli.noting import noted
+    from hub.envelope.operations import Kind
+
     role, desk = _desk()
     wanted = _filter(role, tenant, topic, reason, older_than, receipt, everything=everything)
-    book = asyncio.run(_now_standing(role, desk.read()))
-    now = datetime.now(UTC)
-    found = [known for known in book.all() if wanted.takes(known, now)]
+    with noted(role, "dead-letters list") as notes:
+        book = asyncio.run(_now_standing(role, desk.read()))
+        now = datetime.now(UTC)
+        found = [known for known in book.all() if wanted.takes(known, now)]
+        notes.note(Kind.LISTED, count=len(found))
     if as_json:
         for known in found:
             json_line(_row(known, now))
@@ -90,8 +97,14 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show what is known of a letter, and whether its record's seal holds now. / 1件の詳細（内容は表示しない）"""
+    from cli.noting import noted
+    from hub.envelope.operations import Kind
+
     role, desk = _desk()
-    shown = asyncio.run(_now_standing(role, _shown(role, desk, _place(role, letter))))
+    place = _place(role, letter)
+    with noted(role, "dead-letters show") as notes, notes.attempt(Kind.VIEWED, code=letter):
+        notes.note(Kind.KEY_USED, about="quarantine")
+        shown = asyncio.run(_now_standing(role, _shown(role, desk, place)))
     if as_json:
         json_line(shown)
         return
@@ -138,7 +151,7 @@ def replay(
         work = desk.replay(Many(chosen, returned), actor=by or getpass.getuser())
     else:
         work = desk.replay([_place(role, name) for name in letters or ()], actor=by or getpass.getuser(), again=again)
-    _tell(asyncio.run(_now_standing(role, work)), as_json=as_json)
+    _tell(_ended(role, "dead-letters replay", by, work, reason or ""), as_json=as_json)
 
 
 @app.command("discard")
@@ -156,7 +169,7 @@ def discard(
     said = discard_for(reason, note)
     role, desk = _desk()
     work = desk.discard([_place(role, name) for name in letters], said, actor=by or getpass.getuser())
-    _tell(asyncio.run(_now_standing(role, work)), as_json=as_json)
+    _tell(_ended(role, "dead-letters discard", by, work, reason), as_json=as_json)
 
 
 @app.command("reasons")
@@ -170,6 +183,27 @@ def reasons(as_json: Json = False) -> None:
             json_line(each._asdict())
     else:
         table("reasons for a discard", ("code", "理由", "reason"), REASONS)
+
+
+def _ended(role: Role, command: str, by: str | None, work: Coroutine[Any, Any, Outcome], reason: str) -> Outcome:
+    """End letters: noted before, and how many when it is done. Raises Unlogged, and then none was."""
+    from cli.noting import noted
+    from hub.envelope.operations import Kind
+
+    with noted(role, command, by) as notes:
+        try:
+            notes.note(Kind.KEY_USED, about="quarantine")
+            notes.note(Kind.LETTER_ENDED, code=reason, count=0)
+        except Unlogged:
+            work.close()
+            raise
+        try:
+            outcome = asyncio.run(_now_standing(role, work))
+        except HubError as problem:
+            notes.tell(Kind.LETTER_ENDED, code=reason, outcome=problem.code)
+            raise
+        notes.note(Kind.LETTER_ENDED, code=reason, count=len(outcome.done))
+    return outcome
 
 
 def _desk() -> tuple[Role, LetterDesk]:

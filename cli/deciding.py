@@ -9,20 +9,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from cli.output import console, fail, json_line, reports_errors, table
+from hub.operations.errors import Unlogged
 from schemas.errors import HubError
 
 if TYPE_CHECKING:
-    from consumers.review.deciding import Reviewer
+    from cli.noting import Notes
+    from consumers.review.deciding import Decided, Reviewer
+    from hub.envelope.operations import Kind
     from schemas.decisions import Order
 
 Tenant = Annotated[str | None, typer.Option(help="tenant code; default the one desk that has the receipt")]
 Json = Annotated[bool, typer.Option("--json", help="one object per line")]
 By = Annotated[str | None, typer.Option("--by", help="who decides; default the name of the person logged in")]
+_DECIDE = "review decide"
 _KEYS = frozenset({"receipt", "decision", "reason", "message", "tax_items", "answer_by", "revision", "tenant"})
 Revision = Annotated[int | None, typer.Option(min=0, help="what `review show` said; refused if it changed since")]
 
@@ -43,12 +47,20 @@ class BadDecision(HubError):
     )
 
 
+class Seat(NamedTuple):
+    """A reviewer at a desk, and the desk's log of what is done there."""
+
+    reviewer: Reviewer
+    notes: Notes
+
+
 @contextmanager
-def _reviewers(tenant: str | None, by: str | None) -> Iterator[dict[str, Reviewer]]:
+def _reviewers(tenant: str | None, by: str | None, command: str) -> Iterator[dict[str, Seat]]:
     """The reviewer at each desk of this home, by tenant; stores are opened once."""
     from contextlib import ExitStack
 
     from cli.desks import opened
+    from cli.noting import noted
     from cli.people import desks, open_role, the_home
     from consumers.review.cases import Dossiers
     from consumers.review.deciding import Reviewer
@@ -57,34 +69,44 @@ def _reviewers(tenant: str | None, by: str | None) -> Iterator[dict[str, Reviewe
     with ExitStack() as stack:
         found = {}
         for principal in desks(home, "review", tenant):
-            around, _, _ = stack.enter_context(opened(open_role(home, principal)))
-            dossiers = Dossiers(around.store, around.vault(around.keys()))
-            found[principal.rpartition("-")[2]] = Reviewer(
-                around.store, dossiers, name, lambda: time.time_ns() // 1_000_000
-            )
+            role = open_role(home, principal)
+            notes = stack.enter_context(noted(role, command, by))
+            around, _, _ = stack.enter_context(opened(role))
+            dossiers = Dossiers(around.store, around.vault(around.keys(notes.key_used)))
+            reviewer = Reviewer(around.store, dossiers, name, lambda: time.time_ns() // 1_000_000)
+            found[principal.rpartition("-")[2]] = Seat(reviewer, notes)
         yield found
 
 
 def _at_its_desk(
-    reviewers: dict[str, Reviewer], tenant: str | None, receipt: str, work: Callable[[Reviewer], dict[str, Any]]
+    seats: dict[str, Seat],
+    tenant: str | None,
+    receipt: str,
+    kind: Kind,
+    code: str,
+    work: Callable[[Reviewer], dict[str, Any]],
 ) -> dict[str, Any]:
-    """Do the work at the one desk that has the submission: the tenant's that is named, or else the only one."""
+    """Do the work at the one desk that has the submission, noted there before: the tenant's, or else the only one."""
     from consumers.review.deciding import Ambiguous
     from consumers.store.errors import NotFound
 
+    asked = [seat for each, seat in seats.items() if tenant in (None, each)]
     having = []
-    for code, reviewer in reviewers.items():
-        if tenant in (None, code):
-            try:
-                reviewer.find(receipt)
-            except NotFound:
-                continue
-            having.append(reviewer)
+    for seat in asked:
+        try:
+            row = seat.reviewer.find(receipt)
+        except NotFound:
+            continue
+        having.append((seat, row.event.receipt_number))
     if not having:
+        for seat in asked:
+            seat.notes.note(kind, receipt=receipt, outcome=NotFound.code, code=code, count=0)
         raise NotFound
     if len(having) > 1:
         raise Ambiguous(f"{len(having)} desks")
-    return work(having[0])
+    ((seat, number),) = having
+    with seat.notes.attempt(kind, receipt=number, code=code):
+        return work(seat.reviewer)
 
 
 @reports_errors
@@ -114,8 +136,8 @@ def decide(
             fail("cli.usage", "--message or --message-file, not both", as_json=as_json, status=2)
         message = _message(message_file)
     order = _order(decision, reason, message, tuple(tax_item or ()), answer_by)
-    with _reviewers(tenant, by) as reviewers:
-        said = _at_its_desk(reviewers, tenant, receipt, lambda desk: _decided(desk, receipt, order, revision))
+    with _reviewers(tenant, by, _DECIDE) as seats:
+        said = _decided(seats, tenant, receipt, order, revision)
     _tell(said, as_json=as_json)
 
 
@@ -126,8 +148,18 @@ def _message(file: Path) -> str:
         raise BadMessageFile(str(file)) from None
 
 
-def _decided(reviewer: Reviewer, receipt: str, order: Order, revision: int | None) -> dict[str, Any]:
-    done = reviewer.decide(receipt, order, revision)
+def _decided(
+    seats: dict[str, Seat], tenant: str | None, receipt: str, order: Order, revision: int | None
+) -> dict[str, Any]:
+    from hub.envelope.operations import Kind
+
+    def work(desk: Reviewer) -> dict[str, Any]:
+        return _as_json(desk.decide(receipt, order, revision))
+
+    return _at_its_desk(seats, tenant, receipt, Kind.DECIDED, order.decision.value, work)
+
+
+def _as_json(done: Decided) -> dict[str, Any]:
     return {
         "receipt_number": done.receipt_number,
         "event_id": done.event_id,
@@ -154,13 +186,15 @@ def _order(decision: str, reason: str, message: str | None, tax_items: tuple[str
 def _decide_lines(tenant: str | None, by: str | None, *, as_json: bool) -> None:
     """Decide line by line; a line that is refused leaves the others as they are."""
     bad = 0
-    with _reviewers(tenant, by) as reviewers:
+    with _reviewers(tenant, by, _DECIDE) as seats:
         for line in sys.stdin.buffer:
             if not line.strip():
                 continue
             said: dict[str, Any]
             try:
-                said = _decide_line(reviewers, line)
+                said = _decide_line(seats, line)
+            except Unlogged:
+                raise  # the lines after it could not be logged either
             except HubError as error:
                 bad += 1
                 said = {"error": {"code": error.code, "message": str(error), "hint": error.advice}}
@@ -169,7 +203,7 @@ def _decide_lines(tenant: str | None, by: str | None, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _decide_line(reviewers: dict[str, Reviewer], line: bytes) -> dict[str, Any]:
+def _decide_line(seats: dict[str, Seat], line: bytes) -> dict[str, Any]:
     try:
         asked = json.loads(line)
         if not isinstance(asked, dict) or not asked.keys() <= _KEYS:
@@ -186,7 +220,7 @@ def _decide_line(reviewers: dict[str, Reviewer], line: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, RecursionError):
         raise BadDecision from None
     order = _order(asked["decision"], asked["reason"], optional[0], tuple(tax_items), optional[1])
-    return _at_its_desk(reviewers, optional[2], receipt, lambda desk: _decided(desk, receipt, order, revision))
+    return _decided(seats, optional[2], receipt, order, revision)
 
 
 def _tell(said: dict[str, Any], *, as_json: bool) -> None:
@@ -206,8 +240,10 @@ def claim(
     as_json: Json = False,
 ) -> None:
     """Take a submission that is nobody's. / 担当する"""
-    with _reviewers(tenant, by) as reviewers:
-        said = _at_its_desk(reviewers, tenant, receipt, lambda desk: {"revision": desk.claim(receipt)})
+    from hub.envelope.operations import Kind
+
+    with _reviewers(tenant, by, "review claim") as seats:
+        said = _at_its_desk(seats, tenant, receipt, Kind.COMMANDED, "", lambda desk: {"revision": desk.claim(receipt)})
     _tell({"receipt": receipt, "assignee": by or getpass.getuser(), **said}, as_json=as_json)
 
 
@@ -223,8 +259,12 @@ def assign(
     """Give a submission to somebody, or to nobody. / 担当者を割り当てる"""
     if to is not None and not to.strip():
         fail("cli.usage", "--to names nobody", "Leave it out to give it to nobody.", as_json=as_json, status=2)
-    with _reviewers(tenant, by) as reviewers:
-        said = _at_its_desk(reviewers, tenant, receipt, lambda desk: {"revision": desk.assign(receipt, to, revision)})
+    from hub.envelope.operations import Kind
+
+    with _reviewers(tenant, by, "review assign") as seats:
+        said = _at_its_desk(
+            seats, tenant, receipt, Kind.COMMANDED, "", lambda desk: {"revision": desk.assign(receipt, to, revision)}
+        )
     _tell({"receipt": receipt, "assignee": to, **said}, as_json=as_json)
 
 

@@ -16,6 +16,7 @@ from cli.output import console, fail, json_line, reports_errors, table
 from schemas.errors import HubError
 
 if TYPE_CHECKING:
+    from cli.noting import Notes
     from consumers.review.export.exporter import Exporter, LeftOut, Wish, Written
     from consumers.review.export.manifest import Manifest
     from consumers.review.export.rows import Place
@@ -72,12 +73,14 @@ def export(
     directory = Path() if to is None else to
     wish = _wish(series, encoding, on_missing, replacement, directory, tax_item, procedure, elsewhere=elsewhere)
     if dry_run:
-        bad = _at_desks(tenant, by, lambda code, exporter: _would(code, exporter, wish, as_json=as_json))
+        bad = _at_desks(tenant, by, lambda code, exporter, notes: _would(code, exporter, notes, wish, as_json=as_json))
     elif again is not None:
         bad = _again(tenant, by, again, directory, _password(password_file, as_json=as_json), as_json=as_json)
     else:
         password = _password(password_file, as_json=as_json, new=True)
-        bad = _at_desks(tenant, by, lambda code, exporter: _does(code, exporter, wish, password, as_json=as_json))
+        bad = _at_desks(
+            tenant, by, lambda code, exporter, notes: _does(code, exporter, notes, wish, password, as_json=as_json)
+        )
     if bad:
         raise typer.Exit(1)
 
@@ -129,38 +132,56 @@ def _runs(principal: str) -> list[dict[str, Any]]:
     return found
 
 
-def _at_desks(tenant: str | None, by: str | None, work: Callable[[str, Exporter], bool]) -> bool:
+def _at_desks(tenant: str | None, by: str | None, work: Callable[[str, Exporter, Notes], bool]) -> bool:
     """Do the work at each desk; say whether anything went otherwise than asked for."""
     from cli.desks import opened
+    from cli.noting import noted
     from cli.people import desks, open_role, the_home
     from consumers.review.cases import Dossiers
     from consumers.review.export.exporter import Desk, Exporter
 
     home, bad = the_home(), False
     for principal in desks(home, "review", tenant):
-        with opened(open_role(home, principal)) as (around, _, _):
+        role = open_role(home, principal)
+        with noted(role, "review export", by) as notes, opened(role) as (around, _, _):
             exporter = Exporter(
                 around.store,
-                Dossiers(around.store, around.vault(around.keys())),
+                Dossiers(around.store, around.vault(around.keys(notes.key_used))),
                 Desk(around.role.namespace, around.tenant, around.role.state_directory / "export.lock"),
                 by or getpass.getuser(),
                 lambda: time.time_ns() // 1_000_000,
             )
-            bad |= work(around.tenant, exporter)
+            bad |= work(around.tenant, exporter, notes)
     return bad
 
 
-def _does(tenant: str, exporter: Exporter, wish: Wish, password: str, *, as_json: bool) -> bool:
-    report = exporter.export(wish, password)
+def _does(tenant: str, exporter: Exporter, notes: Notes, wish: Wish, password: str, *, as_json: bool) -> bool:
+    from hub.envelope.operations import Kind
+
+    with notes.attempt(Kind.EXPORTED, code=wish.series, count=0):
+        report = exporter.export(wish, password)
     for each in report.written:
+        _note_written(each, notes)
         _tell_written(each, as_json=as_json)
     if not report.written and not as_json:
         console.print(f"{tenant}: nothing to hand over", markup=False)
     return _tell_left_out(tenant, report.left_out, as_json=as_json)
 
 
-def _would(tenant: str, exporter: Exporter, wish: Wish, *, as_json: bool) -> bool:
-    choice = exporter.choose(wish)
+def _note_written(written: Written, notes: Notes) -> None:
+    """How many rows a file has is known when it is there: the line before says that there would be one."""
+    from hub.envelope.operations import Kind
+
+    said = written.manifest
+    notes.note(Kind.EXPORTED, code=f"{said.series} run {said.run}", count=said.rows)
+
+
+def _would(tenant: str, exporter: Exporter, notes: Notes, wish: Wish, *, as_json: bool) -> bool:
+    from hub.envelope.operations import Kind
+
+    with notes.attempt(Kind.LISTED, about="review export --dry-run", code=wish.series, count=0):
+        choice = exporter.choose(wish)
+    notes.note(Kind.LISTED, about="review export --dry-run", code=wish.series, count=len(choice.decisions))
     said = {
         "tenant": tenant,
         "series": wish.series,
@@ -178,12 +199,15 @@ def _would(tenant: str, exporter: Exporter, wish: Wish, *, as_json: bool) -> boo
 
 def _again(tenant: str | None, by: str | None, run: int, directory: Path, password: str, *, as_json: bool) -> bool:
     from cli.people import desks, the_home
+    from hub.envelope.operations import Kind
 
     if len(desks(the_home(), "review", tenant)) > 1:
         raise SeveralDesks
 
-    def repeat(_: str, exporter: Exporter) -> bool:
-        written = exporter.again(run, directory, password)
+    def repeat(_: str, exporter: Exporter, notes: Notes) -> bool:
+        with notes.attempt(Kind.EXPORTED, code=f"again run {run}", count=0):
+            written = exporter.again(run, directory, password)
+        _note_written(written, notes)
         _tell_written(written, as_json=as_json)
         return not written.same
 

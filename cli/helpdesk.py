@@ -25,16 +25,21 @@ def lookup(
 ) -> None:
     """Show masked items and the timeline of a receipt. / 受付番号から照会する（伏字）"""
     from cli.desks import opened
+    from cli.noting import noted
     from cli.people import desks, open_role, the_home
     from consumers.helpdesk.queries import HelpdeskQueries
     from consumers.store.errors import NotFound
+    from hub.envelope.operations import Kind
 
     found = 0
     home = the_home()
     for principal in desks(home, "helpdesk", tenant):
-        with opened(open_role(home, principal)) as (around, _, _):
+        role = open_role(home, principal)
+        with noted(role, "helpdesk lookup") as notes, opened(role) as (around, _, _):
+            queries = HelpdeskQueries(around.store, around.vault(around.keys(notes.key_used)))
             try:
-                shown = HelpdeskQueries(around.store, around.vault(around.keys())).lookup(receipt)
+                with notes.attempt(Kind.LOOKED_UP, receipt=receipt):
+                    shown = queries.lookup(receipt)
             except NotFound:
                 continue
         found += len(shown)

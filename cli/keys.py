@@ -42,9 +42,12 @@ def init(as_json: Json = False) -> None:
 def new_authority(as_json: Annotated[bool, typer.Option("--json", help="one object")] = False) -> None:
     """Make all certificates worthless and issue new ones; the hub must be stopped. / 認証局を作り直す"""
     from cli.home import NoHub
-    from cli.people import the_home
+    from cli.noting import noted
+    from cli.people import open_role, the_home
     from cli.stack import AlreadyUp
     from hub.enrolment import new_authority as make
+    from hub.envelope.names import ADMIN
+    from hub.envelope.operations import Kind
 
     home = the_home()
     try:
@@ -55,7 +58,9 @@ def new_authority(as_json: Annotated[bool, typer.Option("--json", help="one obje
         raise AlreadyUp(str(home.path))
     if not (home.path / "authority" / "ca.crt").exists():
         raise NoHub(f"({home.path}: nobody is enrolled)")
-    _, names = make(home.path, now=datetime.now(UTC))
+    role = open_role(home, ADMIN)
+    with noted(role, "keys new-authority") as notes, notes.attempt(Kind.COMMANDED):
+        _, names = make(home.path, now=datetime.now(UTC))
     if as_json:
         json_line({"home": str(home.path), "certificates": list(names)})
     else:

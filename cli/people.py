@@ -30,13 +30,14 @@ def open_role(home: Home, principal: str) -> Role:
 
     Raises NotEnrolled, RoleIncomplete, RoleForeign.
     """
+    from cli.noting import NOWHERE
     from hub.role import load_role
     from hub.settings import HomeSettings, RoleSettings
 
     if not home.role(principal).is_dir():
         raise NotEnrolled(f"{principal} in {home.path}")
     settings = HomeSettings()
-    namespace, partitions, bootstrap = settings.namespace, settings.partitions, "127.0.0.1:1"
+    namespace, partitions, bootstrap = settings.namespace, settings.partitions, NOWHERE
     try:
         running = home.running()
     except NoHub:

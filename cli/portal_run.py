@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cli.people import open_role, the_home
-from hub.facts import Observer
+from hub.facts import Lifecycle, Observer
 from hub.loop import loop_run
 from hub.reading.control import kept_current
 from hub.role import Role, load_role
@@ -19,11 +19,13 @@ from monitoring.health import Health
 from monitoring.hooks import install_hooks
 from monitoring.logs import configure
 from monitoring.metrics import Metrics
+from monitoring.operations.of_process import ProcessLog
 from monitoring.role_endpoint import tls_of
 from monitoring.role_source import RoleSource
 from portal.files import chunks, submit_documents
 from portal.producer import PortalProducer
 from portal.results import Result
+from schemas.errors import HubError
 
 PORTAL = "portal"
 
@@ -48,18 +50,21 @@ def run_submit(files: Iterable[tuple[str, Iterable[bytes] | None]], show: Callab
     )
     metrics.sample_with(RoleSource(role))
     health = Health(frozenset({"journal"}))
-    observer = combine(metrics_observer(metrics), log_observer(), health.observe)
+    operations = ProcessLog(role, {"bootstrap": role.bootstrap, "instance": role.instance, "namespace": role.namespace})
+    observer = combine(metrics_observer(metrics), log_observer(), health.observe, operations.observe)
     try:
         port = int(os.environ.get("HUB_METRICS_PORT", "0"))
         with Endpoint(metrics.registry, health, tls=tls_of(role), port=port, observer=observer):
-            loop_run(_submit(role, observer, files, show))
+            loop_run(_submit(role, observer, operations, files, show))
     finally:
+        operations.close()
         configured.close()
 
 
 async def _submit(
     role: Role,
     observer: Observer,
+    operations: ProcessLog,
     files: Iterable[tuple[str, Iterable[bytes] | None]],
     show: Callable[[Result], None],
 ) -> None:
@@ -70,4 +75,11 @@ async def _submit(
                 async for answered in submit_documents(portal, source, name):
                     show(answered.result)
 
-    await kept_current(role, observer, asyncio.Event(), work)
+    async with operations.sending(observer):
+        observer(Lifecycle("started", {"command": "submit"}))
+        try:
+            await kept_current(role, observer, asyncio.Event(), work)
+        except HubError as error:
+            observer(Lifecycle("failed", {"command": "submit", "code": error.code}))
+            raise
+        observer(Lifecycle("stopped", {"command": "submit"}))

@@ -94,11 +94,13 @@ def prove(
     """Write a proof that an event is in the published log. / 登録の証明を書き出す"""
     from cli.desks import opened
     from cli.log import log_directory, log_identity
+    from cli.noting import noted
     from cli.people import desks, open_role, the_home
     from consumers.audit import opening as openings
     from consumers.audit.fetching import fetched
     from consumers.audit.proving import NotInLog, event_of, find_event, find_index, find_stored
     from consumers.audit.proving import prove as proof_of
+    from hub.envelope.operations import Kind
     from hub.settings import LogSettings
 
     home, settings = the_home(), LogSettings()
@@ -120,13 +122,15 @@ def prove(
                 continue
     if found is None or role is None:
         raise NotInLog
-    proof = proof_of(log_directory(role, settings, directory), log_identity(role, settings).keys, found)
-    if opening is not None:
-        event = event_of(found.entry)
-        opening.write_bytes(openings.write(fetched(role.endpoint, event.place), event))
-    output.write_bytes(proof.encode())
-    if entry is not None:
-        entry.write_bytes(found.entry)
+    code = f"entry {found.index}"
+    with noted(role, "audit prove") as notes, notes.attempt(Kind.PROVED, receipt=wanted or "", code=code):
+        proof = proof_of(log_directory(role, settings, directory), log_identity(role, settings).keys, found)
+        if opening is not None:
+            event = event_of(found.entry)
+            opening.write_bytes(openings.write(fetched(role.endpoint, event.place), event))
+        output.write_bytes(proof.encode())
+        if entry is not None:
+            entry.write_bytes(found.entry)
     if as_json:
         json_line({"index": found.index, "proof": str(output), "entry": None if entry is None else str(entry)})
     else:

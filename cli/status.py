@@ -15,6 +15,7 @@ from cli.output import console, errors, fail, json_line, reports_errors
 
 if TYPE_CHECKING:
     from hub.reading.stream import Place
+    from hub.role import Role
 
 Json = Annotated[bool, typer.Option("--json", help="one object per line")]
 _CURSOR = "status-places.json"
@@ -30,20 +31,25 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show what was sent and what the desks decided, messages opened. / 送信状況と審査結果を表示する"""
-    asyncio.run(_status(receipt, follow=follow, resume=resume, as_json=as_json))
+    from cli.noting import noted
+    from cli.portal_run import portal_role
+    from hub.envelope.operations import Kind
+
+    role = portal_role()
+    with noted(role, "portal status") as notes, notes.attempt(Kind.VIEWED, receipt=receipt or ""):
+        notes.note(Kind.KEY_USED, about=role.principal)
+        asyncio.run(_status(role, receipt, follow=follow, resume=resume, as_json=as_json))
 
 
-async def _status(receipt: str | None, *, follow: bool, resume: bool, as_json: bool) -> None:
+async def _status(role: Role, receipt: str | None, *, follow: bool, resume: bool, as_json: bool) -> None:
     from contextlib import AsyncExitStack
 
-    from cli.portal_run import portal_role
     from hub.facts import ignore
     from hub.reading.control import caught_up
     from portal.delivery import sent
     from portal.producer import JOURNAL
     from portal.status import status_stream
 
-    role = portal_role()
     journal = role.state_directory / JOURNAL
     if receipt is not None:
         for event in sent(journal, receipt):
@@ -105,7 +111,9 @@ def receipt(
     as_json: Json = False,
 ) -> None:
     """Write the desk's signed delivery receipt of the newest submission of that number. / 署名付き受領書を書き出す"""
+    from cli.noting import noted
     from cli.portal_run import portal_role
+    from hub.envelope.operations import Kind
     from hub.loop import loop_run
     from portal.delivery import NotSent, await_receipt, delivery_receipt, is_part, sent
     from portal.producer import JOURNAL
@@ -121,6 +129,8 @@ def receipt(
     document = delivery_receipt(journal, next(sent(journal, newest.event_id)))
     if is_part(document) and receipt != newest.event_id:
         raise NotSent(receipt)
+    with noted(role, "portal receipt") as notes:
+        notes.note(Kind.EXPORTED, receipt=newest.receipt_number)
     try:
         output.write_bytes(document)
     except OSError as problem:

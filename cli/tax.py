@@ -50,9 +50,11 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="one object per line")] = False,
 ) -> None:
     """Show what one team has taken over, opened with its own key. / 引き渡された申請の一覧"""
+    from cli.noting import noted
     from cli.people import NotEnrolled, open_role, the_home
     from consumers.tax.consumer import shown
     from consumers.tax.store import TaxStore
+    from hub.envelope.operations import Kind
 
     home = the_home()
     path = home.role(team) / "state" / STORE
@@ -60,11 +62,16 @@ def list_(
         raise NotEnrolled(f"{team} has taken nothing over in {home.path}")
     role = open_role(home, team)
     store = TaxStore(path, f"{role.namespace}/{role.principal}")
+    count = 0
     try:
-        for row in shown(role, store, receipt):
-            if as_json:
-                json_line(row)
-            else:
-                console.print_json(json.dumps(row, ensure_ascii=False))
+        with noted(role, "tax list") as notes, notes.attempt(Kind.VIEWED, receipt=receipt or "", count=0):
+            notes.note(Kind.KEY_USED, about=role.principal)
+            for row in shown(role, store, receipt):
+                count += 1
+                if as_json:
+                    json_line(row)
+                else:
+                    console.print_json(json.dumps(row, ensure_ascii=False))
+            notes.note(Kind.VIEWED, receipt=receipt or "", count=count)
     finally:
         store.close()

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from cli.output import console, fail, json_line, reports_errors, table
+from schemas.errors import HubError
 
 if TYPE_CHECKING:
     from hub.applying import Wanted
+    from hub.role import Role
     from hub.shutting_out import Changed
     from hub.transport import Endpoint
     from topics.plan import Step
@@ -142,24 +144,27 @@ def plan_(prune: Prune = False, delete_data: DeleteData = False, as_json: Json =
 def apply(prune: Prune = False, delete_data: DeleteData = False, force: Force = False, as_json: Json = False) -> None:
     """Make the declaration hold, for roles that run too; delete no data unasked. / 宣言どおりに適用する"""
     from cli.home import Home
+    from cli.noting import noted
     from cli.setting_aside import set_aside
     from hub.applying import apply as carry_out
     from hub.crypto.certificates import CertificateAuthority
+    from hub.envelope.operations import Kind
 
     home, wanted, endpoint = _hub()
     authority = CertificateAuthority.load(home / "authority")
-    done = asyncio.run(
-        carry_out(
-            home,
-            wanted,
-            authority,
-            endpoint,
-            lambda: datetime.now(UTC),
-            prune=prune,
-            delete_data=delete_data,
-            force=force,
+    with noted(_admin(), "topics apply") as notes, notes.attempt(Kind.COMMANDED):
+        done = asyncio.run(
+            carry_out(
+                home,
+                wanted,
+                authority,
+                endpoint,
+                lambda: datetime.now(UTC),
+                prune=prune,
+                delete_data=delete_data,
+                force=force,
+            )
         )
-    )
     _show(done.plan.steps, "done", as_json=as_json)
     _show(done.plan.drift, "drift", as_json=as_json)
     _show_shut_out(home, done.plan.shut_out, as_json=as_json)
@@ -187,7 +192,7 @@ def shut_out(
     """Deny a principal everything, on open connections too, and revoke its keys; all others go on. / 締め出す"""
     from hub.shutting_out import shut_out as carry_out
 
-    _change(carry_out, principal, as_json=as_json)
+    _change(carry_out, principal, "topics shut-out", as_json=as_json, must_be_logged=False)
 
 
 @app.command("let-in")
@@ -209,7 +214,7 @@ def let_in(
             "If its private key may be out: docs/runbooks/shut-out.md. If it never was: --certificate-was-safe.",
             as_json=as_json,
         )
-    _change(carry_out, principal, as_json=as_json)
+    _change(carry_out, principal, "topics let-in", as_json=as_json)
 
 
 def _authority_is_newer(principal: str) -> bool:
@@ -223,14 +228,37 @@ def _authority_is_newer(principal: str) -> bool:
     return since is not None and made_at(home / "authority" / "ca.crt") >= datetime.fromisoformat(since)
 
 
-def _change(carry_out: Callable[..., Coroutine[Any, Any, Changed]], principal: str, *, as_json: bool) -> None:
+def _admin() -> Role:
+    from cli.people import open_role, the_home
+    from hub.envelope.names import ADMIN
+
+    return open_role(the_home(), ADMIN)
+
+
+def _change(
+    carry_out: Callable[..., Coroutine[Any, Any, Changed]],
+    principal: str,
+    command: str,
+    *,
+    as_json: bool,
+    must_be_logged: bool = True,
+) -> None:
+    """Who must be kept out is, even if that cannot be logged; all else is not done then."""
+    from cli.noting import noted
     from hub.applying import last_applied
     from hub.crypto.certificates import CertificateAuthority
+    from hub.envelope.operations import Kind
 
     home, wanted, endpoint = _hub()
     wanted = last_applied(home) or wanted  # what is edited and not applied yet must not come with it
     authority = CertificateAuthority.load(home / "authority")
-    done = asyncio.run(carry_out(home, wanted, authority, endpoint, principal, lambda: datetime.now(UTC)))
+    with noted(_admin(), command) as notes:
+        (notes.note if must_be_logged else notes.tell)(Kind.COMMANDED, code=principal)
+        try:
+            done = asyncio.run(carry_out(home, wanted, authority, endpoint, principal, lambda: datetime.now(UTC)))
+        except HubError as problem:
+            notes.tell(Kind.COMMANDED, code=principal, outcome=problem.code)
+            raise
     if as_json:
         json_line({"kind": done.done.value, **asdict(done)})
     else:

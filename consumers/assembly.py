@@ -15,7 +15,7 @@ from typing import Protocol
 from consumers.engine import Clocks, Engine, Limits
 from consumers.judgement import Judge
 from consumers.letters import Letters
-from consumers.own_keys import OwnKeys
+from consumers.own_keys import OwnKeys, Used
 from consumers.patience import Patience
 from consumers.store.port import Store
 from consumers.store.vault import Vault
@@ -98,9 +98,9 @@ class Surroundings:
         topic = names.dead_letters(self.role.namespace, self.role.principal)
         return Letters(self.role.principal, topic, self.quarantine_key)
 
-    def keys(self) -> OwnKeys:
-        """Return this desk's audience keys; the audience has the principal's name."""
-        return OwnKeys(self.role.principal, self.role.keystore)
+    def keys(self, used: Used | None = None) -> OwnKeys:
+        """Return this desk's audience keys; the audience has the principal's name. `used` is told when one is read."""
+        return OwnKeys(self.role.principal, self.role.keystore, used)
 
     def vault(self, keys: OwnKeys) -> Vault:
         """Return the encryption at rest of this desk's store."""

@@ -208,7 +208,7 @@ class Engine:
         replays, conflicts = committed.replays, len(committed.conflicts)
         delays: dict[int, list[float]] = defaultdict(list)
         for event in batch.events:
-            delays[event.partition].append(max(0, event.stored_at_ms - event.produced_at_ms) / 1_000)
+            delays[event.partition].append((event.stored_at_ms - event.produced_at_ms) / 1_000)
         for partition in sorted(delays):
             self._observe(
                 EventsStored(

@@ -6,27 +6,32 @@ destroyed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hub.crypto.audience import AudiencePrivateKey, seal
 from hub.crypto.keystore import KeyStore
+
+Used = Callable[[str, int], None]
+"""takes an audience and an epoch (YYYYMM); what it raises keeps the key unread"""
 
 
 class OwnKeys:
     """The keys of one audience, read when first needed. Implements `consumers.store.vault.EpochKeys`."""
 
-    def __init__(self, audience: str, store: KeyStore) -> None:
-        """`store` is the role's own key store."""
+    def __init__(self, audience: str, store: KeyStore, used: Used | None = None) -> None:
+        """`store` is the role's own key store; `used` is told before keys of an epoch are read, and may forbid it."""
         self._audience = audience
+        self._used = used
         self._store = store
         self._held: dict[int, tuple[AudiencePrivateKey, ...]] = {}
 
     def of(self, epoch: int) -> tuple[AudiencePrivateKey, ...]:
         """Return the keys of an epoch (YYYYMM); empty if none is there (any more)."""
         if not self._held.get(epoch):
-            self._held[epoch] = tuple(
-                self._store.load_audience(self._audience, epoch, entry.key_id)
-                for entry in self._store.list()
-                if (entry.audience, entry.epoch) == (self._audience, epoch)
-            )
+            found = [each for each in self._store.list() if (each.audience, each.epoch) == (self._audience, epoch)]
+            if found and self._used is not None:
+                self._used(self._audience, epoch)
+            self._held[epoch] = tuple(self._store.load_audience(self._audience, epoch, each.key_id) for each in found)
         return self._held[epoch]
 
     def seal(self, epoch: int, info: bytes, secret: bytes) -> tuple[bytes, bytes] | None:

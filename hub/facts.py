@@ -82,7 +82,7 @@ class BatchRouted(Fact):
     dead_letters: Mapping[str, int]
     seconds: float
     delays: tuple[float, ...] = ()
-    """seconds from produced_at to commit, one per event"""
+    """seconds from produced_at to commit, one per event; below 0 where two machines' clocks disagree"""
 
 
 @dataclass(frozen=True, slots=True)

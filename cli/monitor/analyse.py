@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import closing
 from datetime import datetime
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,6 +27,8 @@ def analyse(
     ] = None,
 ) -> None:
     """Look for what people and peers should not do (HUB_ROLE_DIR, HUB_ANALYSIS_…). / 操作記録を分析する"""
+    if find_spec("faust") is None:
+        fail("cli.no-faust", "the analysis needs Faust", "pip install 'eltax-hub[analysis]'")
     from cli.role_process import run_role
 
     moment = _moment(until)

@@ -86,6 +86,7 @@ def _scraping(home: Home) -> Scraping:
         certificate=where / f"{SCRAPER}.crt",
         private_key=where / f"{SCRAPER}.key",
         ca=where / "ca.crt",
+        broker_password=home.broker_password if home.broker_password.exists() else None,
     )
 
 

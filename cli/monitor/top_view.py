@@ -42,6 +42,7 @@ _OPERATIONS: Final = {
     "denials": "権限外の拒否",
     "late": "遅着",
 }
+_KINDS: Final = {"certificate": "証明書", "key": "鍵", "epoch": "鍵の期間", "peer": "相手の証明書"}
 _LISTED: Final = 8
 WIDE: Final = 100
 """columns from which on tables stand side by side"""
@@ -141,7 +142,8 @@ def _rows(title: str, rows: Sequence[Row], note: str = "") -> Table:
 
 
 def _controls(glance: Glance) -> Table:
-    made = _table(f"拒否の検査{_ago('前回', glance.watch_age or 0.0)}", ("検査", "結果"))
+    ago = "（未実施）" if glance.watch_age is None else f"（前回 {_span(glance.watch_age)}前）"
+    made = _table(f"拒否の検査{ago}", ("検査", "結果"))
     for each in glance.controls[:_LISTED]:
         good = each.value == 1
         made.add_row(
@@ -153,10 +155,11 @@ def _controls(glance: Glance) -> Table:
 
 
 def _expiries(rows: Sequence[Row]) -> Table:
-    made = _table("期限", ("種類", "対象", "残り日数"), right=(2,))
+    made = _table("期限（種類ごとに最も近いもの）", ("種類", "対象", "残り日数"), right=(2,))
     for each in rows[:_LISTED]:
+        kind, _, purpose = each.name.partition(" ")
         text = f"{each.value:,.1f}" if each.value >= 0 else f"✘ 期限切れ {each.value:,.1f}"
-        made.add_row(_text(each.name), _text(each.about), text)
+        made.add_row(_text(f"{_KINDS.get(kind, kind)} {purpose}".strip()), _text(each.about), text)
     return _ended(made, rows, 3)
 
 

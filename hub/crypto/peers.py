@@ -38,7 +38,14 @@ def peer_certificate(der: bytes) -> PeerCertificate | None:
             read.not_valid_before_utc,
             read.not_valid_after_utc,
         )
-    except (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except (
+        ValueError,
+        TypeError,
+        Warning,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ):
         return None
 
 

@@ -22,8 +22,9 @@ from typing import Final
 from hub.crashpoints import reached
 from hub.envelope.names import ROUTER
 from hub.envelope.times import epoch_of
-from hub.facts import Alarm, Observer, PartitionFenced, PartitionLost, Paused, Ready
+from hub.facts import Alarm, BacklogAge, Lag, Observer, PartitionFenced, PartitionLost, Paused, Ready
 from hub.reading.audiences import AudienceDirectory
+from hub.reading.backlog import Backlog
 from hub.reading.errors import KeyNotLoaded
 from hub.reading.secrets import OwnSecrets
 from hub.reading.sessions import SessionRegistry
@@ -52,6 +53,7 @@ _STOP_SECONDS: Final = 8.0
 """under the group's rebalance time: who is slower is cancelled, and its transaction aborted"""
 _LOOK_AGAIN_SECONDS: Final = 2.0
 _REFRESH_SECONDS: Final = 30.0
+_WATCH_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = (0.05, 0.2, 0.5, 1.0, 2.0)
 _FENCING_SECONDS: Final = 120.0
 
@@ -132,11 +134,13 @@ class Router:
                 return
             async with asyncio.TaskGroup() as tasks:
                 refresh = tasks.create_task(self._refresh(), name="refresh")
+                watch = tasks.create_task(self._watch(reader), name="watch")
                 try:
                     while not stop.is_set():
                         await self._turn(reader, tasks, stop)
                 finally:
                     refresh.cancel()
+                    watch.cancel()
                     await self._give_up(frozenset(self._owned))
         finally:
             await reader.close()
@@ -226,6 +230,9 @@ class Router:
             reader.resume(partition)
             owned.waiting = False
 
+    def _working(self) -> list[tuple[int, PartitionRouter]]:
+        return [(number, owned.worker) for number, owned in self._owned.items() if owned.worker is not None]
+
     def _tell_fenced(self) -> None:
         self._observer(Ready("fenced", all(owned.worker is not None for owned in self._owned.values())))
 
@@ -243,7 +250,7 @@ class Router:
         try:
             while True:
                 offset = await self._fenced(partition, reader, writer)
-                worker = PartitionRouter(partition, self._around, lanes, writer, caution)
+                worker = PartitionRouter(partition, self._around, lanes, writer, caution, offset or 0)
                 owned.worker = worker
                 await reader.release(partition, offset)
                 self._observer(PartitionFenced(partition))
@@ -344,6 +351,29 @@ class Router:
                     await work()
                 except HubError as error:
                     self._observer(Alarm(error.code, ROUTER))
+
+    async def _watch(self, reader: GroupReader) -> None:
+        """Say how much of the owned partitions is not routed yet, and for how long the oldest of it has waited."""
+        backlog, told = Backlog(), frozenset[int]()
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            try:
+                async with asyncio.timeout(_WATCH_SECONDS):
+                    places = {
+                        number: worker.position if worker.busy else await reader.position(number)
+                        for number, worker in self._working()
+                    }
+                    ends = await reader.end_offsets(places)
+            except (HubError, TimeoutError):
+                continue  # whoever reads next says so
+            found = {(self._topic, number): (places[number], end) for number, end in ends.items()}
+            for number in told - places.keys():  # another process has it now, and tells
+                self._observer(Lag(self._topic, number, 0))
+            told = frozenset(places)
+            for (topic, number), (position, end) in found.items():
+                self._observer(Lag(topic, number, max(0, end - position)))
+            for topic, age in backlog.look(found, time.monotonic()).items():
+                self._observer(BacklogAge(topic, age))
 
 
 async def _sleep(stop: asyncio.Event, attempt: int) -> None:

@@ -71,9 +71,15 @@ class PartitionRouter:
     """One partition's queue and its transactions. `put` from the poller, `run` as a task."""
 
     def __init__(
-        self, partition: int, around: Surroundings, lanes: Lanes, writer: TransactionalWriter, caution: Caution
+        self,
+        partition: int,
+        around: Surroundings,
+        lanes: Lanes,
+        writer: TransactionalWriter,
+        caution: Caution,
+        position: int = 0,
     ) -> None:
-        """The writer must be fenced before the first `put`."""
+        """The writer must be fenced before the first `put`; `position` is the offset that was committed then."""
         self._partition = partition
         self._around = around
         self._lanes = lanes
@@ -84,6 +90,9 @@ class PartitionRouter:
         self._stopping = asyncio.Event()
         self._paused = ""
         self.queued_bytes = 0
+        self.position = position
+        """behind the last record that was routed"""
+        self._under_way = False
         self.committed = False
         """whether a transaction has succeeded since the fence"""
 
@@ -92,6 +101,11 @@ class PartitionRouter:
         self._queue.extend(records)
         self.queued_bytes += sum(record.size for record in records)
         self._arrived.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether records wait here, or are being routed."""
+        return self._under_way or bool(self._queue)
 
     def stop(self) -> None:
         """Finish the transaction under way and take no more."""
@@ -106,7 +120,9 @@ class PartitionRouter:
                     self._arrived.clear()
                     await self._arrived.wait()
                     continue
+                self._under_way = True
                 await self._transaction(self._take())
+                self._under_way = False
         finally:
             self._pause("")
 
@@ -136,6 +152,7 @@ class PartitionRouter:
             around.observer(TransactionAborted(self._partition, failed.code, failed.cause))
             raise
         self.committed = True
+        self.position = offset
         ended = to_ms(around.now())
         around.observer(
             BatchRouted(
@@ -144,7 +161,7 @@ class PartitionRouter:
                 batch.checkpoints,
                 dict(batch.letters),
                 around.monotonic() - started,
-                tuple([max(0, ended - produced) / 1_000 for produced in batch.produced_ms]),
+                tuple([(ended - produced) / 1_000 for produced in batch.produced_ms]),
             )
         )
         for code, about in sorted(batch.alarms):

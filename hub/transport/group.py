@@ -8,7 +8,7 @@ wrong in a callback comes out of `poll`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -151,9 +151,28 @@ class GroupReader:
 
     async def end_offset(self, partition: int) -> int:
         """The offset behind the last committed record of a partition."""
-        place = TopicPartition(self._topic, partition)
+        return (await self.end_offsets([partition]))[partition]
+
+    async def position(self, partition: int) -> int:
+        """The offset behind the last record of a released partition that `poll` has handed out.
+
+        What is no record, such as the end of a transaction, is passed with it. Raises BrokerUnavailable.
+        """
+        for record in self._held:
+            if record.partition == partition:
+                return record.offset
         try:
-            return int((await self._running().end_offsets([place]))[place])
+            return int(await self._running().position(TopicPartition(self._topic, partition)))
+        except (KafkaError, OSError) as error:
+            raise translate(error) from error
+
+    async def end_offsets(self, partitions: Collection[int]) -> dict[int, int]:
+        """The same of several, asked at once. Raises BrokerUnavailable, NotAuthorized."""
+        if not partitions:
+            return {}
+        places = [TopicPartition(self._topic, each) for each in partitions]
+        try:
+            return {place.partition: int(end) for place, end in (await self._running().end_offsets(places)).items()}
         except (KafkaError, OSError) as error:
             raise translate(error) from error
 

@@ -72,11 +72,11 @@ class FindingStore:
 
     def __init__(self, path: Path) -> None:
         """Open or make the file, readable by its owner only. Raises sqlite3.Error."""
-        path.touch(mode=0o600)
+        if not path.exists():
+            _make(path)
         self._database = sqlite3.connect(path, isolation_level=None)
         self._database.execute("pragma journal_mode = wal")
         self._database.execute("pragma synchronous = full")
-        self._database.executescript(_SCHEMA)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -140,6 +140,16 @@ def read_findings(path: Path, since: datetime, until: datetime) -> list[Finding]
         )
         for row in rows
     ]
+
+
+def _make(path: Path) -> None:
+    """Make an empty store, whole or not at all: somebody may be about to read it."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    with closing(sqlite3.connect(new)) as database:
+        database.executescript(_SCHEMA)
+    new.replace(path)
 
 
 def _row(each: Finding) -> tuple[str | int, ...]:

@@ -59,6 +59,7 @@ class Whole:
     stored: Mapping[str, int]
     """by kind of desk; counters since each process began, as `routed` and `confirmed`"""
     confirmed: int | None
+    """at the review desks"""
     behind: int
     unconfirmed: int
     missing: int
@@ -147,7 +148,8 @@ def look(
         if value
     )
     controls = _ranked(_rows(values, "hub_watch_control_refuses", "control", keep_zero=True), lowest=True)
-    rounds = [value for each in values for _, value in each.rows("hub_watch_last_round_seconds")]
+    monitors = [each for name, each in there.items() if name.partition("-")[0] == "monitor"]  # others tell of own paths
+    rounds = [value for each in monitors for _, value in each.rows("hub_watch_last_round_seconds")]
     return Glance(
         at=at,
         whole=_whole(there, processes, journal),
@@ -262,7 +264,8 @@ def quantile(values: Iterable[Numbers], metric: str, q: float) -> float | None:
 
 
 def _expiries(there: Mapping[str, Numbers], at: float) -> tuple[Row, ...]:
-    found: list[Row] = []
+    """The first to expire of each kind, with whose it is."""
+    first: dict[str, Row] = {}
     for what, metric in (
         ("certificate", "hub_certificate_not_after_seconds"),
         ("key", "hub_key_not_after_seconds"),
@@ -271,10 +274,11 @@ def _expiries(there: Mapping[str, Numbers], at: float) -> tuple[Row, ...]:
     ):
         for name, numbers in there.items():
             for labels, value in numbers.rows(metric):
-                if value > 0:
-                    kind = labels.get("purpose") or labels.get("listener") or ""
-                    found.append(Row(f"{what} {kind}".strip(), name, (value - at) / _DAY))
-    return _ranked(found, lowest=True)[:8]
+                kind = f"{what} {labels.get('purpose') or ''}".strip()
+                row = Row(kind, labels.get("listener") or name, (value - at) / _DAY)
+                if value > 0 and (kind not in first or row.value < first[kind].value):
+                    first[kind] = row
+    return _ranked(first.values(), lowest=True)
 
 
 _OPERATIONS: Final = (
@@ -313,6 +317,7 @@ def _whole(there: Mapping[str, Numbers], processes: Iterable[Process], journal: 
         )
         for desk in _DESKS
     }
+    reviews = [numbers for name, numbers in there.items() if name.partition("-")[0] == "review"]
     behind = total("hub_lag_records") + (journal.waiting if journal is not None else 0)
     unconfirmed, missing = total("hub_consumer_events_unconfirmed"), total("hub_consumer_events_missing")
     letters = total("hub_dead_letters_open")
@@ -345,7 +350,7 @@ def _whole(there: Mapping[str, Numbers], processes: Iterable[Process], journal: 
         None if journal is None else journal.waiting + journal.acknowledged + journal.confirmed,
         total("hub_router_events_total") if has_router else None,
         stored,
-        total("hub_consumer_events_confirmed_total") if there else None,
+        int(sum(n.total("hub_consumer_events_confirmed_total") for n in reviews)) if reviews else None,
         behind,
         unconfirmed,
         missing,

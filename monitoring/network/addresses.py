@@ -38,7 +38,7 @@ class Address:
 def address(text: str) -> Address:
     """Read `host:port`. Raises ValueError."""
     host, _, port = text.strip().rpartition(":")
-    return checked(host, int(port) if port.isdecimal() and len(port) <= len(str(_MOST)) else 0)
+    return checked(host, int(port) if port.isascii() and port.isdecimal() and len(port) <= len(str(_MOST)) else 0)
 
 
 def checked(host: str, port: int) -> Address:

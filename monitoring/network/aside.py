@@ -19,11 +19,11 @@ class Aside:
     def __init__(self, name: str) -> None:
         """No thread is made before there is work; `name` is for debuggers."""
         self._name = name
-        self._thread: threading.Thread | None = None
+        self._busy = False
 
     async def run(self, work: Callable[[], T], seconds: float) -> T:
         """Return what `work` returns, or raise what it raises; Ended(HUNG) if that, or the last one, takes too long."""
-        if self._thread is not None and self._thread.is_alive():
+        if self._busy:
             raise Ended(Came.HUNG, "still")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
@@ -39,11 +39,12 @@ class Aside:
                 value = work()
             except Exception as problem:  # noqa: BLE001 - raised in the task that waits
                 how, value = done.set_exception, problem
+            self._busy = False
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(settle, how, value)
 
-        self._thread = threading.Thread(target=go, name=self._name, daemon=True)
-        self._thread.start()
+        self._busy = True
+        threading.Thread(target=go, name=self._name, daemon=True).start()
         try:
             async with asyncio.timeout(seconds):
                 return await done

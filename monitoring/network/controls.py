@@ -154,6 +154,10 @@ def _at(
     """Every control at one listener."""
     if seen.came is Came.UNREACHABLE:
         return _nothing(address, seen.problem, is_broker=is_broker)
+    if seen.came is Came.HUNG:  # the others would hang as long; but whoever speaks in the clear may wait for our words
+        came, code = in_the_clear(address, seconds=seconds)
+        clear = Tried(Control.PLAINTEXT, str(address), *judged(Control.PLAINTEXT, came, code, contrast=False))
+        return [clear, *_nothing(address, seen.problem, is_broker=is_broker)[1:]]
     canary = Came.UNTRIED if known.canary is None else let_in(address, known.canary, seconds=seconds)[0]
 
     def judge(control: Control, came: Came, code: str, *, contrast: bool = seen.good) -> Tried:

@@ -81,20 +81,21 @@ def tried(address: Address, tls: TlsIdentity, limits: Beyond, turn: int, *, seco
                 return Verdict.ACCEPTED, "sees-topics"
             if excess(kafka.groups(line), limits.shown_groups):
                 return Verdict.ACCEPTED, "sees-groups"
-            codes = [(name, denied, deed(line)) for name, denied, deed in _deeds(limits, turn)]
+            codes = [(name, denied, deed(line)) for name, denied, deed in deeds_of(limits, turn)]
     except Ended as end:
         return Verdict.UNKNOWN, f"{end.came.value}-{end.code}" if end.code else end.came.value
     return judged_codes(codes)
 
 
-_Deed = tuple[str, int, Callable[[Line], int]]
+Deed = tuple[str, int, Callable[[Line], int]]
 
 
-def _deeds(limits: Beyond, turn: int) -> list[_Deed]:
+def deeds_of(limits: Beyond, turn: int) -> list[Deed]:
+    """Name what is tried in a turn, with the code that denies it and the request that returns the broker's code."""
     read, write = _in_turn(limits.reads, turn, limits.made_up), _in_turn(limits.writes, turn, limits.made_up)
     group = _in_turn(limits.groups, turn, limits.made_up)
     transactional = _in_turn(limits.transactional_ids, turn, limits.made_up)
-    deeds: list[_Deed] = [
+    deeds: list[Deed] = [
         ("reads", TOPIC_DENIED, lambda line: kafka.fetch(line, read)),
         ("writes", TOPIC_DENIED, lambda line: kafka.produce(line, write)),
         ("creates", TOPIC_DENIED, lambda line: kafka.create_topic(line, limits.made_up)),

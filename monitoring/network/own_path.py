@@ -7,7 +7,9 @@ answer also says what topics Kafka shows to this role. What it is shown and was 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +31,8 @@ MAX_BROKERS: Final = 64
 _FIRST_WITHIN: Final = 3.0
 """seconds after its start in which a role probes for the first time"""
 _SPREAD: Final = 0.1
-_HEARING_SECONDS: Final = 10
+HEARING_SECONDS: Final = 10.0
+"""in which a role has heard of the declaration that goes with its rights"""
 EXPIRED: Final = f"{Came.UNVERIFIED.value}-expired"
 EXCESS: Final = "rights-excess"
 
@@ -86,6 +89,7 @@ class OwnPath:
         observer: Observer,
         interval_seconds: float,
         *,
+        hearing_seconds: float = HEARING_SECONDS,
         now: Callable[[], float] = lambda: datetime.now(UTC).timestamp(),
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -93,9 +97,12 @@ class OwnPath:
         self._role = role
         self._observe = observer
         self._interval = interval_seconds
+        self._patience = hearing_seconds
         self._now = now
         self._chance = chance
-        self._bootstrap = addresses(role.bootstrap)
+        self._bootstrap: tuple[Address, ...] = ()
+        with contextlib.suppress(ValueError):  # `run` says so; the role itself may still make sense of it
+            self._bootstrap = addresses(role.bootstrap)
         self._aside = Aside("own-path")
         self._last: dict[Address, str] = {}
         self._tls: dict[Address, tuple[str, str]] = {}
@@ -103,6 +110,9 @@ class OwnPath:
     async def run(self, stop: asyncio.Event) -> None:
         """Probe until `stop`. Raises nothing: a watcher must not stop the work."""
         if not self._interval:
+            return
+        if not self._bootstrap:
+            self._observe(Alarm("watch.settings", "HUB_BOOTSTRAP"))
             return
         await pause(stop, self._chance() * min(_FIRST_WITHIN, self._interval))
         while not stop.is_set():
@@ -134,11 +144,9 @@ class OwnPath:
 
     async def _declared_anew(self, stop: asyncio.Event) -> bool:
         """Say whether another topology holds in a moment: rights come before the declaration that gives them."""
-        before = self._role.topology
-        for _ in range(_HEARING_SECONDS):
-            if self._role.topology is not before or stop.is_set():
-                break
-            await pause(stop, 1.0)
+        before, until = self._role.topology, time.monotonic() + self._patience
+        while self._role.topology is before and not stop.is_set() and time.monotonic() < until:
+            await pause(stop, 0.5)
         return self._role.topology is not before
 
     def tell(self, address: Address, path: Path) -> None:

@@ -10,7 +10,6 @@ import contextlib
 import re
 import ssl
 import struct
-import warnings
 from dataclasses import dataclass
 from typing import Final
 
@@ -92,14 +91,12 @@ def willing(tls: TlsIdentity | None, newest: ssl.TLSVersion = ssl.TLSVersion.TLS
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # old versions are what is tried
-        if newest is ssl.TLSVersion.TLSv1_3:
-            context.minimum_version = newest
-        else:
-            context.set_ciphers("ALL:@SECLEVEL=0")  # or OpenSSL itself would not speak what is old
-            context.minimum_version = ssl.TLSVersion.TLSv1
-            context.maximum_version = newest
+    if newest is ssl.TLSVersion.TLSv1_3:
+        context.minimum_version = newest
+    else:
+        context.set_ciphers("ALL:@SECLEVEL=0")  # or OpenSSL itself would not speak what is old
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.maximum_version = newest
     if tls is not None:
         try:
             context.load_cert_chain(tls.certificate, tls.private_key)

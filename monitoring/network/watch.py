@@ -29,7 +29,7 @@ from monitoring.network.facts import ControlJudged, ListenerUndeclared, PathHear
 from monitoring.network.heard import Hearing, Page, expected, pages, told
 from monitoring.network.judgement import Control, Tried, Verdict, by_control, worst
 from monitoring.network.line import Ended
-from monitoring.network.own_path import OwnPath
+from monitoring.network.own_path import HEARING_SECONDS, OwnPath
 from monitoring.network.own_path import Path as OwnWay
 from schemas.errors import HubError
 from topics.layout import Topology
@@ -38,13 +38,12 @@ SECONDS: Final = 5.0
 """the deadline of one attempt"""
 SILENT_ROUNDS: Final = 3
 """after so many intervals without a word somebody is silent"""
-SCRAPES: Final = 2
-"""processes that are asked for metrics by who may not, in each round"""
+SCRAPES: Final = 1
+"""a process that is asked for metrics by who may not, in each round: below what its own alert takes for an attack"""
 FIRST_SCRAPES: Final = 64
 """and of those that were never asked"""
 _REFUSED: Final = Verdict.REFUSED
 _LONGEST_ROUND: Final = 120.0
-_HEARING_SECONDS: Final = 10
 
 
 class WatchSettingsInvalid(HubError):
@@ -102,13 +101,20 @@ class NetworkWatch:
         observer: Observer,
         settings: WatchSettings,
         *,
+        seconds: float = SECONDS,
+        hearing_seconds: float = HEARING_SECONDS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is connected before `run`. Raises WatchSettingsInvalid."""
+        """Nothing is connected before `run`. Raises WatchSettingsInvalid.
+
+        `seconds` is the deadline of an attempt; so many `hearing_seconds` rights may be ahead of their declaration.
+        """
         self._role = role
         self._observe = observer
         self._settings = settings
+        self._seconds = seconds
+        self._patience = hearing_seconds
         self._now = now
         self._places = places(role.bootstrap, settings)
         self._aside = Aside("network-watch")
@@ -177,7 +183,7 @@ class NetworkWatch:
         if self._scratch is None:
             self._scratch = Path(tempfile.mkdtemp(prefix="eltax-hub-watch-"))
         known = certificates(self._role.tls, self._role.directory / PROBES, self._scratch)
-        done = one_round(self._places, known, topology, self._turn, seconds=SECONDS)
+        done = one_round(self._places, known, topology, self._turn, seconds=self._seconds)
         if self._settings.watch_targets is None:
             return Found(done.tried, done, None)
         try:
@@ -188,7 +194,9 @@ class NetworkWatch:
         wanted = expected(topology, trust, _names(self._settings.watch_expected)) - {self._role.principal}
         heard = self._hearing.judge(wanted, {name: moment for name, moment in said.items() if moment})
         ends = self._whom_to_scrape(list(dict.fromkeys(page.address for page in where.values())))
-        for end, each in zip(ends, side_by_side(lambda end: scraped(end, known, seconds=SECONDS), ends), strict=True):
+        for end, each in zip(
+            ends, side_by_side(lambda end: scraped(end, known, seconds=self._seconds), ends), strict=True
+        ):
             failed = [Tried(Control.SCRAPE, str(end), Verdict.UNKNOWN, "failed")]
             self._scrapes[end] = failed if each is None else each
         return Found((*done.tried, *(one for each in self._scrapes.values() for one in each)), done, heard)
@@ -203,17 +211,15 @@ class NetworkWatch:
 
     def _asked(self, named: tuple[str, Page]) -> str:
         try:
-            return told(named[1], self._role.tls, seconds=SECONDS)
+            return told(named[1], self._role.tls, seconds=self._seconds)
         except Ended:
             return ""
 
     async def _declared_anew(self, stop: asyncio.Event) -> bool:
         """Say whether another topology holds in a moment: rights come before the declaration that gives them."""
-        before = self._role.topology
-        for _ in range(_HEARING_SECONDS):
-            if self._role.topology is not before or stop.is_set():
-                break
-            await pause(stop, 1.0)
+        before, until = self._role.topology, time.monotonic() + self._patience
+        while self._role.topology is before and not stop.is_set() and time.monotonic() < until:
+            await pause(stop, 0.5)
         return self._role.topology is not before
 
     # telling

@@ -28,6 +28,8 @@ class Limits:
     expiring_seconds: int = 7 * 86400
     disk_free_bytes: int = 10 * 1024 * _MIB
     disk_empty_bytes: int = 1024 * _MIB
+    disk_filling_share: float = 0.4
+    """of a disk that is free: with more, nobody is told how long it will last"""
     memory_bytes: int = 1536 * _MIB
     """of one process; all buffers are bounded, so that more is a leak"""
     host_memory_bytes: int = 256 * _MIB
@@ -36,12 +38,16 @@ class Limits:
     """share of the limit"""
     watch_seconds: int = 60
     """how often the network watch makes a round (HUB_WATCH_SECONDS)"""
-    refused_connections: int = 10
-    """at one listener for one reason within a quarter of an hour"""
+    refused_connections: int = 30
+    """at one listener for one reason within a quarter of an hour; the network watch itself is refused once a round"""
     denials: int = 10
     """of one principal within a quarter of an hour"""
     handshakes: int = 100
     """refused for one reason within a quarter of an hour; the network watch itself makes some in each round"""
+    clock_seconds: float = 1.0
+    backlog_seconds: int = 30
+    """the objective of storage"""
+    unstable_records: int = 1_000
     operations_waiting: int = 1_000
     analysis_seconds: int = 7200
     restarts: int = 3

@@ -150,7 +150,7 @@ def _front(basis: Basis, checks: dict[str, Check]) -> Iterable[Part]:
 def _checks(checks: dict[str, Check]) -> Table:
     rows = tuple((each.name, each.verdict.value, each.said) for each in checks.values())
     bad = frozenset(number for number, row in enumerate(rows) if row[1] != Verdict.GOOD.value)
-    return Table("", ("確認項目", "判定", "根拠となる数値"), rows, (28, 12, 60), strong=bad)
+    return Table("", ("確認項目", "判定", "根拠となる数値"), rows, (23, 11, 66), strong=bad)
 
 
 def _flow(basis: Basis) -> Iterable[Part]:

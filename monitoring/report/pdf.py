@@ -185,7 +185,10 @@ def _table(table: Table, *, bare: bool = False) -> Iterator[Flowable]:
         style=TableStyle(commands),
         spaceAfter=3 * mm,
     )
-    if not table.caption or bare:
+    if bare or (not table.caption and len(rows) <= _SHORT):
+        yield grid
+    elif not table.caption:
+        yield CondPageBreak(30 * mm)
         yield grid
     elif len(rows) <= _SHORT:
         yield KeepTogether([_text(table.caption, _CAPTION), grid])
@@ -200,7 +203,7 @@ def _seals(part: Signatures) -> Flowable:
     return Grid(
         [[_text(each, _CENTRE) for each in part.titles], [""] * count, [_text(part.under, _CENTRE)] * count],
         colWidths=[24 * mm] * count,
-        rowHeights=[6 * mm, 19 * mm, 6 * mm],
+        rowHeights=[5.5 * mm, 16 * mm, 5.5 * mm],
         hAlign="RIGHT",
         style=TableStyle(
             [("GRID", (0, 0), (-1, -1), 0.6, black), ("VALIGN", (0, 0), (-1, -1), "MIDDLE"), *_padding(2, 0)]

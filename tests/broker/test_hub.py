@@ -21,7 +21,7 @@ from schemas.generator import generate
 from tests.attacking import Attacker
 from tests.attacking.plugin import Attack
 from tests.broker.documents import SECRETS, document
-from tests.broker.hub import ENTRY, Hub, eventually, running
+from tests.broker.hub import ENTRY, Hub, eventually, metrics_of, running
 from topics.names import endpoint_host
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
@@ -213,6 +213,35 @@ def test_the_broker_shows_its_numbers_to_who_knows_the_password_alone(hub: Hub, 
     tried.prevented(by="exporter", how="401, or an alert in the handshake", within="the request")
 
 
+def test_the_exporter_is_not_told_its_password(hub: Hub) -> None:
+    directory, password = hub.home.broker / "config", hub.home.broker_password.read_bytes()
+    assert len(password) >= 43, "256 bits"
+    for path in directory.rglob("*"):
+        if path.is_file() and path != hub.home.broker_password and path.suffix != ".jar":
+            assert password not in path.read_bytes(), path.name
+    for name in ("exporter.json", "exporter.p12"):
+        assert stat.S_IMODE((directory / name).stat().st_mode) == 0o600
+
+
+def test_every_process_says_until_when_it_counts_and_the_router_how_far_it_is_behind(hub: Hub) -> None:
+    role = hub.stack.roles.running
+    for name, each in role.items():
+        text = metrics_of(each)
+        for line in ("hub_certificate_not_after_seconds 1.", 'hub_key_not_after_seconds{purpose="identity"} 1.'):
+            assert line in text, name
+        assert ('hub_store_bytes{consumer="' in text) == (name not in ("router", "analysis")), name
+        assert "hub_clock_synchronised " in text
+    assert "hub_epoch_not_after_seconds 1." in metrics_of(role["review-131041"])
+
+    def caught_up() -> bool:
+        lines = metrics_of(role["router"]).splitlines()
+        behind = [line for line in lines if line.startswith('hub_lag_records{dataset="submissions"')]
+        age = 'hub_backlog_oldest_seconds{dataset="submissions",tenant="shared"} 0.0'
+        return len(behind) == 3 and all(line.endswith(" 0.0") for line in behind) and age in lines
+
+    assert eventually(caught_up, 60)
+
+
 def test_a_portal_cannot_scrape_the_router(hub: Hub) -> None:
     router = hub.stack.roles.running["router"]
     for name, status in (("portal", 403), ("review-131041", 403), ("prometheus", 200), ("monitor", 200)):
@@ -255,6 +284,26 @@ def test_generated_submissions_of_all_procedures_are_all_stored(hub: Hub) -> Non
     receipts = {each["receipt_number"] for each in documents}
     eventually(lambda: receipts <= {row["receipt_number"] for row in hub.json("review", "list")}, pause=1)
     assert hub.json("reconcile")[0]["lost"] == 0
+
+
+def test_the_network_watch_finds_all_refused_and_every_role_on_its_path(hub: Hub) -> None:
+    rows = hub.json("monitor", "network")
+    attempts = [row for row in rows if "control" in row]
+    assert {row["result"] for row in attempts} == {row["expected"] for row in attempts} == {"refused"}
+    assert {row["control"] for row in attempts} == {
+        *("plaintext", "no-certificate", "unknown-ca", "expired-certificate", "tls-1-2", "rights", "no-rights"),
+        *("undeclared-listener", "metrics-scrape"),
+    }
+    assert [row["up"] for row in rows if "path" in row] == [True, True], "the broker's listener and the controller's"
+    up = f'hub_watch_path_up{{listener="{hub.stack.bootstrap}",principal="%s"}} 1.0'
+    for name, role in hub.stack.roles.running.items():
+        eventually(lambda name=name, role=role: up % name in metrics_of(role))
+
+    undeclared = hub.run("monitor", "network", "--json", HUB_WATCH_BROKERS=f"localhost:{hub.stack.bootstrap[10:]}")
+    assert undeclared.returncode == 1
+    open_ = [row for row in map(json.loads, undeclared.stdout.splitlines()) if row.get("result") == "accepted"]
+    assert [(row["control"], row["listener"]) for row in open_] == [("undeclared-listener", hub.stack.bootstrap)]
+    assert b"not all is as it must be" in hub.run("monitor", "network", HUB_WATCH_BROKERS="localhost:1").stdout
 
 
 # An attacker's tests share this file's hub. They come last, for they leave it in disorder.

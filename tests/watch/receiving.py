@@ -39,6 +39,15 @@ class Receiver:
         self.url = url
         self._lock = threading.Lock()
         self._seen: list[Notification] = []
+        self._refused = ""
+
+    def refuse(self, path: str) -> None:
+        """Answer 400 to what comes to a path from now on; to nothing with an empty one."""
+        self._refused = path
+
+    def refuses(self, path: str) -> bool:
+        """Whether it is refused."""
+        return path == self._refused
 
     def take(self, notification: Notification) -> None:
         """Remember one."""
@@ -71,8 +80,9 @@ def receiver() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            found.take(Notification(self.path, json.loads(body)))
-            self.send_response(200)
+            if not found.refuses(self.path):
+                found.take(Notification(self.path, json.loads(body)))
+            self.send_response(400 if found.refuses(self.path) else 200)
             self.end_headers()
 
         def log_message(self, format: str, *arguments: Any) -> None:

@@ -10,9 +10,9 @@ from typing import Final
 
 import pytest
 
-from monitoring.declared import BY_NAME
 from monitoring.grafana.board import Board, Look, Panel, Query, declared_name, filled, metrics_in
 from monitoring.grafana.boards import BOARDS
+from monitoring.grafana.shown import KNOWN
 from monitoring.prometheus.rules import all_recordings
 from tests.broker.hub import eventually
 from tests.watch.servers import PROMETHEUS, Prometheus, need
@@ -82,7 +82,7 @@ def test_a_query_returns_data(asked: Prometheus, board: Board, panel: Panel, que
     bare = expr.removesuffix(" or vector(0)")
     if bare != expr:
         assert answered(asked, panel, expr), "0 where there is nothing"
-    rare = {declared_name(name, BY_NAME) for name in metrics_in(bare)} & ONLY_IN_TROUBLE.keys()
+    rare = {declared_name(name, KNOWN) for name in metrics_in(bare)} & ONLY_IN_TROUBLE.keys()
     if rare:
         answered(asked, panel, bare)  # valid at least; QueryRefused is raised if not
         return
@@ -120,7 +120,7 @@ def test_all_rules_are_well(asked: Prometheus) -> None:
 
 def test_what_is_called_rare_is_declared_and_asked_for() -> None:
     asked_for = {
-        declared_name(name, BY_NAME)
+        declared_name(name, KNOWN)
         for board in BOARDS
         for panel in board.panels
         for query in panel.queries

@@ -57,6 +57,10 @@ class Portal:
             self._process.stdin.write(json.dumps(document, ensure_ascii=False).encode() + b"\n")
         self._process.stdin.flush()
 
+    def kill(self) -> None:
+        """kill -9: what it had to say is never said by this process."""
+        self._process.kill()
+
     def end(self) -> None:
         """No more filings: it ends when all are acknowledged."""
         if self._process.stdin is not None:

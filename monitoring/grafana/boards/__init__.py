@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from monitoring.grafana.awaited import without_awaited
 from monitoring.grafana.board import Board
 from monitoring.grafana.boards import audit, brokers, flow, overview, security, state
 
-DECLARED: Final[tuple[Board, ...]] = (
+BOARDS: Final[tuple[Board, ...]] = (
     overview.BOARD,
     flow.BOARD,
     state.BOARD,
@@ -16,4 +15,3 @@ DECLARED: Final[tuple[Board, ...]] = (
     audit.BOARD,
     brokers.BOARD,
 )
-BOARDS: Final[tuple[Board, ...]] = tuple(board for board in map(without_awaited, DECLARED) if board.rows)

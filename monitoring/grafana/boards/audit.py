@@ -77,6 +77,13 @@ _CHECKPOINTS: Final = Row(
             (Query("sum by (consumer)(hub_consumer_events_missing)", "{{consumer}}"),),
             width=4, steps=ZERO_IS_GOOD, zero_is_good=True,
         ),
+        Panel(
+            Look.TIME, "最も長い未確認", "Longest unconfirmed",
+            "未確認のうち最も古い件の待ち時間。60秒が目標の限度。",
+            "How long the oldest unconfirmed event has been waiting; 60 seconds is the limit of the objective.",
+            (Query("max by (consumer)(hub_consumer_unconfirmed_oldest_seconds)", "{{consumer}}"),),
+            width=24, height=6, unit="s", limit=60,
+        ),
     ),
     measures=("management-verification",),
 )  # fmt: skip

@@ -150,10 +150,9 @@ _TOPICS: Final = Row(
         Panel(
             Look.STAT, "グループ", "Groups",
             "グループ数（状態別）と、調整用パーティションの失敗。",
-            "Groups by state, groups in all, coordinator partitions that failed.",
+            "Groups by state, and coordinator partitions that failed.",
             (
-                Query("sum by (state)(kafka_classic_groups) > 0", "{{state}}"),
-                Query("sum(kafka_groups)", "全部 all"),
+                Query("sum by (state)(kafka_classic_groups)", "{{state}}"),
                 Query('sum(kafka_group_coordinator_partitions{state="failed"})', "失敗 failed"),
             ),
             width=8,

@@ -23,7 +23,7 @@ from monitoring.grafana.expressions import WHAT, grown, or_none, quantile, rate
 ACCEPTED: Final = f'hub_portal_submissions_total{{outcome="accepted",{WHAT}}}'
 ROUTED: Final = f"hub_router_events_total{{{WHAT}}}"
 STORED: Final = f'hub_consumer_events_stored_total{{consumer="review",{WHAT}}}'
-CONFIRMED: Final = 'hub_consumer_events_confirmed_total{consumer="review"}'
+CONFIRMED: Final = f'hub_consumer_events_confirmed_total{{consumer="review",{WHAT}}}'
 WITHIN_30_SECONDS: Final = (
     'sum(rate(hub_consumer_delay_seconds_bucket{consumer="review",le="30.0"}[$__range]))'
     ' / sum(rate(hub_consumer_delay_seconds_count{consumer="review"}[$__range]))'
@@ -104,8 +104,8 @@ _CHAIN: Final = Row(
         _step("監査へ保存", "Stored: audit", "監査が保存した件数。", "Events stored by the audit desks.",
               grown(STORED.replace("review", "audit"))),
         _step("確認", "Confirmed",
-              "署名付きチェックポイントで確認できた件数（審査窓口、添付の分割分を含む）。",
-              "Events that the review desks found in signed checkpoints; parts of attachments included.",
+              "審査窓口が署名付きチェックポイントで確認できた件数。",
+              "Events that the review desks found in signed checkpoints.",
               grown(CONFIRMED)),
         Panel(
             Look.TIME, "段階別の流量", "Flow by stage",

@@ -72,6 +72,13 @@ _CONTROLS: Final = Row(
             "表示期間に監視が行った試行の数。", "Attempts and visits of the network watch in this range.",
             (Query(grown("hub_watch_attempts_total")),), width=5, height=6,
         ),
+        Panel(
+            Look.STAT, "宣言にない待受け", "Undeclared listeners",
+            "宣言されていない待受けの検出件数（表示期間）。",
+            "Listeners that nobody declared, found in this range; 0 is good.",
+            (Query(grown("hub_watch_undeclared_listeners_total")),),
+            width=24, height=4, steps=ZERO_IS_GOOD, zero_is_good=True,
+        ),
     ),
     measures=("network-peer-restriction", "transport-encryption"),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from monitoring.prometheus.alerts import collected, flow, network, operations, processes, proof, servers
+from monitoring.prometheus.alerts import brokers, collected, ends, flow, network, operations, processes, proof, servers
 from monitoring.prometheus.base import Alert
 from monitoring.prometheus.limits import Limits
 
@@ -16,6 +16,8 @@ BY_SUBJECT: Final[dict[str, Callable[[Limits], tuple[Alert, ...]]]] = {
     "network": network.alerts,
     "operations": operations.alerts,
     "collected": collected.alerts,
+    "ends": ends.alerts,
+    "brokers": brokers.alerts,
     "servers": servers.alerts,
 }
 """a rule file each"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hub.control_certificates import CANARY
 from monitoring.declared.base import DEFENCE, IDENTITY, INTEGRITY, READINESS, WATCH
 from monitoring.declared.network import PEERS
 from monitoring.prometheus.base import Alert, Explained, Severity, Team, gained, risen
@@ -9,7 +10,7 @@ from monitoring.prometheus.limits import Limits
 
 
 def alerts(limits: Limits) -> tuple[Alert, ...]:
-    """The brokers' words are counted by the monitor; it tries what must be refused, and its own attempts count too."""
+    """The brokers' words are counted by the monitor, which tries what must be refused: what it is denied is no news."""
     return (
         Alert(
             "HubOperationsMissing", "max(hub_operations_missing) > 0", "2m", Severity.PAGE, Team.AUDIT,
@@ -54,7 +55,7 @@ def alerts(limits: Limits) -> tuple[Alert, ...]:
         Alert(
             "HubDenialsBurst",
             "sum by (principal) "
-            + gained("hub_broker_denials_total", 'principal!="monitor"')
+            + gained("hub_broker_denials_total", f'principal!~"monitor|{CANARY}"')
             + f" >= {limits.denials}",
             "0s", Severity.TICKET, Team.MONITOR,
             "The brokers denied {{ $labels.principal }} {{ $value | humanize }} requests within 15 minutes.",

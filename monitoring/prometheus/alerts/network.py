@@ -79,28 +79,4 @@ def alerts(limits: Limits) -> tuple[Alert, ...]:
             "（{{ $labels.reason }}）。",
             (WATCH, DEFENCE, READINESS),
         ),
-        *_ending(
-            "HubListenerCertificateEnds",
-            "min by (listener) (hub_watch_peer_not_after_seconds > 0) - time()",
-            "The certificate of {{ $labels.listener }}",
-            "{{ $labels.listener }} の証明書",
-        ),
     )  # fmt: skip
-
-
-def _ending(name: str, left: str, what: str, what_ja: str) -> tuple[Alert, ...]:
-    """Three alerts on one end: a month, a week and a day before; the nearer one silences the farther."""
-    steps = ((1, Severity.PAGE), (7, Severity.TICKET), (30, Severity.NOTICE))
-    made: list[Alert] = []
-    for days, severity in steps:
-        made.append(
-            Alert(
-                f"{name}In{days}Day{'s' if days > 1 else ''}", f"{left} < {days * 86400}", "0s",
-                severity, Team.OPERATOR,
-                f"{what} ends in {{{{ $value | humanizeDuration }}}}.",
-                f"{what_ja}の期限まで {{{{ $value | humanizeDuration }}}} です。",
-                (WATCH, INTEGRITY, READINESS),
-                silenced_by=tuple(Explained(each.name, ("listener",)) for each in made),
-            )
-        )  # fmt: skip
-    return tuple(made)

@@ -98,7 +98,9 @@ def alerts(limits: Limits) -> tuple[Alert, ...]:
         ),
         Alert(
             "HubDiskFillsSoon",
-            "min by (instance, place) (predict_linear(hub_host_disk_free_bytes[6h], 86400)) < 0",
+            "min by (instance, place) (predict_linear(hub_host_disk_free_bytes[6h], 86400)) < 0"
+            " and min by (instance, place) (hub_host_disk_free_bytes / hub_host_disk_bytes)"
+            f" < {limits.disk_filling_share:g}",
             "30m", Severity.TICKET, Team.OPERATOR,
             "{{ $labels.place }} of {{ $labels.instance }} is full within a day if it goes on like this.",
             "このままでは {{ $labels.instance }} の {{ $labels.place }} が1日以内に満杯になります。",

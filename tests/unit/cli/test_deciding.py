@@ -13,17 +13,32 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cli import deciding
+from cli.deciding import Seat
 from cli.home import Home
 from cli.main import app
+from cli.noting import notes_of
 from cli.processes import role_environment
 from consumers.review.deadlines import SERVICE_DAYS
-from consumers.review.deciding import Reviewer
+from hub.envelope.operations import OperationEvent, fingerprint
+from hub.operations.spool import Spool
 from hub.settings import RoleSettings
 from schemas.decisions import REASONS
 from tests.unit.consumers.office import ITEM, RETURN, TENANT, Office, receipt, submission
+from tests.unit.operations.world import Desk
 
 OTHER = "131041"
 """the other desk's tenant; its submissions are stored like the first's"""
+
+
+def role_of(directory: Path, tenant: str) -> Desk:
+    return Desk(directory / tenant / "state", f"review-{tenant}")
+
+
+def noted(directory: Path, tenant: str) -> list[tuple[str, ...]]:
+    """What a desk's log says: kind, outcome, actor, receipt's fingerprint, code."""
+    lines = Spool(role_of(directory, tenant)).batch().lines
+    said = [OperationEvent.parse(value)[0].operation for _, value in lines]
+    return [(each.kind.value, each.outcome, each.actor, each.receipt, each.code) for each in said]
 
 
 @pytest.fixture
@@ -34,8 +49,12 @@ def offices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[st
         made[tenant] = Office(tmp_path / tenant)
 
     @contextmanager
-    def reviewers(tenant: str | None, by: str | None) -> Iterator[dict[str, Reviewer]]:
-        yield {code: each.reviewer(by or "reviewer-a") for code, each in made.items() if tenant in (None, code)}
+    def reviewers(tenant: str | None, by: str | None, command: str) -> Iterator[dict[str, Seat]]:
+        yield {
+            code: Seat(each.reviewer(by or "reviewer-a"), notes_of(role_of(tmp_path, code), command, by))
+            for code, each in made.items()
+            if tenant in (None, code)
+        }
 
     monkeypatch.setattr(deciding, "_reviewers", reviewers)
     yield made
@@ -70,6 +89,40 @@ def test_a_decision_is_made_at_the_desk_that_has_the_submission(offices: dict[st
     assert offices[TENANT].store.cases.all_decisions() == []
     (kept,) = offices[OTHER].store.cases.all_decisions()
     assert kept.decided_by == "reviewer-b"
+
+
+def test_what_is_decided_is_in_the_log_of_its_desk_before_and_once_more_if_it_failed(
+    offices: dict[str, Office], tmp_path: Path
+) -> None:
+    offices[TENANT].stored(submission(1))
+    assert decide(1, "--by", "reviewer-b").exit_code == 0
+    assert code(decide(1, "--by", "reviewer-b", "--revision", "0")) == "decision.conflict"
+    assert code(decide(2, "--by", "reviewer-b")) == "not-found"
+    first, unknown = fingerprint(receipt(1)), fingerprint(receipt(2))
+    assert noted(tmp_path, TENANT) == [
+        ("decided", "ok", "reviewer-b", first, "accept"),
+        ("decided", "ok", "reviewer-b", first, "accept"),
+        ("decided", "decision.conflict", "reviewer-b", first, "accept"),
+        ("decided", "not-found", "reviewer-b", unknown, "accept"),
+    ]
+    assert noted(tmp_path, OTHER) == [("decided", "not-found", "reviewer-b", unknown, "accept")]
+
+
+def test_what_cannot_be_logged_is_not_decided(
+    offices: dict[str, Office], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUB_OPERATIONS_LINES", "8")
+    for number in range(1, 11):
+        offices[TENANT].stored(submission(number))
+    given = "".join(
+        json.dumps({"receipt": receipt(n), "decision": "accept", "reason": "complete", "tax_items": [ITEM]}) + "\n"
+        for n in range(1, 11)
+    )
+    done = run("decide", "-", given=given)
+    assert done.exit_code == 1
+    *good, bad = said(done)
+    assert len(good) == 8 and bad["error"]["code"] == "operations.unlogged"
+    assert len(offices[TENANT].store.cases.all_decisions()) == 8 == len(noted(tmp_path, TENANT))
 
 
 def test_a_receipt_that_two_desks_have_needs_its_tenant(offices: dict[str, Office]) -> None:

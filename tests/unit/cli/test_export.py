@@ -18,16 +18,25 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cli.main import app
+from cli.noting import NOWHERE
 from tests.unit.consumers.exporting import NAMESPACE, PASSWORD, TENANT, Bench, document, members
+from tests.unit.envelope.support import identity
 
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     """A desk that the commands find; its role directory is not a real one."""
     made = Bench(tmp_path)
-    role = SimpleNamespace(namespace=NAMESPACE, state_directory=tmp_path)
+    role = SimpleNamespace(
+        principal=f"review-{TENANT}",
+        instance="review-1",
+        namespace=NAMESPACE,
+        identity=identity("desk"),
+        state_directory=tmp_path,
+        bootstrap=NOWHERE,
+    )
     around = SimpleNamespace(
-        store=made.store, role=role, tenant=TENANT, keys=lambda: made.keys, vault=lambda _: made.vault
+        store=made.store, role=role, tenant=TENANT, keys=lambda _=None: made.keys, vault=lambda _: made.vault
     )
 
     @contextmanager

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hub.envelope.operations import Kind, Operation
-from hub.facts import Alarm, Fact, Lifecycle, Paused, StandingTaken
+from hub.facts import Alarm, Fact, HandedOver, Lifecycle, Paused, StandingTaken, Unconfirmed
 from hub.operations.facts import BrokersReached, OperationsWaiting
 from monitoring.operations.from_facts import (
     FLOOD,
@@ -43,6 +43,11 @@ AT = datetime(2026, 4, 1, tzinfo=UTC)
             StandingTaken(7, 3, ("131041",)),
             Operation(Kind.CONFIGURED, AT, about="trust 7 declaration 3", code=configuration_hash("s", 7, 3)),
         ),
+        (HandedOver("tax-a", "accept", 3), Operation(Kind.EXPORTED, AT, about="tax-a", code="accept", count=3)),
+        (HandedOver("tax-a", "accept", 0), None),
+        (Unconfirmed("audit-a", 4), Operation(Kind.ALARM, AT, about="audit-a", code="checkpoint-missing")),
+        (Unconfirmed("audit-a", 4, 1), Operation(Kind.ALARM, AT, about="audit-a", code="event-missing")),
+        (Unconfirmed("audit-a", 0), None),
         (OperationsWaiting(1, True), None),
     ],
     ids=repr,

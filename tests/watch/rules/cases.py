@@ -8,12 +8,13 @@ from monitoring.analysis.findings import Severity
 from monitoring.prometheus.alerts.operations import rules_of
 from monitoring.prometheus.alerts.proof import CONTRADICTIONS, FORGERIES, HOLES, TOLD
 from monitoring.prometheus.limits import Limits
-from tests.watch.rules.case import Case, always, case, risen
+from tests.watch.rules.case import always, case, risen
 
 LIMITS: Final = Limits.packaged()
 ROUTER: Final = 'job="hub",instance="router",role="router"'
 DESK: Final = 'job="hub",instance="review-131041",role="review"'
 DISK: Final = f'hub_host_disk_free_bytes{{{DESK},place="state"}}'
+SIZE: Final = DISK.replace("_free", "")
 LEAVES: Final = 'hub_audit_log_leaves{tenant="131041"}'
 PUBLISHED: Final = 'hub_audit_published_leaves{tenant="131041"}'
 STORED: Final = f'hub_consumer_events_stored_total{{{DESK},tenant="131041",consumer="review"}}'
@@ -89,7 +90,12 @@ PROCESSES: Final = (
     case("HubDiskNearlyFull", always(DISK, LIMITS.disk_free_bytes - 1), always(DISK, LIMITS.disk_free_bytes), begins=5),
     case("HubDiskEmpty", always(DISK, LIMITS.disk_empty_bytes - 1), always(DISK, LIMITS.disk_empty_bytes), begins=1),
     # by 1 GB a minute, which is 1,440 GB a day
-    case("HubDiskFillsSoon", {DISK: "1450e9-1e9x60"}, {DISK: "1501e9-1e9x60"}, at="60m"),
+    case(
+        "HubDiskFillsSoon",
+        {DISK: "1450e9-1e9x60", SIZE: "4000e9x60"},
+        ({DISK: "1501e9-1e9x60", SIZE: "4000e9x60"}, {DISK: "1450e9-1e9x60", SIZE: "3400e9x60"}),
+        at="60m",
+    ),
     risen("HubLabelOverflow", f'hub_metric_overflows_total{{{DESK},metric="hub_lag_records"}}'),
     risen("HubLogLinesLost", f"hub_log_lines_lost_total{{{DESK}}}"),
     risen("HubFactsLost", f"hub_observer_failures_total{{{DESK}}}"),
@@ -230,17 +236,6 @@ _PATH: Final = 'hub_watch_path_up{instance="router",principal="router",listener=
 _REFUSED: Final = f'hub_authentication_failures_total{{{ROUTER},listener="metrics",reason="no-certificate"}}'
 
 
-def _ends(days: int) -> Case:
-    name = f"HubListenerCertificateEndsIn{days}Day{'s' if days > 1 else ''}"
-    series = f'hub_watch_peer_not_after_seconds{{{ROUTER},listener="127.0.0.1:9094"}}'
-    half_an_hour = 1800
-    return case(
-        name,
-        always(series, half_an_hour + days * 86400 - 1),
-        (always(series, half_an_hour + days * 86400), always(series, 0)),
-    )
-
-
 NETWORK: Final = (
     case("HubControlStoppedRefusing", {_OPEN: "1x5 0x60"}, always(_OPEN, 1)),
     case("HubControlUntried", {_UNKNOWN: "0x5 1x60"}, always(_UNKNOWN, 0), begins=16),
@@ -270,7 +265,6 @@ NETWORK: Final = (
         ({_REFUSED: f"_x20 {LIMITS.refused_connections}x40"}, {_REFUSED: f"3x20 {LIMITS.refused_connections + 3}x40"}),
         {_REFUSED: f"_x20 {LIMITS.refused_connections - 1}x40"},
     ),
-    *map(_ends, (1, 7, 30)),
 )
 OPERATIONS: Final = (
     case(
@@ -343,7 +337,7 @@ COLLECTED: Final = (
         ),
         (
             {'hub_broker_denials_total{principal="review-131041"}': f"_x20 {LIMITS.denials - 1}x40"},
-            {'hub_broker_denials_total{principal="monitor"}': "0+9x60"},
+            {f'hub_broker_denials_total{{principal="{each}"}}': "0+9x60" for each in ("monitor", "canary")},
         ),
     ),
     case(

@@ -8,7 +8,7 @@ from typing import Final
 
 from monitoring.prometheus.plain_yaml import Plain, dump
 from monitoring.prometheus.rules import HEADING, PREFIX, all_alerts
-from tests.watch.rules import cases, objectives
+from tests.watch.rules import cases, cases_later, objectives
 from tests.watch.rules.case import Case, Series
 
 DIRECTORY: Final = Path("monitoring/prometheus/tests")
@@ -19,6 +19,8 @@ BY_FILE: Final[dict[str, tuple[Case, ...]]] = {
     "network": cases.NETWORK,
     "operations": cases.OPERATIONS,
     "collected": cases.COLLECTED,
+    "ends": cases_later.ENDS,
+    "brokers": cases_later.BROKERS,
     "servers": cases.SERVERS,
     "objectives": objectives.CASES,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,6 +58,18 @@ def test_evidence_is_bounded_and_old_findings_are_forgotten(tmp_path: Path) -> N
         assert store.forget(NOW) == 0
         assert store.forget(NOW + timedelta(days=1)) == 1
     assert read_findings(path, NOW, NOW + timedelta(days=1)) == []
+
+
+def test_a_store_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "findings.sqlite3"
+    monkeypatch.setattr("monitoring.analysis.findings._SCHEMA", "create table findings (finding_id text); nonsense;")
+    with pytest.raises(sqlite3.Error):
+        FindingStore(path)
+    assert read_findings(path, NOW, NOW + timedelta(days=1)) == []
+    monkeypatch.undo()
+    with FindingStore(path) as store:
+        store.keep([ONE])
+    assert read_findings(path, NOW, NOW + timedelta(days=1)) == [ONE]
 
 
 def test_no_file_has_no_findings(tmp_path: Path) -> None:

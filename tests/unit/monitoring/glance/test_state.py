@@ -98,6 +98,7 @@ def test_the_watch_its_findings_and_what_expires() -> None:
         'hub_analysis_findings_total{rule="burst"} 2\nhub_alarms_total{code="late"} 1\n'
         f"hub_certificate_not_after_seconds {NOW + 86_400}\n"
         f'hub_key_not_after_seconds{{purpose="audience"}} {NOW - 86_400}\n'
+        f'hub_key_not_after_seconds{{purpose="audience",x="later"}} {NOW + 86_400}\n'
         "hub_operations_waiting 5\n"
     )
     found = glance({**GOOD, "monitor": text})

@@ -20,9 +20,8 @@ from grafana_foundation_sdk.cog import plugins
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from monitoring.declared import BY_NAME, MEASURES
+from monitoring.declared import MEASURES
 from monitoring.grafana.__main__ import COMMITTED, main
-from monitoring.grafana.awaited import is_awaited
 from monitoring.grafana.board import (
     COLUMNS,
     Board,
@@ -34,8 +33,8 @@ from monitoring.grafana.board import (
     laid_out,
     metrics_in,
 )
-from monitoring.grafana.boards import BOARDS, DECLARED
-from monitoring.grafana.shown import NOT_SHOWN, shown_on
+from monitoring.grafana.boards import BOARDS
+from monitoring.grafana.shown import KNOWN, NOT_SHOWN, shown_on
 from monitoring.grafana.writing import SOURCE, written
 
 ROOT = Path(__file__).parents[4]
@@ -44,7 +43,7 @@ OF_PROMETHEUS = {"up": set(), "ALERTS": {"alertname", "alertstate", "severity"}}
 FROM_SCRAPING = {"instance", "job", "le"}
 GRAFANAS_OWN = {"__range", "__rate_interval"}
 
-PANELS = [(board, panel) for board in DECLARED for panel in board.panels]
+PANELS = [(board, panel) for board in BOARDS for panel in board.panels]
 each = pytest.mark.parametrize(("board", "panel"), PANELS, ids=[f"{board.slug}-{panel.en}" for board, panel in PANELS])
 
 
@@ -77,25 +76,23 @@ def test_what_a_panel_asks_for_is_declared(board: Board, panel: Panel) -> None:
         labels = set(FROM_SCRAPING)
         assert metrics_in(query.expr), query.expr
         for exposed in metrics_in(query.expr):
-            name = declared_name(exposed, BY_NAME)
-            if is_awaited(exposed):
-                return
-            assert name in BY_NAME or name in OF_PROMETHEUS, f"{exposed} is not declared"
-            labels |= set(BY_NAME[name].labels) if name in BY_NAME else OF_PROMETHEUS[name]
+            name = declared_name(exposed, KNOWN)
+            assert name in KNOWN or name in OF_PROMETHEUS, f"{exposed} is not declared"
+            labels |= set(KNOWN[name].labels) if name in KNOWN else OF_PROMETHEUS[name]
         for exposed, label in labels_in(query.expr):
-            name = declared_name(exposed, BY_NAME)
-            of_it = set(BY_NAME[name].labels) | FROM_SCRAPING if name in BY_NAME else labels
+            name = declared_name(exposed, KNOWN)
+            of_it = set(KNOWN[name].labels) | FROM_SCRAPING if name in KNOWN else labels
             assert label in of_it, f"{exposed or 'a grouping'} has no label {label}"
         for label in re.findall(r"{{(\w+)}}", query.legend):
             assert label in labels, f"a legend of {label}"
 
 
 def test_every_declared_metric_is_shown_or_there_is_a_reason() -> None:
-    shown = shown_on(DECLARED)
-    left_out = BY_NAME.keys() - shown - NOT_SHOWN.keys()
+    shown = shown_on(BOARDS)
+    left_out = KNOWN.keys() - shown - NOT_SHOWN.keys()
     assert not left_out, f"put them on a panel (monitoring/grafana/boards) or say why not (NOT_SHOWN): {left_out}"
     assert not NOT_SHOWN.keys() & shown
-    assert NOT_SHOWN.keys() <= BY_NAME.keys()
+    assert NOT_SHOWN.keys() <= KNOWN.keys()
 
 
 @each
@@ -124,7 +121,7 @@ def test_what_is_zero_when_all_is_well_says_so(board: Board, panel: Panel) -> No
         assert panel.zero_is_good
 
 
-@pytest.mark.parametrize("board", DECLARED, ids=lambda board: board.slug)
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.slug)
 def test_a_board_asks_with_its_own_variables_and_all_of_them(board: Board) -> None:
     asked = {
         name
@@ -135,10 +132,10 @@ def test_a_board_asks_with_its_own_variables_and_all_of_them(board: Board) -> No
     own = {variable.name for variable in board.variables}
     assert asked - GRAFANAS_OWN == own
     for variable in board.variables:
-        assert variable.label in {*BY_NAME[variable.metric].labels, "instance"}
+        assert variable.label in {*KNOWN[variable.metric].labels, "instance"}
 
 
-@pytest.mark.parametrize("board", DECLARED, ids=lambda board: board.slug)
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.slug)
 def test_no_two_panels_stand_in_one_place(board: Board) -> None:
     taken: set[tuple[int, int]] = set()
     for _, place in laid_out(board):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.declared import BY_NAME, MEASURES, Kind
+from monitoring.declared import BROKERS, BY_NAME, MEASURES, Kind
 from monitoring.prometheus.base import Alert, Recording, Severity, Team, hastened, in_seconds, risen
 from monitoring.prometheus.expressions import Asked, asked, grouped
 from monitoring.prometheus.limits import Limits
@@ -17,8 +17,9 @@ ALERTS = all_alerts()
 RECORDINGS = all_recordings()
 TARGET = frozenset({"job", "instance", "role"})
 """labels of every series, from the scrape"""
-OF_SERVERS = re.compile(r"up|prometheus_\w+|alertmanager_\w+|kafka_\w+|jvm_\w+")
-"""said by Prometheus, Alertmanager and the brokers' exporter; tests/watch asks the real ones for them"""
+OF_SERVERS = re.compile(r"up|prometheus_\w+|alertmanager_\w+")
+"""said by Prometheus and Alertmanager; tests/watch asks the real ones for them"""
+DECLARED = {**BY_NAME, **{metric.name: metric for metric in BROKERS}}
 _PARTS = ("_bucket", "_sum", "_count")
 _LABEL = re.compile(r"\$labels\.(\w+)")
 
@@ -29,10 +30,10 @@ def declared(metric: str) -> tuple[str, frozenset[str]] | None:
         return metric, grouped(RECORDINGS[metric].expr)
     for part in _PARTS:
         base = metric.removesuffix(part)
-        if base != metric and base in BY_NAME and BY_NAME[base].kind is Kind.HISTOGRAM:
-            return base, frozenset(BY_NAME[base].labels) | ({"le"} if part == "_bucket" else frozenset())
-    if metric in BY_NAME and BY_NAME[metric].kind is not Kind.HISTOGRAM:
-        return metric, frozenset(BY_NAME[metric].labels)
+        if base != metric and base in DECLARED and DECLARED[base].kind is Kind.HISTOGRAM:
+            return base, frozenset(DECLARED[base].labels) | ({"le"} if part == "_bucket" else frozenset())
+    if metric in DECLARED and DECLARED[metric].kind is not Kind.HISTOGRAM:
+        return metric, frozenset(DECLARED[metric].labels)
     return None
 
 
