@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,7 @@ from cli.main import app
 from hub.envelope.operations import FIRST, Kind, Operation, OperationEvent, fingerprint, line_hash
 from hub.envelope.times import to_ms
 from hub.operations.sender import partition_of
+from hub.operations.spool import FILE as SPOOL
 from hub.role import Role
 from hub.transport import KafkaRecord
 from monitoring.operations.judging import Line, judged
@@ -142,3 +145,23 @@ def test_without_a_home_a_command_says_so(
 def test_before_anything_was_collected_it_says_what_is_missing(role: Role) -> None:
     gone(role)
     assert "operations.nothing" in run("list", good=1).output
+
+
+def test_who_looks_is_noted_before_anything_is_shown(role: Role, monkeypatch: pytest.MonkeyPatch) -> None:
+    def noted() -> list[tuple[str, str]]:
+        with closing(sqlite3.connect(role.state_directory / SPOOL)) as db:
+            values = db.execute("SELECT value FROM line ORDER BY sequence").fetchall()
+        said = [OperationEvent.parse(value)[0].operation for (value,) in values]
+        return [(each.about, each.outcome) for each in said if each.kind is Kind.COMMANDED and each.actor]
+
+    before = len(noted())
+    run("list")
+    run("verify")
+    run("export", "--to", str(role.state_directory / "none" / "out"), good=1)
+    assert [about.rpartition(" ")[2] for about, _ in noted()[before:]] == ["list", "verify", "export", "export"]
+    assert [outcome == "ok" for _, outcome in noted()[before:]] == [True, True, True, False]
+    monkeypatch.setenv("HUB_OPERATIONS_LINES", "8")
+    monkeypatch.setenv("HUB_OPERATIONS_MIB", "0.0001")
+    assert "operations.unlogged" in run("list", good=1).output
+    assert "sato" not in run("list", good=1).output
+    assert "verified" in run("verify").stdout, "what somebody checks needs no room"
