@@ -70,6 +70,7 @@ docs: $(READY) ## write the generated pages again
 	$(BIN)/python -m schemas.document
 	$(BIN)/python -m consumers.review.export.document
 	$(BIN)/python -m topics.document
+	$(BIN)/python -m tests.unit.monitoring.report.artificial docs/examples
 
 pictures: $(READY) ## draw docs/pictures from the queries of the dashboards: a hub at work for some minutes
 	$(BIN)/python -m tests.watch.pictures

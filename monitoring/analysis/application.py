@@ -17,7 +17,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import faust
 
@@ -36,13 +36,26 @@ from monitoring.analysis.rules.base import Conditions
 from monitoring.analysis.settings import AnalysisSettings
 from monitoring.analysis.silence import Heard, Span, limit_of, spans_of
 from monitoring.analysis.windows import HOUR_MS, HourState, Windows
+from schemas.errors import HubError
 
 BATCH: Final = 1_000
+"""lines that are worked on together"""
+MARKS_BATCH: Final = 30
+"""records of marks, each with the marks of a batch of lines"""
+FUTURE_MS: Final = 24 * 3_600_000
+"""a line from further ahead is no clock that runs fast; its hours would never be forgotten"""
 WITHIN_SECONDS: Final = 0.2
 SESSION_SECONDS: Final = 10.0
 _LINE_KEY: Final = b"operation/"
 _SILENCE: Final = "silence|"
 _Tell = Callable[[Sequence[Finding]], None]
+
+
+class Misdeclared(HubError):
+    """The topics of marks and state do not belong together."""
+
+    code: ClassVar[str] = "analysis.misdeclared"
+    hint: ClassVar[str] = "analysis-marks and analysis-state are declared with the same number of partitions."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +70,14 @@ class Place:
 
     @classmethod
     def of(cls, role: Role) -> Place:
-        """Read it from the topology that holds; marks and state must have as many partitions."""
+        """Read it from the topology that holds; marks and state must have as many partitions.
+
+        Raises Misdeclared.
+        """
         found = {topic.key: topic for topic in role.topology.topics}
         operations, marks, state = (found[key] for key in ("operations", "analysis-marks", "analysis-state"))
         if marks.partitions != state.partitions:  # a table's changelog lies beside the stream that changes it
-            raise ValueError("analysis-marks and analysis-state have not as many partitions")
+            raise Misdeclared(f"{marks.partitions} and {state.partitions} partitions")
         return cls(operations.name, marks.name, state.name, operations.partitions, marks.partitions)
 
 
@@ -71,7 +87,8 @@ def partition_of(key: str, partitions: int) -> int:
 
 
 class Work:
-    """Both agents and what they share. `now` gives milliseconds; `tell` keeps findings and notes new ones, durable on
+    """Both agents and what they share. `now` and `wall` give milliseconds, `now` not beyond the moment up
+    to which is analysed; `tell` keeps findings and notes new ones, durable on
     return; `failed` is set to what ended an agent."""
 
     def __init__(
@@ -82,6 +99,7 @@ class Work:
         observer: Observer,
         tell: _Tell,
         now: Callable[[], int],
+        wall: Callable[[], int],
     ) -> None:
         """Make the application; nothing is connected before `app.start`. Call inside the running loop."""
         self.place = Place.of(role)
@@ -92,6 +110,7 @@ class Work:
         self._observer = observer
         self._tell = tell
         self._now = now
+        self._wall = wall
         self._sources = Sources(settings.lateness_seconds * 1000)
         self._arrived = Arrived(self.place.sources)
         self._windows = Windows()
@@ -110,8 +129,8 @@ class Work:
         )  # fmt: skip
         self.marks = self.app.topic(self.place.marks, key_serializer="raw", value_serializer="raw", internal=True)
         operations = self.app.topic(self.place.operations, key_serializer="raw", value_serializer="raw", internal=True)
-        self.app.agent(operations, concurrency=1, name="lines")(self._guarded(self._lines))
-        self.app.agent(self.marks, concurrency=1, name="findings")(self._guarded(self._findings))
+        self.app.agent(operations, concurrency=1, name="lines")(self._guarded(self._lines, BATCH))
+        self.app.agent(self.marks, concurrency=1, name="findings")(self._guarded(self._findings, MARKS_BATCH))
         self.app.on_partitions_assigned.connect(self._reassigned)
 
     def _application(self) -> Any:
@@ -135,7 +154,7 @@ class Work:
             broker_commit_interval=1.0,
             broker_commit_every=100_000,
             broker_max_poll_records=2 * BATCH,
-            stream_buffer_maxsize=4 * BATCH,
+            stream_buffer_maxsize=2 * BATCH,
             stream_wait_empty=False,
             stream_recovery_delay=0.0,
             producer_acks=-1,
@@ -152,12 +171,12 @@ class Work:
             Table=SubjectTable,
         )
 
-    def _guarded(self, work: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def _guarded(self, work: Callable[[Any], Any], most: int) -> Callable[[Any], Any]:
         """An agent that raised would be started again behind the batch it failed at; so it stops here for good."""
 
         async def agent(stream: Any) -> None:
             try:
-                async for batch in stream.noack_take(BATCH, within=WITHIN_SECONDS):
+                async for batch in stream.noack_take(most, within=WITHIN_SECONDS):
                     await work(batch)
                     await self.app.producer.flush()
                     for event in batch:
@@ -178,12 +197,15 @@ class Work:
     async def _lines(self, batch: Sequence[Any]) -> None:
         by_partition: dict[int, list[OperationEvent]] = defaultdict(list)
         refused: Counter[str] = Counter()
+        future = self._wall() + FUTURE_MS
         lines = [event for event in batch if (event.message.key or b"").startswith(_LINE_KEY)]
         for event, found in zip(lines, read_lines([event.value for event in lines], self._role.trust), strict=True):
             if not isinstance(found, OperationEvent):
                 refused[found.value] += 1
             elif found.key.encode() != event.message.key:  # it would come out of order with the rest of its log
                 refused["key"] += 1
+            elif to_ms(found.operation.occurred_at) > future:
+                refused["future"] += 1
             else:
                 by_partition[event.message.partition].append(found)
         now, late = self._now(), 0

@@ -26,6 +26,7 @@ STAGE: Final = "analysis"
 TICK_SECONDS: Final = 5.0
 _CONDITIONS_SECONDS: Final = 60.0
 _START_SECONDS: Final = 120.0
+_STOP_SECONDS: Final = 20.0
 
 
 class Analysis:
@@ -67,7 +68,13 @@ class Analysis:
     async def _once(self, teller: Teller, stop: asyncio.Event) -> bool:
         """One life of a Faust application."""
         work = Work(
-            self._role, self._settings, lambda: self._conditions, self._observer, teller, lambda: to_ms(self._now())
+            self._role,
+            self._settings,
+            lambda: self._conditions,
+            self._observer,
+            teller,
+            lambda: to_ms(self._now()),
+            lambda: to_ms(self._clock()),
         )
         try:
             await self._lived(work, stop)
@@ -79,15 +86,23 @@ class Analysis:
             raise translate(error) from error
         finally:
             with contextlib.suppress(Exception):
-                await work.app.stop()
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await work.app.stop()
         return True
 
     async def _lived(self, work: Work, stop: asyncio.Event) -> None:
+        starting = asyncio.create_task(work.app.start())
+        stopped = asyncio.create_task(stop.wait())
         try:
-            async with asyncio.timeout(_START_SECONDS):
-                await work.app.start()
-        except TimeoutError as error:
-            raise BrokerUnavailable("analysis (start)") from error
+            await asyncio.wait((starting, stopped), timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                return
+            if not starting.done():
+                raise BrokerUnavailable("analysis (start)")
+            await starting
+        finally:
+            starting.cancel()
+            stopped.cancel()
         self._observer(Ready(CONDITION, True))
         read = asyncio.get_running_loop().time()
         while not stop.is_set():

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from hub.crypto.hkdf import sha256
 from hub.envelope.operations import Kind, Operation
-from hub.facts import Alarm, Fact, HandedOver, Lifecycle, Paused, StandingTaken
+from hub.facts import Alarm, Fact, HandedOver, Lifecycle, Paused, StandingTaken, Unconfirmed
 from hub.operations.facts import BrokersReached
 from monitoring.network.facts import ControlJudged, ListenerUndeclared, PathProbed, RoundEnded
 
@@ -61,6 +61,15 @@ def _handed_over(fact: HandedOver, at: datetime, _: str) -> Operation | None:
     return Operation(Kind.EXPORTED, at, about=fact.team, code=fact.decision, count=fact.count) if fact.count else None
 
 
+def _unconfirmed(fact: Unconfirmed, at: datetime, _: str) -> Operation | None:
+    """What waits beyond its time for a checkpoint, or for the event that a checkpoint has named (the graver one)."""
+    if not fact.count and not fact.missing:
+        return None
+    return Operation(
+        Kind.ALARM, at, about=fact.consumer, code="event-missing" if fact.missing else "checkpoint-missing"
+    )
+
+
 def _control(fact: ControlJudged, at: datetime, _: str) -> Operation | None:
     return Operation(Kind.PROBED, at, fact.verdict.value, about=fact.control, code=fact.code) if fact.changed else None
 
@@ -88,6 +97,7 @@ TABLE: Final[dict[type[Fact], Callable[[Any, datetime, str], Operation | None]]]
     BrokersReached: _reached,
     StandingTaken: _standing,
     HandedOver: _handed_over,
+    Unconfirmed: _unconfirmed,
     ControlJudged: _control,
     PathProbed: _path,
     RoundEnded: _round,

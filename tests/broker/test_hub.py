@@ -213,6 +213,35 @@ def test_the_broker_shows_its_numbers_to_who_knows_the_password_alone(hub: Hub, 
     tried.prevented(by="exporter", how="401, or an alert in the handshake", within="the request")
 
 
+def test_the_exporter_is_not_told_its_password(hub: Hub) -> None:
+    directory, password = hub.home.broker / "config", hub.home.broker_password.read_bytes()
+    assert len(password) >= 43, "256 bits"
+    for path in directory.rglob("*"):
+        if path.is_file() and path != hub.home.broker_password and path.suffix != ".jar":
+            assert password not in path.read_bytes(), path.name
+    for name in ("exporter.json", "exporter.p12"):
+        assert stat.S_IMODE((directory / name).stat().st_mode) == 0o600
+
+
+def test_every_process_says_until_when_it_counts_and_the_router_how_far_it_is_behind(hub: Hub) -> None:
+    role = hub.stack.roles.running
+    for name, each in role.items():
+        text = metrics_of(each)
+        for line in ("hub_certificate_not_after_seconds 1.", 'hub_key_not_after_seconds{purpose="identity"} 1.'):
+            assert line in text, name
+        assert ('hub_store_bytes{consumer="' in text) == (name not in ("router", "analysis")), name
+        assert "hub_clock_synchronised " in text
+    assert "hub_epoch_not_after_seconds 1." in metrics_of(role["review-131041"])
+
+    def caught_up() -> bool:
+        lines = metrics_of(role["router"]).splitlines()
+        behind = [line for line in lines if line.startswith('hub_lag_records{dataset="submissions"')]
+        age = 'hub_backlog_oldest_seconds{dataset="submissions",tenant="shared"} 0.0'
+        return len(behind) == 3 and all(line.endswith(" 0.0") for line in behind) and age in lines
+
+    assert eventually(caught_up, 60)
+
+
 def test_a_portal_cannot_scrape_the_router(hub: Hub) -> None:
     router = hub.stack.roles.running["router"]
     for name, status in (("portal", 403), ("review-131041", 403), ("prometheus", 200), ("monitor", 200)):

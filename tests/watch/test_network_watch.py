@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ import pytest
 from broker.ports import choose
 from hub.crypto.certificates import Usage
 from hub.crypto.keyfile import ScryptCost
+from hub.crypto.peers import PeerCertificate
 from hub.enrolment import enrol
 from hub.facts import Alarm, Fact
 from hub.role import Role, load_role
@@ -31,7 +32,8 @@ from monitoring.network.facts import ControlJudged, ListenerUndeclared, PathProb
 from monitoring.network.judgement import Control, Verdict, judged_codes
 from monitoring.network.line import Deadline, Line
 from monitoring.network.own_path import OwnPath
-from monitoring.network.reach import verified
+from monitoring.network.reach import is_open, verified
+from monitoring.network.reach import seen as shows
 from monitoring.network.watch import NetworkWatch
 from tests.attacking import Attacker
 from tests.attacking import Verdict as Ends
@@ -229,6 +231,7 @@ async def test_a_listener_in_the_clear_is_noticed(kafka: TestKafka, monitor: Rol
     async with watching(monitor, watch_ports=f"{port}", watch_here=True) as seen:
         assert seen.refuses(Control.PLAINTEXT) == seen.refuses(Control.UNDECLARED) == 1
         with listener(kafka, "CLEAR", "PLAINTEXT", port=port):
+            await _until(lambda: is_open(place, seconds=5))
             told = await seen.next_round()
             assert Alarm("watch.control-open", f"plaintext {place}") in told
             assert Alarm("watch.control-open", f"undeclared-listener {place}") in told
@@ -236,6 +239,7 @@ async def test_a_listener_in_the_clear_is_noticed(kafka: TestKafka, monitor: Rol
             assert seen.refuses(Control.PLAINTEXT) == seen.refuses(Control.UNDECLARED) == 0
             assert seen.refuses(Control.NO_CERTIFICATE) == 1, "at the listeners that are declared"
             assert not [fact for fact in await seen.next_round() if isinstance(fact, Alarm)], "it rings when it begins"
+        await _until(lambda: not is_open(place, seconds=5))
         await seen.next_round()
         assert seen.refuses(Control.PLAINTEXT) == seen.refuses(Control.UNDECLARED) == 1
     opens.detected(by="the network watch", how="`watch.control-open` plaintext, the loudest alert", within="one round")
@@ -331,12 +335,14 @@ async def test_an_expired_certificate_of_a_listener_is_noticed(kafka: TestKafka,
     certify(now + timedelta(days=1))
     shown = {"listener__name__old__ssl__keystore__location": str(keystore)}
     with listener(kafka, "OLD", "SSL", settings=shown) as place:
+        await _until(lambda: shows(place, seconds=5) is not None)
         async with watching(monitor, watch_also=str(place)) as seen:
             assert all(seen.refuses(control) == 1 for control in Control if control is not Control.SCRAPE)
             until = seen.metrics.value("hub_watch_peer_not_after_seconds", listener=str(place))
             assert until == int((now + timedelta(days=1)).timestamp())
             certify(now - timedelta(hours=1))
             set_on_broker(kafka, **shown)
+            await _until(lambda: (shows(place, seconds=5) or NEVER).not_after < now)
             told = await seen.next_round()
             *_, path = [fact for fact in told if isinstance(fact, PathProbed) and fact.listener == str(place)]
             assert (path.up, path.code, path.not_after) == (
@@ -368,6 +374,18 @@ async def test_what_cannot_be_tried_is_unknown_and_never_refused(
         finally:
             kafka.node.resume()
         await _all_refuse(seen)
+
+
+NEVER = PeerCertificate("", "", (), datetime.max.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+
+
+async def _until(probe: Callable[[], bool]) -> None:
+    """The broker takes on what it was told a moment after it has answered."""
+    for _ in range(600):
+        if await asyncio.to_thread(probe):
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("the broker did not take it on")
 
 
 async def _all_refuse(seen: Seen) -> None:

@@ -14,7 +14,14 @@ from monitoring.declared.base import DEFENCE, INTEGRITY, READINESS, SPARE, WATCH
 _PEERS: Final = "network-peer-restriction"
 _TEN_MINUTES: Final = timedelta(minutes=10)
 CHECKPOINT_ALARMS: Final = frozenset(
-    {"checkpoint-missing", "receipt.overdue", "receipts.gone", "receipt.contradiction", "witness-contradicts"}
+    {
+        "checkpoint-missing",
+        "event-missing",
+        "receipt.overdue",
+        "receipts.gone",
+        "receipt.contradiction",
+        "witness-contradicts",
+    }
 )
 """codes of alarms that say a stream cannot be proved whole"""
 
@@ -22,6 +29,11 @@ CHECKPOINT_ALARMS: Final = frozenset(
 def of_checkpoints(mark: Mark, subject: str, conditions: Conditions) -> bool:
     """Look at alarms that say a stream cannot be proved whole."""
     return mark.code in CHECKPOINT_ALARMS
+
+
+def others(mark: Mark, subject: str, conditions: Conditions) -> bool:
+    """Look at all other alarms."""
+    return mark.code not in CHECKPOINT_ALARMS
 
 
 RULES: Final = (
@@ -73,6 +85,6 @@ RULES: Final = (
         "警報の多発",
         "One principal raised the same alarm many times within ten minutes.",
         "The code says what; see docs/runbooks.",
-        (WATCH, READINESS), group=Group.CODE,
+        (WATCH, READINESS), group=Group.CODE, concerns=others,
     ),
 )  # fmt: skip

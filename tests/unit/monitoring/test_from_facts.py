@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hub.envelope.operations import Kind, Operation
-from hub.facts import Alarm, Fact, HandedOver, Lifecycle, Paused, StandingTaken
+from hub.facts import Alarm, Fact, HandedOver, Lifecycle, Paused, StandingTaken, Unconfirmed
 from hub.operations.facts import BrokersReached, OperationsWaiting
 from monitoring.operations.from_facts import (
     FLOOD,
@@ -45,6 +45,9 @@ AT = datetime(2026, 4, 1, tzinfo=UTC)
         ),
         (HandedOver("tax-a", "accept", 3), Operation(Kind.EXPORTED, AT, about="tax-a", code="accept", count=3)),
         (HandedOver("tax-a", "accept", 0), None),
+        (Unconfirmed("audit-a", 4), Operation(Kind.ALARM, AT, about="audit-a", code="checkpoint-missing")),
+        (Unconfirmed("audit-a", 4, 1), Operation(Kind.ALARM, AT, about="audit-a", code="event-missing")),
+        (Unconfirmed("audit-a", 0), None),
         (OperationsWaiting(1, True), None),
     ],
     ids=repr,

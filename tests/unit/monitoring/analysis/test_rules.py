@@ -110,7 +110,8 @@ def views(count: int, every: float = 10, *, same: bool = False, start: float = 0
         ),
         (
             "alarms",
-            [line(Kind.ALARM, n, code=f"alarm{n}", count=10) for n in range(19)],
+            [line(Kind.ALARM, n, code=f"alarm{n}", count=10) for n in range(19)]
+            + [line(Kind.ALARM, 30, code="event-missing", count=60)],
             [line(Kind.ALARM, n, code="alarm", count=10) for n in range(2)],
         ),
     ],

@@ -6,6 +6,7 @@ import random
 import socket
 import ssl
 import struct
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from monitoring.network.kafka import CORRELATION, Answer, framed
 from monitoring.network.line import Came, Deadline, Ended, Line
 from monitoring.network.reach import SCRAPE, in_the_clear, is_open, let_in, seen, visit
 from tests.unit.monitoring.network.peers import (
+    NOW,
     Behaviour,
     Place,
     closes,
@@ -237,6 +239,33 @@ def test_without_control_certificates_their_controls_are_unknown(place: Place, t
     verdicts = {each.control: (each.verdict, each.code) for each in found.tried}
     assert verdicts[Control.EXPIRED] == (Verdict.UNKNOWN, "untried-no-certificate")
     assert verdicts[Control.NO_CERTIFICATE][0] is Verdict.ACCEPTED, "this peer asks for none"
+
+
+def test_an_expired_certificate_proves_nothing_where_its_like_in_time_is_refused_too(
+    place: Place, known: Certificates, tmp_path: Path
+) -> None:
+    start = NOW - timedelta(days=2)
+    made = place.authority.issue("canary", tmp_path, not_before=start, not_after=start + timedelta(days=1))
+    expired = TlsIdentity(made.certificate, made.private_key, made.ca)
+    strangers = Place(tmp_path / "strangers")
+    picky = over_tls(place.server(), says(KAFKA), verify_mode=ssl.CERT_REQUIRED)
+    for canary, wanted in (
+        (known.canary, (Verdict.REFUSED, "alert-certificate-expired")),
+        (strangers.client("canary"), (Verdict.UNKNOWN, "no-contrast")),
+        (None, (Verdict.UNKNOWN, "no-contrast")),
+    ):
+        with peer(picky) as address:
+            kept = Certificates(known.own, known.foreign, canary, expired)
+            found = one_round(Places((), (address,)), kept, TOPOLOGY, 0, seconds=5)
+        verdicts = {each.control: (each.verdict, each.code) for each in found.tried}
+        assert verdicts[Control.EXPIRED] == wanted
+        assert verdicts[Control.UNKNOWN_CA] == (Verdict.REFUSED, "alert-unknown-ca")
+
+
+def test_an_answer_that_announces_too_much_is_not_waited_for(place: Place) -> None:
+    for size in (struct.pack(">i", 2**31 - 1), struct.pack(">i", kafka.MAX_ANSWER_BYTES + 1), struct.pack(">i", 3)):
+        with peer(over_tls(place.server(), says(size))) as address:
+            assert visit(address, place.client(), seconds=5, metadata=True).problem == "garbage-size"
 
 
 def test_work_that_fails_is_nothing_and_the_rest_is_done() -> None:

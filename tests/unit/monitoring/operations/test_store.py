@@ -273,3 +273,17 @@ def test_a_clock_that_jumps_back_does_not_mix_numbers_and_times(monitor: Monitor
     keeper.keep(log.write(), at=NOW - DAY)
     times = [from_ms(int(str(at))) for (at,) in rows(monitor, "SELECT collected_at_ms FROM leaf ORDER BY number")]
     assert times == [NOW + DAY, NOW + DAY]
+
+
+def test_lines_that_deleted_are_never_deleted(monitor: Monitor) -> None:
+    with monitor.open(dict.fromkeys(Class, 30)) as store:
+        keeper, ours = Keeper(store), Log(MONITOR, "m", b"m" * 16)
+        code = "administration.30d.before-{}"
+        keeper.keep(ours.write(Kind.COMMANDED, about="retention", code=code.format(0)), ours.write(Kind.FINDING))
+        later = NOW + timedelta(days=31)
+        kept = keeper.keep(ours.write(Kind.COMMANDED, at=later, about="retention", code=code.format(2)), at=later)
+        assert kept.deleted == {Class.ADMINISTRATION: 1}
+        assert rows(monitor, "SELECT number FROM line ORDER BY number") == [(0,), (2,)]
+        for day in range(90):
+            due = store.due(NOW + timedelta(days=day))
+        assert due == []

@@ -15,7 +15,8 @@ import pytest
 from consumers.audit.log_directory import LogContradicted
 from hub.crypto.checkpoints import TreeCheckpoint, sign_checkpoint
 from hub.crypto.notes import NoteSigner
-from hub.envelope.operations import Class, Kind, fingerprint
+from hub.envelope.operations import Class, Kind, OperationEvent, fingerprint
+from hub.envelope.signed import Signed, sign
 from hub.settings import LogSettings
 from monitoring.operations.exporting import NotProved, check, export
 from monitoring.operations.reading import Wanted, lines, snapshot
@@ -104,6 +105,14 @@ def test_an_empty_store_is_verified(tmp_path: Path) -> None:
     assert verified(monitor).verified
 
 
+def _signed_by_another() -> bytes:
+    """Line 2 as it is, body for body, under a signature of somebody else."""
+    desk = Log()
+    desk.write(Kind.STARTED)
+    value = desk.write(actor="sato", receipt=fingerprint(RECEIPT))
+    return sign(OperationEvent.RECORD, Signed.parse(value).body, identity(PORTAL))
+
+
 def _forged() -> bytes:
     other = Log()
     other.write(Kind.STARTED)
@@ -114,6 +123,7 @@ TAMPERING: dict[str, tuple[tuple[str, tuple[Any, ...]], ...]] = {
     "a body is exchanged for another signed one": (("UPDATE line SET value = ? WHERE number = 2", (_forged(),)),),
     "a body is deleted before its time": (("DELETE FROM line WHERE number = 6", ()),),
     "a body of another class is deleted": (("DELETE FROM line WHERE number = 7", ()),),
+    "a signature is exchanged": (("UPDATE line SET value = ? WHERE number = 2", (_signed_by_another(),)),),
     "a body is garbage": (("UPDATE line SET value = ? WHERE number = 2", (b"\x00garbage",)),),
     "an account is rewritten in its column": (("UPDATE line SET actor = 'nobody' WHERE number = 2", ()),),
     "a receipt is taken out of its column": (("UPDATE line SET receipt = '' WHERE number = 2", ()),),
@@ -221,6 +231,16 @@ def test_what_is_missing_or_forked_is_no_damage_and_not_verified(
         Keeper(store).keep(*((values[0], values[3]) if wrong == "gap" else (*values, copy.write(actor="suzuki"))))
     found = verified(monitor)
     assert (found.verified, found.missing, found.forks, found.damage) == (False, missing, forks, ())
+
+
+def test_a_torn_chain_is_found_again(tmp_path: Path) -> None:
+    monitor, log = Monitor(tmp_path), Log()
+    first = log.write()
+    copy = log.branch()
+    copy.write(actor="suzuki")
+    with monitor.open() as store:
+        Keeper(store).keep(first, log.write(actor="sato"), copy.write())
+    assert verified(monitor).damage == ("link 2",)
 
 
 def test_bodies_that_a_line_deleted_in_time_are_no_damage(tmp_path: Path) -> None:
