@@ -198,7 +198,7 @@ PROOF: Final = (
     risen("HubConflict", f'hub_consumer_conflicts_total{{{DESK},consumer="review"}}'),
     risen("HubForgery", *map(_alarm, FORGERIES)),
     risen("HubChainBroken", *map(_alarm, HOLES)),
-    risen("HubAlarm", _alarm("standing.not-kept"), _alarm("kafka.unavailable")),
+    risen("HubAlarm", _alarm("standing.not-kept"), _alarm("broker-logs.lost")),
     case(
         "HubAlarm",
         {_alarm("x"): "_x20 1x40"},
