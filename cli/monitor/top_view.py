@@ -14,7 +14,7 @@ from rich.text import Text
 
 from cli.output import visible
 from hub.envelope.times import in_japan
-from monitoring.glance.state import Answer, Glance, Process, Row, Stage, Whole
+from monitoring.glance.state import UNKNOWN, Answer, Glance, Process, Row, Stage, Whole
 
 _ANSWERS: Final = {
     Answer.YES: ("✔ 全て到達", "bold green"),
@@ -43,6 +43,7 @@ _OPERATIONS: Final = {
     "late": "遅着",
 }
 _KINDS: Final = {"certificate": "証明書", "key": "鍵", "epoch": "鍵の期間", "peer": "相手の証明書"}
+_REFUSES: Final = {1.0: ("✔ 拒否", "green"), UNKNOWN: ("? 判定できず", "yellow")}
 _LISTED: Final = 8
 WIDE: Final = 100
 """columns from which on tables stand side by side"""
@@ -145,10 +146,8 @@ def _controls(glance: Glance) -> Table:
     ago = "（未実施）" if glance.watch_age is None else f"（前回 {_span(glance.watch_age)}前）"
     made = _table(f"拒否の検査{ago}", ("検査", "結果"))
     for each in glance.controls[:_LISTED]:
-        good = each.value == 1
-        made.add_row(
-            _text(each.name), Text("✔ 拒否" if good else "✘ 拒否しない", style="green" if good else "bold red")
-        )
+        said, style = _REFUSES.get(each.value, ("✘ 拒否しない", "bold red"))
+        made.add_row(_text(each.name), Text(said, style=style))
     for each in glance.paths_down[:_LISTED]:
         made.add_row(_text(f"{each.name} → {each.about}"), Text("✘ 不通", style="red"))
     return _ended(made, (*glance.controls, *glance.paths_down), 2)

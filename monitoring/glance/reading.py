@@ -32,14 +32,14 @@ class Numbers:
     refused: int = 0
 
     def rows(self, name: str) -> Iterator[tuple[dict[str, str], float]]:
-        """Yield (labels, value) of a metric."""
+        """Yield (labels, value) of a metric; NaN is what its process does not know."""
         for labels, value in self.samples.get(name, {}).items():
             yield dict(labels), value
 
     def total(self, name: str, **wanted: str) -> float:
         """Return the sum over all samples that have these labels; 0 if there is none."""
         chosen = wanted.items()
-        return sum(value for labels, value in self.rows(name) if chosen <= labels.items())
+        return sum(value for labels, value in self.rows(name) if chosen <= labels.items() and not math.isnan(value))
 
     def has(self, name: str) -> bool:
         """Whether there is any sample of a metric."""
@@ -70,7 +70,7 @@ def _number(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return None if math.isinf(value) else value
 
 
 def _labels(text: str) -> Labels | None:

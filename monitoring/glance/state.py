@@ -6,6 +6,7 @@ second between the two moments; a counter that fell began again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,7 @@ from typing import Final
 from monitoring.glance.reading import Numbers
 
 MAX_ROWS: Final = 40
+UNKNOWN: Final = -1.0
 _DESKS: Final = ("review", "helpdesk", "audit")
 _DAY: Final = 86_400.0
 
@@ -115,7 +117,7 @@ class Glance:
     """open dead letters by (reason, tenant)"""
     letters_oldest: float
     controls: tuple[Row, ...]
-    """1 refuses, 0 does not refuse any more"""
+    """1 refuses, 0 does not refuse any more, UNKNOWN if the last attempts proved nothing"""
     watch_age: float | None
     """seconds since the last round of the network watch"""
     paths_down: tuple[Row, ...]
@@ -145,11 +147,11 @@ def look(
         Row(labels.get("reason", ""), labels.get("tenant", ""), value)
         for each in values
         for labels, value in each.rows("hub_dead_letters_open")
-        if value
+        if value > 0
     )
     controls = _ranked(_rows(values, "hub_watch_control_refuses", "control", keep_zero=True), lowest=True)
     monitors = [each for name, each in there.items() if name.partition("-")[0] == "monitor"]  # others tell of own paths
-    rounds = [value for each in monitors for _, value in each.rows("hub_watch_last_round_seconds")]
+    rounds = [value for each in monitors for _, value in each.rows("hub_watch_last_round_seconds") if value > 0]
     return Glance(
         at=at,
         whole=_whole(there, processes, journal),
@@ -170,7 +172,7 @@ def look(
             Row(labels.get("code", ""), name, value)
             for name, each in there.items()
             for labels, value in each.rows("hub_alarms_total")
-            if value
+            if value > 0
         ),
         expiries=_expiries(there, at),
         operations=_operations(values),
@@ -180,7 +182,7 @@ def look(
 
 def _rows(values: Iterable[Numbers], metric: str, label: str, *, keep_zero: bool = False) -> list[Row]:
     return [
-        Row(labels.get(label, ""), "", value)
+        Row(labels.get(label, ""), "", UNKNOWN if math.isnan(value) else value)
         for each in values
         for labels, value in each.rows(metric)
         if value or keep_zero

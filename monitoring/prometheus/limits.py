@@ -40,6 +40,8 @@ class Limits:
     """how often the network watch makes a round (HUB_WATCH_SECONDS)"""
     refused_connections: int = 30
     """at one listener for one reason within a quarter of an hour; the network watch itself is refused once a round"""
+    packets: int = 100
+    """wrong or dropped at one interface within a quarter of an hour"""
     denials: int = 10
     """of one principal within a quarter of an hour"""
     handshakes: int = 100

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitoring.report.model import OBJECTIVE, OTHERS, Basis, Place
+from monitoring.report.model import OBJECTIVE, OTHERS, Basis, Place, Use
+from monitoring.report.tallying import ROUND
 from monitoring.report.words import PLACES, number, seconds, share, short
 
 
@@ -182,16 +183,23 @@ def _controls(basis: Basis) -> Check:
     use = basis.use
     if use is None or not use.probes:
         return Check(name, Verdict.UNKNOWN, "検査の記録がありません。")
-    bad, unknown = sum(each.bad for each in use.probes), sum(each.unknown for each in use.probes)
-    good = sum(each.good for each in use.probes)
-    said = (
-        f"検査項目 {number(len(use.probes))}、試行 {number(good + bad + unknown)}回、不適合 {number(bad)}回、"
-        f"判定できず {number(unknown)}回。"
-    )
+    bad, good = sum(each.bad for each in use.probes), sum(each.good for each in use.probes)
+    said = rounds(use)
     open_now = any(each.last_outcome not in ("ok", "refused") for each in use.probes)
     if not good and not bad:
         return Check(name, Verdict.UNKNOWN, said)
     return Check(name, Verdict.LOOK if bad or open_now else Verdict.GOOD, said)
+
+
+def rounds(use: Use) -> str:
+    """Say how often the network watch went round, and what it found."""
+    went = next((each for each in use.probes if each.control == ROUND), None)
+    good, other = (0, 0) if went is None else (went.good, went.bad + went.unknown)
+    controls = [each for each in use.probes if each.control != ROUND]
+    return (
+        f"巡回 {number(good + other)}回（全項目の拒否を確認 {number(good)}回）、"
+        f"不適合 {number(sum(each.bad for each in controls))}件。"
+    )
 
 
 def _peers(basis: Basis) -> Check:

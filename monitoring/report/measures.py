@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from monitoring.report.judging import Check, Verdict
+from monitoring.report.judging import Check, Verdict, rounds
 from monitoring.report.model import Basis, Use
 from monitoring.report.words import CLASSES, number
 
@@ -72,12 +72,6 @@ def _peers(use: Use) -> str:
     )
 
 
-def _controls(use: Use) -> str:
-    good, bad = sum(e.good for e in use.probes), sum(e.bad for e in use.probes)
-    unknown = sum(e.unknown for e in use.probes)
-    return f"検査 {number(good + bad + unknown)}回、不適合 {number(bad)}、判定できず {number(unknown)}"
-
-
 def _access(use: Use) -> str:
     return f"利用 {number(sum(e.count for e in use.access))}件、不成功 {number(use.refused_access)}件"
 
@@ -85,8 +79,8 @@ def _access(use: Use) -> str:
 _FIGURES: Final[Mapping[str, Callable[[Use], str]]] = {
     "monitoring-and-access-log": _log,
     "network-peer-restriction": _peers,
-    "network-device-control": _controls,
-    "transport-encryption": _controls,
+    "network-device-control": rounds,
+    "transport-encryption": rounds,
     "perimeter-defence": _peers,
     "id-password-authentication": _peers,
     "storage-access-control": _access,

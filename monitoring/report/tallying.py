@@ -22,8 +22,8 @@ _OF_A_TENANT: Final = re.compile(r".*-([0-9]{6})")
 GOOD: Final = "ok"
 """the outcome of what went as it should"""
 _HELD: Final = frozenset({GOOD, Verdict.REFUSED.value})
-_UNKNOWN: Final = re.compile(r"unknown-([0-9]{1,6})")
-"""code of a round of the network watch: how many of its attempts proved nothing"""
+ROUND: Final = "round"
+"""what the line about a whole round of the network watch is about"""
 _PAIR: Final = (OTHERS, OTHERS)
 _REFUSING: Final = frozenset({Kind.DENIED, Kind.HANDSHAKE_REFUSED, Kind.PEER_UNEXPECTED})
 _MAX_CONFIGURATIONS: Final = 5
@@ -134,17 +134,13 @@ class Tally:
         said, known = line.operation, self._probes
         name = said.about if said.about in known or len(known) < MAX_LISTED else OTHERS
         found = known.setdefault(name, _Probe())
-        counted = _UNKNOWN.fullmatch(said.code)
+        count = 1 if said.about == ROUND else said.count  # of a round `count` is its attempts
         if said.outcome in _HELD:
-            found.good += said.count
-        elif said.outcome == Verdict.UNKNOWN.value:
-            found.unknown += said.count
-        elif counted is not None and 0 < int(counted[1]) <= said.count:
-            found.unknown += int(counted[1])
-            found.good += said.count - int(counted[1])  # what was let in has a line of its own
+            found.good += count
+        elif said.outcome == Verdict.UNKNOWN.value or said.about == ROUND:
+            found.unknown += count  # what was let in has a line of its own, by its control
         else:
-            found.bad += 1
-            found.good += said.count - 1
+            found.bad += count
         if at >= found.at_ms:
             found.last, found.at_ms = said.outcome, at
 

@@ -46,9 +46,11 @@ def _report(hub: Hub, day: str, into: Path, *more: str) -> dict[str, Any]:
 def test_everything_that_was_filed_today_is_where_it_must_be(hub: Hub, day: str, tmp_path: Path) -> None:
     def good() -> dict[str, Any] | None:
         said = _report(hub, day, tmp_path)
-        return said if said["checks"]["whole"]["verdict"] == "good" else None
+        verdicts = {key: each["verdict"] for key, each in said["checks"].items()}
+        there = verdicts["whole"] == verdicts["log"] == "good" and verdicts["controls"] != "unknown"
+        return said if there else None
 
-    said = eventually(good, pause=1)
+    said = eventually(good, seconds=90, pause=1)
     files = {suffix: Path(path) for suffix, path in said["files"].items()}
     basis = Basis.from_json(files["json"].read_bytes())
     assert basis.sha256 == said["sha256"]
@@ -59,6 +61,11 @@ def test_everything_that_was_filed_today_is_where_it_must_be(hub: Hub, day: str,
     assert len({each.digest for each in basis.places}) == 1
     assert basis.audit is not None and basis.audit.size > 0
     assert basis.trust_serial
+    assert basis.log is not None and basis.log.verified and basis.log.checkpoint is not None
+    assert basis.use is not None
+    assert {"router", "monitor", "review-131041"} <= {each.principal for each in basis.use.processes if each.started}
+    assert "999997" not in files["json"].read_text()
+    assert "round" in {each.control for each in basis.use.probes}
     assert files["pdf"].read_bytes().startswith(b"%PDF-")
     assert basis.sha256 in files["html"].read_text()
     assert files["pdf"].stat().st_mode & 0o077 == 0
@@ -88,6 +95,7 @@ def test_top_answers_with_numbers_for_people_and_programs(hub: Hub, day: str) ->
 
     said = eventually(settled, pause=0.5)
     whole = said["whole"]
+    assert said["controls"]
     assert whole["accepted"] == whole["routed"] == whole["stored"]["audit"] > 0
     assert whole["behind"] == whole["unconfirmed"] == whole["missing"] == whole["letters"] == 0
     up = {each["name"]: each for each in said["processes"]}

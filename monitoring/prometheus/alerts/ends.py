@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitoring.declared.base import FLOW, INTEGRITY, READINESS, WATCH
-from monitoring.prometheus.base import Alert, Explained, Severity, Team
+from monitoring.prometheus.base import Alert, Explained, Severity, Team, risen
 from monitoring.prometheus.limits import Limits
 
 STEPS = ((1, Severity.PAGE), (7, Severity.TICKET), (30, Severity.NOTICE))
@@ -62,11 +62,19 @@ def alerts(limits: Limits) -> tuple[Alert, ...]:
             (WATCH, INTEGRITY),
         ),
         Alert(
-            "HubBacklogOld", f"max by (tenant, dataset) (hub_backlog_oldest_seconds) > {limits.backlog_seconds}", "1m",
+            "HubClocksDisagree", risen("hub_negative_durations_total", by="instance"), "0s",
+            Severity.TICKET, Team.OPERATOR,
+            "{{ $labels.instance }} saw things happen before they began: two clocks disagree, or one jumped.",
+            "{{ $labels.instance }} で負の所要時間を検出しました（時計のずれ・急変）。",
+            (WATCH, INTEGRITY),
+        ),
+        Alert(
+            "HubBacklogOld",
+            f"max by (instance, tenant, dataset) (hub_backlog_oldest_seconds) > {limits.backlog_seconds}", "1m",
             Severity.PAGE, Team.OPERATOR,
-            "The oldest unread record of {{ $labels.dataset }} has been waiting for {{ $value | humanizeDuration }}.",
-            "{{ $labels.dataset }} の未読記録が {{ $value | humanizeDuration }} 滞留しています。",
+            "{{ $labels.instance }} has not read {{ $labels.dataset }} for {{ $value | humanizeDuration }}.",
+            "{{ $labels.instance }} の {{ $labels.dataset }} が {{ $value | humanizeDuration }} 滞留。",
             (WATCH, FLOW, READINESS),
-            silenced_by=(Explained("HubBrokersUnreachable"), Explained("HubPaused"), Explained("HubProcessDown")),
+            silenced_by=(Explained("HubBrokersUnreachable"), Explained("HubPaused", ("instance",))),
         ),
     )  # fmt: skip

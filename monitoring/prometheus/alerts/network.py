@@ -45,12 +45,14 @@ def alerts(limits: Limits) -> tuple[Alert, ...]:
             silenced_by=(Explained("HubBrokersUnreachable"),),
         ),
         Alert(
-            "HubPathUnreported", "min by (principal) (hub_watch_path_reported) == 0", "5m",
+            "HubPathUnreported",
+            'min by (instance) (label_replace(hub_watch_path_reported, "instance", "$1", "principal", "(.+)")) == 0',
+            "5m",
             Severity.TICKET, Team.MONITOR,
-            "{{ $labels.principal }} must always run and has not told of its path.",
-            "{{ $labels.principal }} から経路の報告がありません。",
+            "{{ $labels.instance }} must always run and has not told of its path.",
+            "{{ $labels.instance }} から経路の報告がありません。",
             (WATCH, PEERS, READINESS),
-            silenced_by=(Explained("HubProcessDown"), Explained("HubBrokersUnreachable")),
+            silenced_by=(Explained("HubProcessDown", ("instance",)), Explained("HubBrokersUnreachable")),
         ),
         Alert(
             "HubWeakTls", 'max by (listener, protocol) (hub_watch_tls_info{protocol!="TLSv1.3"}) == 1', "0s",
@@ -66,6 +68,23 @@ def alerts(limits: Limits) -> tuple[Alert, ...]:
             "The brokers show {{ $labels.instance }} topics that nobody declared for it.",
             "{{ $labels.instance }} に宣言外の権限が付与されています。",
             (PEERS, DEFENCE, IDENTITY, READINESS),
+        ),
+        Alert(
+            "HubStandingBehind",
+            "min by (instance, place) (hub_standing_serial)"
+            " < on (place) group_left () max by (place) (hub_standing_serial)",
+            "5m", Severity.PAGE, Team.MONITOR,
+            "{{ $labels.instance }} holds to an older {{ $labels.place }} than others; what was revoked may count.",
+            "{{ $labels.instance }} の {{ $labels.place }} が古いままです（失効した鍵が有効な恐れ）。",
+            (DEFENCE, IDENTITY, READINESS),
+            silenced_by=(Explained("HubBrokersUnreachable"), Explained("HubPaused", ("instance",))),
+        ),
+        Alert(
+            "HubNetworkErrors", f"max by (interface) (increase(hub_host_network_errors_total[15m])) > {limits.packets}",
+            "5m", Severity.TICKET, Team.OPERATOR,
+            "The interface {{ $labels.interface }} loses packets.",
+            "ネットワークインタフェース {{ $labels.interface }} でパケットの誤り・破棄が発生しています。",
+            (WATCH, DEVICES),
         ),
         Alert(
             "HubAuthenticationFailures",

@@ -82,3 +82,5 @@ def test_json_has_no_infinity() -> None:
 def test_a_control_that_stopped_refusing_stands_first_in_words() -> None:
     text = shown(glance({**GOOD, "monitor": 'hub_watch_control_refuses{control="plaintext"} 0\n'}), 120)
     assert "✘ 拒否しない" in text
+    text = shown(glance({**GOOD, "monitor": 'hub_watch_control_refuses{control="plaintext"} NaN\n'}), 120)
+    assert "? 判定できず" in text

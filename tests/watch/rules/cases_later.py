@@ -44,6 +44,7 @@ ENDS: Final = (
         at="40m",
         begins=30,
     ),
+    risen("HubClocksDisagree", f'hub_negative_durations_total{{{ROUTER},metric="hub_router_delay_seconds"}}'),
     case(
         "HubBacklogOld",
         always(_OLDEST, LIMITS.backlog_seconds + 1),

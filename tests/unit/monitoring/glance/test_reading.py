@@ -30,7 +30,6 @@ def test_what_our_endpoint_says_is_read_whole() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "hub_x NaN",
         "hub_x +Inf",
         "hub_x",
         "hub_x{a=b} 1",
@@ -56,6 +55,12 @@ def test_a_label_may_hold_anything_and_is_cut() -> None:
     assert value == 4
     ((labels, _),) = read(f'hub_x{{a="{"y" * 399}"}} 1\n'.encode()).rows("hub_x")
     assert len(labels["a"]) == reading.MAX_LABEL
+
+
+def test_what_a_process_does_not_know_is_no_part_of_a_sum() -> None:
+    found = read(b'hub_x{a="1"} NaN\nhub_x{a="2"} 3\n')
+    assert found.total("hub_x") == 3
+    assert found.refused == 0
 
 
 def test_a_flood_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

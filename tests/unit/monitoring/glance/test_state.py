@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monitoring.glance.reading import read
-from monitoring.glance.state import MAX_ROWS, Answer, Asked, Glance, Journal, look, quantile
+from monitoring.glance.state import MAX_ROWS, UNKNOWN, Answer, Asked, Glance, Journal, look, quantile
 
 NOW = 1_790_000_000.0
 GOOD = {
@@ -93,6 +93,7 @@ def test_delays_are_upper_edges_and_unknown_above_the_last() -> None:
 def test_the_watch_its_findings_and_what_expires() -> None:
     text = (
         'hub_watch_control_refuses{control="plaintext"} 1\nhub_watch_control_refuses{control="tls-1-2"} 0\n'
+        'hub_watch_control_refuses{control="rights"} NaN\n'
         f"hub_watch_last_round_seconds {NOW - 30}\n"
         'hub_watch_path_up{principal="router",listener="l"} 0\n'
         'hub_analysis_findings_total{rule="burst"} 2\nhub_alarms_total{code="late"} 1\n'
@@ -102,7 +103,11 @@ def test_the_watch_its_findings_and_what_expires() -> None:
         "hub_operations_waiting 5\n"
     )
     found = glance({**GOOD, "monitor": text})
-    assert [(each.name, each.value) for each in found.controls] == [("tls-1-2", 0), ("plaintext", 1)]
+    assert [(each.name, each.value) for each in found.controls] == [
+        ("rights", UNKNOWN),
+        ("tls-1-2", 0),
+        ("plaintext", 1),
+    ]
     assert found.watch_age == 30
     assert [(each.name, each.about) for each in found.paths_down] == [("router", "l")]
     assert [each.name for each in found.findings] == ["burst"]

@@ -83,7 +83,8 @@ def lines(span: Period, seed: int, *, calm: bool = False) -> Iterator[OperationE
         weekend = datetime.fromtimestamp((begin + 43_200_000) / 1_000, UTC).weekday() >= 5
         for control in _CONTROLS:
             yield line(Kind.PROBED, begin + 60_000, principal="monitor", outcome="refused", about=control)
-        yield line(Kind.PROBED, begin + 120_000, principal="monitor", about="round", code="unknown-0", count=18_720)
+        for hour in range(24):
+            yield line(Kind.PROBED, begin + hour * 3_600_000, principal="monitor", about="round", count=13)
         for account in _ACCOUNTS:
             for kind in _USES:
                 count = dice.randint(0, 3) if weekend else dice.randint(4, 40)

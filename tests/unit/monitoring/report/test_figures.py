@@ -80,23 +80,29 @@ def test_lines_are_counted_by_slot_account_and_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "code", "counts", "verdict"),
+    ("lines", "verdict"),
     [
-        ("ok", "unknown-0", (20, 0, 0), Verdict.GOOD),
-        ("failed", "unknown-3", (17, 0, 3), Verdict.LOOK),
-        ("failed", "unknown-0", (19, 1, 0), Verdict.LOOK),
-        ("failed", "unknown-99", (19, 1, 0), Verdict.LOOK),
-        ("unknown", "", (0, 0, 20), Verdict.UNKNOWN),
+        ([("round", "ok")], Verdict.GOOD),
+        ([("plaintext", "refused"), ("round", "ok")], Verdict.GOOD),
+        ([("plaintext", "unknown"), ("round", "failed"), ("plaintext", "refused"), ("round", "ok")], Verdict.GOOD),
+        ([("round", "ok"), ("round", "failed")], Verdict.LOOK),
+        ([("round", "ok"), ("plaintext", "unknown")], Verdict.LOOK),
+        ([("plaintext", "accepted"), ("round", "failed"), ("plaintext", "refused"), ("round", "ok")], Verdict.LOOK),
+        ([("plaintext", "no-such-word"), ("round", "ok")], Verdict.LOOK),
+        ([("plaintext", "unknown"), ("round", "failed")], Verdict.UNKNOWN),
+        ([], Verdict.UNKNOWN),
     ],
 )
-def test_a_round_of_the_network_watch(outcome: str, code: str, counts: tuple[int, int, int], verdict: Verdict) -> None:
+def test_what_the_network_watch_tried(lines: list[tuple[str, str]], verdict: Verdict) -> None:
     tally = Tally(TENANT, DAY)
-    at = DAY.begin_ms
-    tally.take(line(Kind.PROBED, at, principal="monitor", outcome=outcome, about="round", code=code, count=20))
+    for number, (about, outcome) in enumerate(lines):
+        at = DAY.begin_ms + number
+        tally.take(line(Kind.PROBED, at, principal="monitor", outcome=outcome, about=about, count=20))
     use = tally.use()
-    (found,) = use.probes
-    assert (found.good, found.bad, found.unknown) == counts
     assert _check(replace(basis(calm=True), use=use), "controls").verdict is verdict
+    assert sum(each.good + each.unknown for each in use.probes if each.control == "round") == sum(
+        1 for about, _ in lines if about == "round"
+    )
 
 
 @pytest.mark.parametrize(
