@@ -60,7 +60,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     print("seed", SEED)
     with watched(tmp_path_factory.mktemp("dashboards")) as found:
         first, *_ = found.file(64, SEED)
-        found.portal.file([{"procedure": "nothing"}])
+        found.portal.file([{"procedure": "nothing"}] * 16)
         found.garbage(b"no event")
         found.keep_filing(SEED + 1, every_seconds=0.5)
         found.hub.stored(first)
