@@ -51,7 +51,8 @@ class Exporter:
         link.unlink(missing_ok=True)
         link.symlink_to(jar)
         issued = authority.issue("broker", directory / "config" / "exporter", usage=Usage.SERVER, hosts=(self.host,))
-        password, salt, opens = (secrets.token_urlsafe(32) for _ in range(3))
+        password, opens = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        salt, digest = salted(password)
         write_private(directory / _STORE, key_store(issued, _ALIAS, opens))
         write_private(directory / PASSWORD, password.encode())
         server = {
@@ -60,7 +61,7 @@ class Exporter:
                     "username": USER,
                     "algorithm": "SHA-256",
                     "salt": salt,
-                    "passwordHash": hashlib.sha256(f"{salt}:{password}".encode()).hexdigest(),
+                    "passwordHash": digest,
                 }
             },
             "ssl": {"keyStore": {"filename": _STORE, "password": opens}, "certificate": {"alias": _ALIAS}},
@@ -69,3 +70,15 @@ class Exporter:
         write_private(directory / CONFIGURATION, json.dumps({"httpServer": server, **self.rules}).encode())
         write_private(directory / _SECURITY, f"jdk.tls.disabledAlgorithms={', '.join(_DISABLED)}\n".encode())
         return [f"-Djava.security.properties={_SECURITY}", f"-javaagent:{_JAR}=127.0.0.1:{port}:{CONFIGURATION}"]
+
+
+def salted(password: str) -> tuple[str, str]:
+    """Return a salt and the hash that the exporter compares with.
+
+    The exporter writes its own as a number, without leading zeros; so a salt is drawn for which there is none.
+    """
+    while True:
+        salt = secrets.token_urlsafe(32)
+        digest = hashlib.sha256(f"{salt}:{password}".encode()).hexdigest()
+        if not digest.startswith("0"):
+            return salt, digest

@@ -15,6 +15,7 @@ from cli.output import console, fail, json_line, reports_errors, table
 
 if TYPE_CHECKING:
     from hub.crypto.notes import NoteSigner, VerifierKey
+    from hub.envelope.operations import Operation
     from hub.role import Role
     from monitoring.operations.reading import Wanted
 
@@ -44,7 +45,7 @@ def verify(
     from monitoring.operations.verifying import verify as recompute
     from monitoring.operations.watch import LOG, directory_of
 
-    with _opened() as (role, db):
+    with _opened("verify") as (role, db):
         keys = _signer(role, revoked=True)[1]
         outside = [read_checkpoint(path.read_bytes(), keys) for path in checkpoint or ()]
         published = directory_of(role) / "checkpoint"
@@ -81,7 +82,7 @@ def list_lines(
     """Show lines, oldest first. / 操作記録を表示する"""
     from monitoring.operations.reading import lines
 
-    with _opened() as (_, db):
+    with _opened("list") as (_, db):
         found = lines(db, _wanted(of_class, principal, actor, receipt, since, until, as_json), limit)
         if as_json:
             for line in found:
@@ -89,17 +90,19 @@ def list_lines(
             return
         table(
             "Operations",
-            ("number", "occurred", "class", "principal", "kind", "outcome", "actor", "address", "about", "code", "×"),
-            (
-                [
-                    said["number"],
-                    said["occurred_at"],
-                    *(said[name] for name in ("class", "principal", "kind", "outcome", "actor", "address")),
-                    *(said[name] for name in ("about", "code", "count")),
-                ]
-                for said in (line.as_json() for line in found)
-            ),
+            ("number", "occurred", "principal", "kind", "who", "what", "times"),
+            ([line.number, *_cells(line.event.principal, line.event.operation)] for line in found),
         )
+
+
+def _cells(principal: str, said: Operation) -> list[object]:
+    from hub.envelope.times import in_japan
+
+    at = in_japan(said.occurred_at).strftime("%Y-%m-%d %H:%M:%S")
+    who = " ".join(filter(None, (said.actor, said.address)))
+    what = " ".join(filter(None, (said.about, said.code, said.tenant, said.receipt)))
+    outcome = "" if said.outcome == "ok" else said.outcome
+    return [at, principal, said.kind.value, who, " ".join(filter(None, (what, outcome))), said.count]
 
 
 @app.command("export")
@@ -118,7 +121,7 @@ def export_lines(
     from monitoring.operations.exporting import export
 
     proof = to.with_name(to.name + ".proof")
-    with _opened() as (role, db):
+    with _opened("export") as (role, db):
         wanted = _wanted(of_class, principal, actor, receipt, since, until, as_json)
         try:
             done = export(db, wanted, _signer(role)[0], to, proof)
@@ -159,7 +162,7 @@ def checkpoint_now() -> None:
     from hub.crypto.checkpoints import TreeCheckpoint, sign_checkpoint
     from hub.crypto.merkle import EMPTY_ROOT
 
-    with _opened() as (role, db):
+    with _opened("checkpoint") as (role, db):
         signer = _signer(role)[0]
         size, root = db.execute("SELECT size, root FROM tree").fetchone() or (0, EMPTY_ROOT)
         typer.echo(sign_checkpoint(TreeCheckpoint(signer.name, size, root), signer).encode().decode(), nl=False)
@@ -176,14 +179,28 @@ def print_key() -> None:
 
 
 @contextmanager
-def _opened() -> Iterator[tuple[Role, sqlite3.Connection]]:
+def _opened(command: str) -> Iterator[tuple[Role, sqlite3.Connection]]:
+    """The store as it is now, for a command that is noted before anything is shown; checking is always possible.
+
+    Raises Unlogged, StoreError.
+    """
+    from cli.noting import noted
     from cli.people import open_role, the_home
+    from hub.envelope.operations import Kind
     from monitoring.operations.reading import snapshot
     from monitoring.operations.watch import FILE
 
     role = open_role(the_home(), MONITOR)
-    with snapshot(role.state_directory / FILE, f"{role.namespace}/{role.principal}") as db:
-        yield role, db
+    with (
+        snapshot(role.state_directory / FILE, f"{role.namespace}/{role.principal}") as db,
+        noted(role, f"monitor operations {command}") as notes,
+    ):
+        if command in ("verify", "checkpoint"):
+            notes.tell(Kind.COMMANDED)
+            yield role, db
+        else:
+            with notes.attempt(Kind.COMMANDED):
+                yield role, db
 
 
 def _signer(role: Role, *, revoked: bool = False) -> tuple[NoteSigner, tuple[VerifierKey, ...]]:

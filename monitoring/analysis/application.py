@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Final
 import faust
 
 from hub.envelope.operations import CLASS_OF, OperationEvent
+from hub.envelope.reasons import Reason
 from hub.envelope.times import to_ms
 from hub.facts import Observer
 from hub.role import Role
@@ -199,7 +200,7 @@ class Work:
         refused: Counter[str] = Counter()
         future = self._wall() + FUTURE_MS
         lines = [event for event in batch if (event.message.key or b"").startswith(_LINE_KEY)]
-        for event, found in zip(lines, read_lines([event.value for event in lines], self._role.trust), strict=True):
+        for event, found in zip(lines, await self._read([event.value for event in lines]), strict=True):
             if not isinstance(found, OperationEvent):
                 refused[found.value] += 1
             elif found.key.encode() != event.message.key:  # it would come out of order with the rest of its log
@@ -215,6 +216,16 @@ class Work:
         await self._send(every)
         classes = Counter(CLASS_OF[event.operation.kind].value for event in every)
         self._observer(LinesAnalysed(classes, late, refused))
+
+    async def _read(self, values: Sequence[bytes]) -> list[OperationEvent | Reason]:
+        """Believe lines by the trust list; by the newest, if the one at hand does not know who wrote some of them."""
+        found = read_lines(values, self._role.trust)
+        if any(each in (Reason.UNTRUSTED, Reason.NOT_PERMITTED) for each in found):
+            before = self._role.trust
+            await self._role.catch_up()
+            if self._role.trust is not before:
+                return read_lines(values, self._role.trust)
+        return found
 
     async def _send(self, events: Sequence[OperationEvent]) -> None:
         """One record per partition with marks for it, signs of life, and the watermarks as they are behind them."""

@@ -10,7 +10,7 @@ two stretches. The watermark says up to when everything was heard; before it has
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Final
@@ -75,13 +75,18 @@ def joined(spans: Iterable[Span], limit: int) -> list[Span]:
 
 @dataclass(slots=True)
 class Heard:
-    """What was heard of one principal: all stretches that are not yet told, the one before the watermark included."""
+    """What was heard of one principal: all stretches that are not yet told, the one before the watermark included.
+
+    `judged` is the watermark of the last judgement. What ends before it comes too late to be heard: of a stretch that
+    is told again after a crash, a part alone would look like a shorter one, and the rest of it like a silence.
+    """
 
     spans: list[Span] = field(default_factory=list)
+    judged: int = 0
 
     def take(self, spans: Iterable[Span], limit: int) -> None:
         """Join what was heard to it."""
-        self.spans = joined([*self.spans, *spans], limit)[-MAX_SPANS:]
+        self.spans = joined([*self.spans, *(span for span in spans if span.ends > self.judged)], limit)[-MAX_SPANS:]
 
     def silences(self, principal: str, limit: int, watermark: int) -> list[Finding]:
         """Return every silence that the watermark has passed, by the line it began after; forget those that ended."""
@@ -94,16 +99,17 @@ class Heard:
             found.append(_silence(principal, span, ends, evidence))
         behind = bisect_left(self.spans, watermark, key=lambda span: span.begins)
         self.spans = self.spans[max(0, behind - 1) :]
+        self.judged = max(self.judged, watermark)
         return found
 
     def value(self) -> list[Any]:
         """As JSON."""
-        return [span.row() for span in self.spans]
+        return [self.judged, [span.row() for span in self.spans]]
 
     @classmethod
-    def of_value(cls, value: Iterable[Any]) -> Heard:
+    def of_value(cls, value: Sequence[Any]) -> Heard:
         """Read `value` again."""
-        return cls([Span(*row) for row in value])
+        return cls([Span(*row) for row in value[1]], value[0])
 
 
 def _silence(principal: str, span: Span, ends: int, evidence: tuple[str, ...]) -> Finding:

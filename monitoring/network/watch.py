@@ -228,8 +228,11 @@ class NetworkWatch:
         self._tell_open(found)
         for address, seen in found.round.visits.items() if found.round else ():
             self._own.tell(address, OwnWay(seen))
-        for control, verdict in by_control(found.tried).items():
-            first = next(each for each in found.tried if each.control is control and each.verdict is verdict)
+        judged = by_control(found.tried)
+        gone = [Tried(control, "", Verdict.UNKNOWN, "untried") for control in self._verdicts if control not in judged]
+        tried = (*found.tried, *gone)
+        for control, verdict in by_control(tried).items():
+            first = next(each for each in tried if each.control is control and each.verdict is verdict)
             before = self._verdicts.get(control)
             self._observe(
                 ControlJudged(control.value, verdict, first.code, first.listener, changed=verdict is not before)
@@ -241,9 +244,9 @@ class NetworkWatch:
                 self._rang_unknown.discard(control)
             self._verdicts[control] = verdict
         self._tell_heard(found.heard)
-        unknown = sum(1 for each in found.tried if each.verdict is Verdict.UNKNOWN)
-        refused = all(each.verdict is Verdict.REFUSED for each in found.tried)
-        self._observe(RoundEnded(self._now().timestamp(), len(found.tried), unknown, refused))
+        unknown = sum(1 for each in tried if each.verdict is Verdict.UNKNOWN)
+        refused = all(each.verdict is Verdict.REFUSED for each in tried)
+        self._observe(RoundEnded(self._now().timestamp(), len(tried), unknown, refused))
 
     def _tell_open(self, found: Found) -> None:
         """The loudest: whatever lets in whom it must refuse, each listener by its name."""

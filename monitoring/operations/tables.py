@@ -71,6 +71,13 @@ _LATER: Final = frozenset(
 )
 
 
+class NothingCollected(StoreError):
+    """The monitor of this home has not collected anything."""
+
+    code = "operations.nothing"
+    hint = "`eltax-hub up`, or `eltax-hub monitor` with this role directory, collects as long as it runs."
+
+
 def translate(error: sqlite3.Error) -> StoreError:
     """The error of ours that stands for SQLite's; its text may quote values and stays behind."""
     code = getattr(error, "sqlite_errorcode", None)
@@ -126,9 +133,12 @@ def connect(path: Path, owner: str, now_ms: int) -> sqlite3.Connection:
 
 
 def connect_reading(path: Path, owner: str) -> sqlite3.Connection:
-    """Open the file to look at it, beside a process that writes. Raises as `connect`."""
+    """Open the file to look at it, beside a process that writes. Raises NothingCollected, and as `connect`."""
+    if not path.exists():
+        raise NothingCollected(path.parent.parent.name)
     with translated():
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        where = f"{path.absolute().as_uri()}?mode=rw"  # never make one by looking
+        db = sqlite3.connect(where, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
         try:
             db.execute("PRAGMA query_only = ON")
             _check(db, owner)

@@ -25,7 +25,7 @@ from hub.envelope.signed import Signed
 from hub.operations.errors import Unlogged
 from hub.operations.spool import Spool
 from hub.role import Role
-from hub.transport import PartitionReader
+from hub.transport import KafkaRecord, PartitionReader
 from tests.broker.documents import SECRETS, document
 from tests.broker.hub import Hub, eventually, metrics_of, running
 from topics import names
@@ -71,19 +71,17 @@ def on_topic(hub: Hub) -> list[bytes]:
 
     async def read() -> list[bytes]:
         topic = names.operations("rehearsal")
-        found = []
         async with PartitionReader(hub.stack.admin(), {(topic, number): 0 for number in range(3)}) as reader:
-            ends = await reader.end_offsets()
-            while any(await reader.position(place) < end for place, end in ends.items()):
-                for record in await reader.poll(2**20, 200):
-                    if (record.key or b"").startswith(b"operation/"):
-                        assert record.value is not None
-                        line, _ = OperationEvent.parse(record.value)
-                        assert record.key == line.key.encode()
-                        found.append(record.value)
-        return found
+            found = await reader.read_to_end()
+        return [_line(each) for each in found if (each.key or b"").startswith(b"operation/")]
 
     return asyncio.run(read())
+
+
+def _line(record: KafkaRecord) -> bytes:
+    assert record.value is not None
+    assert record.key == OperationEvent.parse(record.value)[0].key.encode()
+    return record.value
 
 
 def believed(hub: Hub) -> list[OperationEvent]:
@@ -121,7 +119,7 @@ def test_what_people_do_is_on_the_topic_with_account_address_and_fingerprint(hub
     good("review", "list")
     good("review", "show", RECEIPT, "--save", str(tmp_path / "saved"))
     eventually(lambda: run("helpdesk", "lookup", RECEIPT).exit_code == 0, pause=1)
-    item = ("--reason", "complete", "--tax-item", "light-vehicle-tax")
+    item = ("--reason", "with-findings", "--tax-item", "light-vehicle-tax")
     good("review", "decide", RECEIPT, "accept", *item, "--by", "officer-2")
     (tmp_path / "password").write_text("a long enough password\n")
     (tmp_path / "password").chmod(0o600)
@@ -173,7 +171,7 @@ def test_numbers_and_lines_of_the_daemon_tell_what_its_commands_did(hub: Hub) ->
     eventually(lambda: "hub_operations_waiting 0.0" in metrics_of(desk))
     (line,) = [each for each in metrics_of(desk).splitlines() if each.startswith('hub_operations_lines_total{class="a')]
     assert float(line.split()[-1]) >= 2 and "hub_operations_stopped 0.0" in metrics_of(desk)
-    written = [json.loads(each) for each in (hub.home.logs / f"{REVIEW}.stderr").read_text().splitlines()]
+    written = [json.loads(each) for each in (hub.home.logs / f"{REVIEW}.jsonl").read_text().splitlines()]
     listed = [each for each in written if each["event"] == "operation" and each["kind"] == "listed"]
     assert listed and all(each["actor"] == "officer-1" and "withheld" not in each for each in listed)
 

@@ -49,7 +49,7 @@ def need(*tools: str) -> None:
 def tool(*command: str | Path) -> subprocess.CompletedProcess[str]:
     """Run promtool or amtool to its end; what it said stands in stdout and stderr."""
     need(str(command[0]))
-    return subprocess.run([str(each) for each in command], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([str(each) for each in command], capture_output=True, text=True, timeout=170, check=False)
 
 
 @dataclass(frozen=True, slots=True)

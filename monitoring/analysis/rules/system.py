@@ -56,14 +56,14 @@ RULES: Final = (
         "unexpected-peer", Severity.PAGE, Family.PEER, frozenset({Kind.PEER_UNEXPECTED}), Measure.EACH, 1, HOUR, HOUR,
         "未登録の接続元",
         "Somebody connected whom nobody declared.",
-        "Follow docs/runbooks for the alert of the network watch; this finding keeps it for the report.",
+        "Follow docs/runbooks/alerts/HubPeerUnexpected.md; this finding keeps it for the report.",
         (WATCH, _PEERS, DEFENCE), group=Group.ABOUT,
     ),
     Rule(
         "control-stopped", Severity.PAGE, Family.PROCESS, frozenset({Kind.PROBED}), Measure.EACH, 1, HOUR, HOUR,
         "統制の停止",
         "A probe of the network watch found a control that no longer refuses.",
-        "Follow docs/runbooks for the alert of the network watch; this finding keeps it for the report.",
+        "Follow docs/runbooks/alerts/HubControlStoppedRefusing.md; this finding keeps it for the report.",
         (WATCH, _PEERS, INTEGRITY), group=Group.ABOUT,
     ),
     Rule(

@@ -69,11 +69,12 @@ def alerts(limits: Limits) -> tuple[Alert, ...]:
             (WATCH, INTEGRITY),
         ),
         Alert(
-            "HubBacklogOld", f"max by (tenant, dataset) (hub_backlog_oldest_seconds) > {limits.backlog_seconds}", "1m",
+            "HubBacklogOld",
+            f"max by (instance, tenant, dataset) (hub_backlog_oldest_seconds) > {limits.backlog_seconds}", "1m",
             Severity.PAGE, Team.OPERATOR,
-            "The oldest unread record of {{ $labels.dataset }} has been waiting for {{ $value | humanizeDuration }}.",
-            "{{ $labels.dataset }} の未読記録が {{ $value | humanizeDuration }} 滞留しています。",
+            "{{ $labels.instance }} has not read {{ $labels.dataset }} for {{ $value | humanizeDuration }}.",
+            "{{ $labels.instance }} の {{ $labels.dataset }} が {{ $value | humanizeDuration }} 滞留。",
             (WATCH, FLOW, READINESS),
-            silenced_by=(Explained("HubBrokersUnreachable"), Explained("HubPaused"), Explained("HubProcessDown")),
+            silenced_by=(Explained("HubBrokersUnreachable"), Explained("HubPaused", ("instance",))),
         ),
     )  # fmt: skip

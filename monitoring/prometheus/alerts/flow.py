@@ -68,7 +68,7 @@ def alerts(limits: Limits) -> tuple[Alert, ...]:
             "The router aborted {{ $value | humanize }} transactions within half an hour.",
             "振り分けトランザクションが30分間に {{ $value | humanize }} 件中止されました。",
             (WATCH, READINESS),
-            silenced_by=(Explained("HubBrokersUnreachable"), Explained("HubPaused")),
+            silenced_by=(Explained("HubBrokersUnreachable"), Explained("HubPaused", ("instance",))),
         ),
         Alert(
             "HubPartitionFenced",

@@ -45,12 +45,14 @@ def alerts(limits: Limits) -> tuple[Alert, ...]:
             silenced_by=(Explained("HubBrokersUnreachable"),),
         ),
         Alert(
-            "HubPathUnreported", "min by (principal) (hub_watch_path_reported) == 0", "5m",
+            "HubPathUnreported",
+            'min by (instance) (label_replace(hub_watch_path_reported, "instance", "$1", "principal", "(.+)")) == 0',
+            "5m",
             Severity.TICKET, Team.MONITOR,
-            "{{ $labels.principal }} must always run and has not told of its path.",
-            "{{ $labels.principal }} から経路の報告がありません。",
+            "{{ $labels.instance }} must always run and has not told of its path.",
+            "{{ $labels.instance }} から経路の報告がありません。",
             (WATCH, PEERS, READINESS),
-            silenced_by=(Explained("HubProcessDown"), Explained("HubBrokersUnreachable")),
+            silenced_by=(Explained("HubProcessDown", ("instance",)), Explained("HubBrokersUnreachable")),
         ),
         Alert(
             "HubWeakTls", 'max by (listener, protocol) (hub_watch_tls_info{protocol!="TLSv1.3"}) == 1', "0s",

@@ -11,15 +11,23 @@ from monitoring.prometheus.limits import Limits
 CONTRADICTIONS: Final = (
     *("second-leaf", "checkpoint-contradiction", "checkpoint-fork", "session-fork", "beyond-close"),
     *("receipt.contradiction", "receipt-without-event", "void-cancelled", "witness-contradicts"),
+    *("operations.fork", "operations.broken-link"),
 )
 """two signed statements that cannot both be true"""
-FORGERIES: Final = ("session.refused", "event.refused", "receipt.refused", "audience-key.refused", "refused-record")
+FORGERIES: Final = (
+    *("session.refused", "event.refused", "receipt.refused", "audience-key.refused", "refused-record"),
+    "operations.foreign-log",
+)
 """signed by nobody who may"""
-HOLES: Final = ("checkpoint-gap", "missing-predecessor", "missing-close", "missing-event", "receipt.overdue")
+HOLES: Final = (
+    *("checkpoint-gap", "missing-predecessor", "missing-close", "missing-event", "receipt.overdue"),
+    *("operations.gap", "operations.not-ended"),
+)
 """something signed speaks of what is not there"""
 TOLD: Final = (
     *("unconfirmed-event", "letters.about-to-expire", "dead-letter-notice", "produce.waiting", "operations.unlogged"),
     *("watch.control-open", "watch.control-unknown", "watch.path-down", "watch.path-silent", "watch.rights-excess"),
+    *("operations.refused", "peer.unexpected", "kafka.unavailable", "kafka.not-authorized", "store-unavailable"),
 )
 """have an alert of their own"""
 
@@ -66,7 +74,6 @@ def alerts(_: Limits) -> tuple[Alert, ...]:
             "{{ $labels.instance }} rang an alarm: {{ $labels.code }}.",
             "{{ $labels.instance }} の警報: {{ $labels.code }}。",
             (WATCH, READINESS),
-            silenced_by=(Explained("HubPaused", ("instance",)), Explained("HubBrokersUnreachable")),
         ),
         Alert(
             "HubAuditLogStopped",

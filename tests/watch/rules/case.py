@@ -47,14 +47,14 @@ def case(
     )
 
 
-def risen(alert: str, *counters: str) -> Case:
-    """An alert on any step of each counter: from a value, or as the first value; and none long after the last step."""
+def risen(alert: str, *counters: str, quiet_at: str = "37m") -> Case:
+    """An alert on any step of each counter: from a value, or as the first value; and none later than its window."""
     return Case(
         alert,
         (dict.fromkeys(counters, "3x20 4x40"), dict.fromkeys(counters, "_x20 1x40")),
         (dict.fromkeys(counters, "7x100"),),
         "30m",
-        "70m",
+        quiet_at,
         count=len(counters),
     )
 

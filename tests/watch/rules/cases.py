@@ -12,6 +12,8 @@ from tests.watch.rules.case import always, case, risen
 
 LIMITS: Final = Limits.packaged()
 ROUTER: Final = 'job="hub",instance="router",role="router"'
+LATER: Final = "67m"
+"""than the windows of an hour"""
 DESK: Final = 'job="hub",instance="review-131041",role="review"'
 DISK: Final = f'hub_host_disk_free_bytes{{{DESK},place="state"}}'
 SIZE: Final = DISK.replace("_free", "")
@@ -96,10 +98,10 @@ PROCESSES: Final = (
         ({DISK: "1501e9-1e9x60", SIZE: "4000e9x60"}, {DISK: "1450e9-1e9x60", SIZE: "3400e9x60"}),
         at="60m",
     ),
-    risen("HubLabelOverflow", f'hub_metric_overflows_total{{{DESK},metric="hub_lag_records"}}'),
+    risen("HubLabelOverflow", f'hub_metric_overflows_total{{{DESK},metric="hub_lag_records"}}', quiet_at=LATER),
     risen("HubLogLinesLost", f"hub_log_lines_lost_total{{{DESK}}}"),
     risen("HubFactsLost", f"hub_observer_failures_total{{{DESK}}}"),
-    risen("HubLogValuesWithheld", f"hub_log_values_withheld_total{{{DESK}}}"),
+    risen("HubLogValuesWithheld", f"hub_log_values_withheld_total{{{DESK}}}", quiet_at=LATER),
 )
 FLOW: Final = (
     case(
@@ -196,7 +198,7 @@ PROOF: Final = (
     risen("HubConflict", f'hub_consumer_conflicts_total{{{DESK},consumer="review"}}'),
     risen("HubForgery", *map(_alarm, FORGERIES)),
     risen("HubChainBroken", *map(_alarm, HOLES)),
-    risen("HubAlarm", _alarm("standing.not-kept"), _alarm("kafka.unavailable")),
+    risen("HubAlarm", _alarm("standing.not-kept"), _alarm("broker-logs.lost")),
     case(
         "HubAlarm",
         {_alarm("x"): "_x20 1x40"},
@@ -295,6 +297,7 @@ OPERATIONS: Final = (
         risen(
             f"HubFinding{severity.value.capitalize()}",
             *(f'hub_analysis_findings_total{{instance="analysis",rule="{rule}"}}' for rule in rules_of(severity)),
+            quiet_at=LATER,
         )
         for severity in Severity
     ),
@@ -359,7 +362,7 @@ COLLECTED: Final = (
         {'hub_broker_handshakes_refused_total{reason="no-certificate"}': f"5x20 {LIMITS.handshakes + 4}x40"},
     ),
     risen("HubPeerUnexpected", 'hub_peers_unexpected_total{instance="monitor"}'),
-    risen("HubBrokerLogUnread", 'hub_broker_log_lines_unread_total{instance="monitor"}'),
+    risen("HubBrokerLogUnread", 'hub_broker_log_lines_unread_total{instance="monitor"}', quiet_at=LATER),
 )
 SERVERS: Final = (
     case("HubWatchdog", always("up", 1), ()),

@@ -44,11 +44,11 @@ def files() -> dict[str, str]:
 
 
 def _tests(case: Case) -> list[Plain]:
-    made = [_test(case, "fires", series, {case.at: case.count}) for series in case.fires]
+    waits = {} if case.begins is None else {f"{case.begins - 1}m": 0, f"{case.begins}m": case.count}
+    first, *others = case.fires
+    made = [_test(case, "fires", first, {**waits, case.at: case.count})]
+    made += [_test(case, "fires", series, {case.at: case.count}) for series in others]
     made += [_test(case, "does not fire", series, {case.quiet_at: 0}) for series in case.quiet]
-    if case.begins is not None:
-        waits = {f"{case.begins - 1}m": 0, f"{case.begins}m": case.count}
-        made.append(_test(case, "waits", case.fires[0], waits))
     return made
 
 

@@ -77,6 +77,19 @@ def test_a_silence_keeps_its_id_while_it_lasts_and_when_it_ends() -> None:
     assert state.silences("monitor", 30 * MINUTE, AT + 80 * MINUTE) == [], "told"
 
 
+def test_a_part_of_a_stretch_that_is_told_again_makes_no_silence() -> None:
+    """As after `kill -9`: the state has passed the gap, and lines from before it come again, batch by batch."""
+    lines = heard(*range(0, 100, 10), 200, 210, 220)
+    state = Heard()
+    state.take(spans_of(lines, MINUTES)["monitor"], 30 * MINUTE)
+    (one,) = state.silences("monitor", 30 * MINUTE, AT + 215 * MINUTE)
+    again = Heard.of_value(state.value())
+    for at in range(0, len(lines), 4):
+        again.take(spans_of(lines[at : at + 4], MINUTES)["monitor"], 30 * MINUTE)
+        assert again.silences("monitor", 30 * MINUTE, AT + 215 * MINUTE) == []
+    assert (one.count, again.spans[-1].ends) == (110, AT + 220 * MINUTE)
+
+
 def test_limits_are_by_principal_and_then_by_role() -> None:
     minutes = {"review": 60, "review-999997": 5}
     assert limit_of("review-131041", minutes) == 60 * MINUTE
