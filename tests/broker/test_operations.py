@@ -29,6 +29,7 @@ from hub.role import Role
 from hub.transport import KafkaRecord, PartitionReader
 from tests.broker.documents import SECRETS, document
 from tests.broker.hub import Hub, eventually, metrics_of, running
+from tests.unit.consumers.exporting import PASSWORD
 from topics import names
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
@@ -122,10 +123,8 @@ def test_what_people_do_is_on_the_topic_with_account_address_and_fingerprint(hub
     eventually(lambda: run("helpdesk", "lookup", RECEIPT).exit_code == 0, pause=1)
     item = ("--reason", "with-findings", "--tax-item", "light-vehicle-tax")
     good("review", "decide", RECEIPT, "accept", *item, "--by", "officer-2")
-    (tmp_path / "password").write_text("a long enough password\n")
-    (tmp_path / "password").chmod(0o600)
     (tmp_path / "out").mkdir()
-    where = ("--to", str(tmp_path / "out"), "--password-file", str(tmp_path / "password"))
+    where = ("--to", str(tmp_path / "out"), "--password-file", str(_password(tmp_path)))
     good("review", "export", "--tenant", TENANT, *where)
     prove = ("audit", "prove", RECEIPT, "-o", str(tmp_path / "proof"), "--tenant", TENANT)
     eventually(lambda: good("audit", "publish", "--tenant", TENANT) and run(*prove).exit_code == 0, pause=1)
@@ -233,7 +232,7 @@ def test_while_kafka_is_away_people_work_until_the_bound_and_then_nothing_is_sho
 
 def _password(directory: Path) -> Path:
     secret = directory / "password"
-    secret.write_text("a long enough password\n")
+    secret.write_text(PASSWORD + "\n")
     secret.chmod(0o600)
     return secret
 
