@@ -17,12 +17,10 @@ from monitoring.prometheus.expressions import asked
 from monitoring.prometheus.limits import Limits
 from monitoring.prometheus.routes import LOUDEST, WATCHDOG
 from monitoring.prometheus.rules import all_alerts
-from tests.broker.hub import eventually
 from tests.watch import causing
 from tests.watch.covered import IN_CI
 from tests.watch.paged import Paged, paged
 from tests.watch.servers import ALERTMANAGER, AMTOOL, PROMETHEUS, PROMTOOL, QueryRefused, need
-from tests.watch.watched import Watched
 from topics import names
 
 need(PROMETHEUS, PROMTOOL, ALERTMANAGER, AMTOOL)
@@ -151,17 +149,3 @@ def test_it_resolves(calm: Paged, name: str) -> None:
     calm.over(name)
     if name not in SILENCED:
         calm.told(name, "resolved")
-
-
-def test_the_hub_goes_on_when_prometheus_and_alertmanager_are_away(site: Paged) -> None:
-    """Last here: both servers are gone; filings are stored, and the endpoints stay good."""
-
-    def stored() -> float:
-        return sum(each for name, each in site.hub.moving().items() if " hub_consumer_events_stored_total" in name)
-
-    site.pager.stop()
-    site.prometheus.stop()
-    before = stored()
-    filed = Watched(site.hub, site.prometheus, site.portal).file(16, 7)
-    eventually(lambda: stored() >= before + len(filed), 120)
-    assert all(role.ready() for role in site.hub.stack.roles.running.values())

@@ -15,6 +15,7 @@ import pytest
 
 from monitoring.prometheus.limits import Limits
 from monitoring.prometheus.rules import files, write
+from tests.broker.hub import eventually
 from tests.watch import causing
 from tests.watch.covered import BROKERS_AWAY, STORE_LOCKED
 from tests.watch.paged import FACTOR, Paged, paged
@@ -228,7 +229,7 @@ def test_a_receiver_that_refuses(site: Paged) -> None:
 
 
 def test_an_alertmanager_that_is_away(site: Paged) -> None:
-    """Last here: it begins anew on its port, and everything is well again."""
+    """Late here: it begins anew on its port, and everything is well again."""
     site.pager.process.send_signal(signal.SIGKILL)
     site.pager.process.wait()
     site.fires("HubAlertmanagerAway")
@@ -237,3 +238,17 @@ def test_an_alertmanager_that_is_away(site: Paged) -> None:
         site.over("HubAlertmanagerAway")
         site.over("HubScrapeFailing")
         site.told("HubAlertmanagerAway", "resolved")
+
+
+def test_the_hub_goes_on_when_prometheus_and_alertmanager_are_away(site: Paged) -> None:
+    """Very last: both servers are gone; filings are stored, and the endpoints stay good."""
+
+    def stored() -> float:
+        return sum(each for name, each in site.hub.moving().items() if " hub_consumer_events_stored_total" in name)
+
+    site.pager.stop()
+    site.prometheus.stop()
+    before = stored()
+    filed = Watched(site.hub, site.prometheus, site.portal).file(16, 7)
+    eventually(lambda: stored() >= before + len(filed), 120)
+    assert all(role.ready() for role in site.hub.stack.roles.running.values())
