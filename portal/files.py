@@ -7,10 +7,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+from portal.ahead import Ahead
 from portal.results import Result
-from schemas.lines import Document, split_documents
+from schemas.lines import Document, Found, split_documents
 from schemas.strict_json import MAX_DOCUMENT_BYTES
 from schemas.submission import Refused
 
@@ -49,32 +50,40 @@ async def submit_documents(
 ) -> AsyncIterator[Answered]:
     """Submit every document of a file and yield the answers in order.
 
-    At most 2,048 documents or 64 MiB (or one larger document) are under way at once. An error that is not
-    a refusal (the journal is full, say) ends the run after the answers before it; submitting the whole file
-    again is safe, since what was accepted is answered as duplicate.
+    At most 2,048 documents or 64 MiB (or one larger document) are under way at once, and what `Ahead` has read. A
+    source that is silent holds nothing up: each answer comes as soon as it is there. An error that is not a refusal
+    (the journal is full, say) ends the run after the answers before it; submitting the whole file again is safe,
+    since what was accepted is answered as duplicate.
     """
     under_way: deque[tuple[int, int, asyncio.Task[Result]]] = deque()
-    held = 0
-    documents = split_documents(pieces, name, max_document_bytes)
+    held = number = 0
+    ahead = Ahead(split_documents(pieces, name, max_document_bytes))
+    arriving: asyncio.Task[list[Found]] | None = asyncio.create_task(ahead.some())
     try:
-        for number, document in enumerate(documents, start=1):
-            if isinstance(document, Document):
-                work, size = portal.submit(document.data), len(document.data)
-            else:
-                work, size = portal.refuse(document), 0
-            under_way.append((number, size, asyncio.create_task(work, name=f"submit {number}")))
-            held += size
-            await asyncio.sleep(0)  # reading and parsing does not starve those under way
-            while under_way and (
-                under_way[0][2].done() or len(under_way) >= MAX_UNDER_WAY or held > MAX_UNDER_WAY_BYTES
-            ):
+        while arriving is not None or under_way:
+            full = len(under_way) >= MAX_UNDER_WAY or held > MAX_UNDER_WAY_BYTES
+            waited: list[asyncio.Task[Any]] = [under_way[0][2]] if under_way else []
+            if arriving is not None and not full:
+                waited.append(arriving)
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if arriving is not None and not full and arriving.done():
+                documents = arriving.result()
+                arriving = asyncio.create_task(ahead.some()) if documents else None
+                for document in documents:
+                    number += 1
+                    if isinstance(document, Document):
+                        work, size = portal.submit(document.data), len(document.data)
+                    else:
+                        work, size = portal.refuse(document), 0
+                    under_way.append((number, size, asyncio.create_task(work, name=f"submit {number}")))
+                    held += size
+            while under_way and under_way[0][2].done():
                 first, size, task = under_way.popleft()
                 held -= size
                 yield Answered(first, await task)
-        while under_way:
-            first, _, task = under_way.popleft()
-            yield Answered(first, await task)
     finally:
-        for _, _, task in under_way:
-            task.cancel()
-        await asyncio.gather(*(task for _, _, task in under_way), return_exceptions=True)
+        ahead.close()
+        left = [task for _, _, task in under_way] + ([arriving] if arriving is not None else [])
+        for each in left:
+            each.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
