@@ -66,7 +66,7 @@ def _rule(declared: BrokerMetric, bean: Bean) -> dict[str, object]:
             parts.append(f"{key}={re.escape(value)}")
     assert set(labels) == set(declared.metric.labels), declared.metric.name
     rule: dict[str, object] = {
-        "pattern": f"^{re.escape(bean.domain)}<{', '.join(parts)}><>{re.escape(bean.attribute)}$",
+        "pattern": f"^{re.escape(bean.domain)}<{', '.join(parts)}><>{re.escape(bean.attribute)}: ",
         "name": declared.metric.name,
         "type": "COUNTER" if declared.metric.kind is Kind.COUNTER else "GAUGE",
         "help": declared.metric.en,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import closing
 from datetime import datetime
-from importlib.util import find_spec
+from importlib import metadata
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hub.role import Role
 
 CONDITIONS = frozenset({"windows"})
+FAUST = "faust-streaming"
 
 
 @reports_errors
@@ -27,7 +28,7 @@ def analyse(
     ] = None,
 ) -> None:
     """Look for what people and peers should not do (HUB_ROLE_DIR, HUB_ANALYSIS_…). / 操作記録を分析する"""
-    if find_spec("faust") is None:
+    if not any(metadata.distributions(name=FAUST)):
         fail("cli.no-faust", "the analysis needs Faust", "pip install 'eltax-hub[analysis]'")
     from cli.role_process import run_role
 

@@ -77,8 +77,8 @@ DEFENCE: Final = "perimeter-defence"
 REGISTER: Final = "delivery-register"
 PEERS: Final = "network-peer-restriction"
 
-DELAY_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-"""seconds; 30 and 60 are the limits of the service objectives and therefore edges"""
+DELAY_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 300.0)
+"""seconds; 30 and 60 are the limits of the service objectives and therefore edges, 15 and 20 say how near (0213)"""
 WORK_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """seconds for one batch, transaction or database commit"""
 LAG_BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)

@@ -43,8 +43,8 @@ def largest(expr: str) -> str:
 
 
 def or_none(expr: str) -> str:
-    """Return 0 where nothing is there to be counted: for what a healthy hub has none of."""
-    return f"{expr} or vector(0)"
+    """Return 0 where nothing at all is there to be counted: for what a healthy hub has none of."""
+    return f"{expr} or on() vector(0)"
 
 
 def _by(labels: str) -> str:

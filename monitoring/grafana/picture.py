@@ -60,14 +60,14 @@ Answers = Mapping[str, Sequence[Series]]
 
 def drawn(board: Board, answers: Answers, span: tuple[float, float]) -> str:
     """Return the picture of a board; `span` is the range of its charts in Unix seconds."""
-    body = [write(board.title, 12, 28, 20, bold=True), write(board.about_ja, 12, 50, 13, colour=FAINT)]
     began, ended = (datetime.fromtimestamp(each, UTC).astimezone(JAPAN) for each in span)
-    body.append(
-        write(
-            f"{began:%Y-%m-%d %H:%M:%S} – {ended:%H:%M:%S} JST · drawn from the queries' answers, not a screenshot",
-            WIDTH - 12, 28, 12, colour=FAINT, anchor="end",
-        )
-    )  # fmt: skip
+    when = f"{began:%Y-%m-%d %H:%M:%S} – {ended:%H:%M:%S} JST · drawn from the queries' answers, no screenshot"
+    left = WIDTH - 36 - width_of(when, 12)
+    body = [
+        write(board.title, 12, 28, 20, bold=True, room=WIDTH - 24),
+        write(board.about_ja, 12, 50, 13, colour=FAINT, room=left),
+        write(when, WIDTH - 12, 50, 12, colour=FAINT, anchor="end"),
+    ]
     height = _TOP
     for each, place in laid_out(board):
         x, y = place.x * _CELL, _TOP + place.y * _LINE

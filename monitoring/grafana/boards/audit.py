@@ -147,7 +147,7 @@ _OPERATIONS: Final = Row(
             Look.STAT, "拒否した行", "Refused",
             "署名等が正しくなく数えなかった行（表示期間）。", "Lines that do not count, in this range; 0 is good.",
             (Query(or_none(grown("hub_operations_refused_total"))),),
-            width=4, steps=ZERO_IS_GOOD, zero_is_good=True,
+            width=8, steps=ZERO_IS_GOOD, zero_is_good=True,
         ),
         Panel(
             Look.STAT, "改ざん検知ログ", "Tamper-evident log",

@@ -76,7 +76,7 @@ _GLANCE: Final = Row(
             Look.STAT, "発報中の警報", "Alerts firing",
             "Prometheusの警報規則で発報中の件数。内容は下の表。",
             "Alerts that fire now; the table below names them.",
-            (Query(or_none('count(ALERTS{alertstate="firing"})')),),
+            (Query(or_none('count(ALERTS{alertstate="firing",alertname!="HubWatchdog"})')),),
             width=4, height=6, steps=ZERO_IS_GOOD, zero_is_good=True,
         ),
         Panel(
@@ -137,11 +137,37 @@ _STATE: Final = Row(
     "いま見るべきもの", "What needs a look now",
     (
         Panel(
+            Look.STAT, "停止中の段階", "Stages standing still",
+            "停止中の段階の数。0が正常。", "Stages of work that stand still; 0 is good.",
+            (Query(or_none("sum(hub_paused)")),),
+            width=6, height=4, steps=ZERO_IS_GOOD, zero_is_good=True,
+        ),
+        Panel(
+            Look.STAT, "確認が必要な警報", "Alarms",
+            "表示期間に職員の確認が必要になった件数。", "Alarms for a person in this range; 0 is good.",
+            (Query(or_none(grown("hub_alarms_total"))),),
+            width=6, height=4, steps=ZERO_IS_GOOD, zero_is_good=True,
+        ),
+        Panel(
+            Look.STAT, "停止した閲覧・出力", "Views and exports stopped",
+            "操作記録を残せないため閲覧・出力を止めたプロセスの数。",
+            "Processes whose views and exports stopped because they "
+            "could not be logged; 0 is good.",
+            (Query(or_none("sum(hub_operations_stopped)")),),
+            width=6, height=4, steps=ZERO_IS_GOOD, zero_is_good=True,
+        ),
+        Panel(
+            Look.STAT, "応答しない対象", "Targets not answering",
+            "Prometheusの収集に応答しないプロセスの数。", "Scrape targets that do not answer; 0 is good.",
+            (Query("count(up) - sum(up)"),),
+            width=6, height=4, steps=ZERO_IS_GOOD, zero_is_good=True,
+        ),
+        Panel(
             Look.TABLE, "発報中の警報", "Alerts firing",
-            "空であれば発報なし。対応手順は docs/runbooks/alerts。",
-            "Empty while nothing fires. What to do is in docs/runbooks/alerts.",
+            "HubWatchdogだけなら発報なし（通報の経路が生きている印）。対応手順は docs/runbooks/alerts。",
+            "HubWatchdog alone means that nothing is wrong: it always fires. What to do is in docs/runbooks/alerts.",
             (Query('ALERTS{alertstate="firing"}'),),
-            width=10, height=8, zero_is_good=True,
+            width=12, height=9,
             columns=(Column("alertname", "警報"), Column("severity", "重要度"), Column("instance", "対象")),
         ),
         Panel(
@@ -153,35 +179,9 @@ _STATE: Final = Row(
                 Query("round((time() - max by (instance)(process_start_time_seconds)) / 60)"),
                 Query("max by (instance)(hub_lag_records)"),
             ),
-            width=8, height=8,
+            width=12, height=9,
             columns=(Column("instance", "プロセス"), Column("A", "準備"), Column("B", "稼働（分）"), Column("C",
             "遅れ")),
-        ),
-        Panel(
-            Look.STAT, "停止中の段階", "Stages standing still",
-            "停止中の段階の数。0が正常。", "Stages of work that stand still; 0 is good.",
-            (Query(or_none("sum(hub_paused)")),),
-            width=3, height=4, steps=ZERO_IS_GOOD, zero_is_good=True,
-        ),
-        Panel(
-            Look.STAT, "確認が必要な警報", "Alarms",
-            "表示期間に職員の確認が必要になった件数。", "Alarms for a person in this range; 0 is good.",
-            (Query(or_none(grown("hub_alarms_total"))),),
-            width=3, height=4, steps=ZERO_IS_GOOD, zero_is_good=True,
-        ),
-        Panel(
-            Look.STAT, "停止した閲覧・出力", "Views and exports stopped",
-            "操作記録を残せないため閲覧・出力を止めたプロセスの数。",
-            "Processes whose views and exports stopped because they "
-            "could not be logged; 0 is good.",
-            (Query(or_none("sum(hub_operations_stopped)")),),
-            width=3, height=4, steps=ZERO_IS_GOOD, zero_is_good=True,
-        ),
-        Panel(
-            Look.STAT, "応答しない対象", "Targets not answering",
-            "Prometheusの収集に応答しないプロセスの数。", "Scrape targets that do not answer; 0 is good.",
-            (Query("count(up) - sum(up)"),),
-            width=3, height=4, steps=ZERO_IS_GOOD, zero_is_good=True,
         ),
     ),
 )  # fmt: skip

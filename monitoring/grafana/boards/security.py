@@ -35,12 +35,6 @@ _CONTROLS: Final = Row(
             width=5, height=6, unit="percentunit", decimals=0, steps=ONE_IS_GOOD,
         ),
         Panel(
-            Look.TIME, "統制ごとの推移", "Each control over time",
-            "1が正常。0は、拒否すべき接続が通ったことを示す。",
-            "1 is good; 0 means that what must be refused got through.",
-            (Query("min by (control)(hub_watch_control_refuses)", "{{control}}"),), width=10, height=6,
-        ),
-        Panel(
             Look.STAT, "試せない統制", "Controls not tried",
             "試験できない、又は別の理由で拒否された統制の数。",
             "Controls that could not be tried, or were refused for another reason; 0 is "
@@ -65,19 +59,25 @@ _CONTROLS: Final = Row(
             "常時稼働すべき主体のうち、経路の報告がないもの。",
             "Principals that must always run and have not told of their path; 0 is good.",
             (Query("count(hub_watch_path_reported) - sum(hub_watch_path_reported)"),),
-            width=4, height=6, steps=ZERO_IS_GOOD, zero_is_good=True,
+            width=5, height=6, steps=ZERO_IS_GOOD, zero_is_good=True,
+        ),
+        Panel(
+            Look.TIME, "統制ごとの推移", "Each control over time",
+            "1が正常。0は、拒否すべき接続が通ったことを示す。",
+            "1 is good; 0 means that what must be refused got through.",
+            (Query("min by (control)(hub_watch_control_refuses)", "{{control}}"),), width=14, height=7,
         ),
         Panel(
             Look.STAT, "試行の回数", "Attempts",
             "表示期間に監視が行った試行の数。", "Attempts and visits of the network watch in this range.",
-            (Query(grown("hub_watch_attempts_total")),), width=5, height=6,
+            (Query(grown("hub_watch_attempts_total")),), width=5, height=7,
         ),
         Panel(
             Look.STAT, "宣言にない待受け", "Undeclared listeners",
             "宣言されていない待受けの検出件数（表示期間）。",
             "Listeners that nobody declared, found in this range; 0 is good.",
             (Query(grown("hub_watch_undeclared_listeners_total")),),
-            width=24, height=4, steps=ZERO_IS_GOOD, zero_is_good=True,
+            width=5, height=7, steps=ZERO_IS_GOOD, zero_is_good=True,
         ),
     ),
     measures=("network-peer-restriction", "transport-encryption"),
@@ -108,11 +108,11 @@ _DENIED: Final = Row(
         ),
         Panel(
             Look.STAT, "認証の失敗", "Authentication failures",
-            "監視用の接続口等で拒否した接続（表示期間）。",
-            "Connections refused by the hub's own listeners, in this range.",
+            "監視用の接続口で拒否した接続（表示期間）。監視自身の試みを含む。",
+            "Connections refused by the processes' own listeners, in this range; the watch's own attempts are among "
+            "them.",
             (Query(or_none(grown("hub_authentication_failures_total"))),),
-            width=4, steps=((0, GREEN), (1, AMBER), (50,
-            RED)), zero_is_good=True,
+            width=4, zero_is_good=True,
         ),
     ),
     measures=("network-device-control", "perimeter-defence", "id-password-authentication"),

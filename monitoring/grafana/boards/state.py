@@ -59,8 +59,7 @@ _WATCHED: Final = Row(
             "用途別の毎秒CPU秒（全CPU合計）と、CPU当たりの平均負荷。",
             "Processor seconds per second by use, and load per processor.",
             (
-                Query("sum by (mode)(rate(hub_host_cpu_seconds_total[$__rate_interval])) / count(count by (instance)"
-                      "(hub_host_load_ratio))", "{{mode}}"),
+                Query("max by (mode)(rate(hub_host_cpu_seconds_total[$__rate_interval]))", "{{mode}}"),
                 Query("max(hub_host_load_ratio)", "負荷 load"),
             ),
             width=6,
@@ -104,12 +103,12 @@ _WATCHED: Final = Row(
             Look.TIME, "イベントループの遅れ（p99）", "Event loop lag, p99",
             "遅れが続けば、プロセスが手一杯か止まっている。", "A process that is late is busy or stuck.",
             (Query(largest(quantile(0.99, "hub_event_loop_lag_seconds", OF, "instance")), "{{instance}}"),),
-            width=6, unit="s",
+            width=7, unit="s",
         ),
         Panel(
             Look.TIME, "ログの行数", "Log lines",
             "毎秒の行数（重要度別）。", "Lines per second by level.",
-            (Query(rate(f"hub_log_lines_total{{{OF}}}", "level"), "{{level}}"),), width=6, unit="ops",
+            (Query(rate(f"hub_log_lines_total{{{OF}}}", "level"), "{{level}}"),), width=7, unit="ops",
         ),
         Panel(
             Look.STAT, "失われた記録", "Lost to the watch",
@@ -131,7 +130,7 @@ _WATCHED: Final = Row(
                 Query('max by (instance)(hub_standing_serial{place="trust"})'),
                 Query('max by (instance)(hub_standing_serial{place="declaration"})'),
             ),
-            width=6,
+            width=24, height=9,
             columns=(
                 Column("instance", "プロセス"), Column("version", "版"), Column("python", "Python"),
                 Column("B", "信頼"), Column("C", "宣言"),

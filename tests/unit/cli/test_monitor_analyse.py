@@ -16,7 +16,7 @@ def test_a_moment_that_is_none_is_wrong_usage(moment: str) -> None:
 
 
 def test_without_faust_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.monitor.analyse.find_spec", lambda _: None)
+    monkeypatch.setattr("cli.monitor.analyse.FAUST", "a-package-that-is-not-there")
     done = CliRunner().invoke(app, ["monitor", "analyse"])
     assert done.exit_code == 1
     assert "eltax-hub[analysis]" in done.output

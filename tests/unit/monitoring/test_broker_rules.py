@@ -60,7 +60,9 @@ def test_every_kafka_metric_has_a_rule_and_every_rule_a_metric() -> None:
 def test_a_bean_becomes_its_metric_and_no_other(
     bean: str, attribute: str, name: str | None, labels: dict[str, str]
 ) -> None:
-    found = [(rule, match) for rule in MADE["rules"] if (match := re.match(rule["pattern"], f"{bean}<>{attribute}"))]
+    found = [
+        (rule, match) for rule in MADE["rules"] if (match := re.match(rule["pattern"], f"{bean}<>{attribute}: 1.0"))
+    ]
     if name is None:
         assert not found
         return
