@@ -129,11 +129,18 @@ class Watched:
             broker_logs=self.kafka.node.logs, broker_logs_seconds=SECONDS, operations_publish_seconds=SECONDS
         )
         with closing(Spool(self.role)) as spool:
-            sending = asyncio.create_task(sender_of(self.role, spool, self).run(stop))
+            sender = sender_of(self.role, spool, self)
+            sending = asyncio.create_task(sender.run(stop))
+
+            def note(operation: Operation) -> None:
+                spool.note(operation)
+                sender.wake()
+
             watch = OperationsWatch(
-                self.role, self, lambda: datetime.now(UTC), spool.note, settings=settings, log_settings=LogSettings()
+                self.role, self, lambda: datetime.now(UTC), note, settings=settings, log_settings=LogSettings()
             )
             await watch.run(stop)
+            sender.wake()
             await sending
 
 
