@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hub.facts import Observer
     from hub.role import Role
 
-CONDITIONS = frozenset({"letters", "network", "operations"})
+CONDITIONS = frozenset({"letters", "operations"})
 """what the watch must have done once before it is ready"""
 
 
