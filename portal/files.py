@@ -58,6 +58,7 @@ async def submit_documents(
     under_way: deque[tuple[int, int, asyncio.Task[Result]]] = deque()
     held = number = 0
     ahead = Ahead(split_documents(pieces, name, max_document_bytes))
+    failure: BaseException | None = None
     arriving: asyncio.Task[list[Found]] | None = asyncio.create_task(ahead.some())
     try:
         while arriving is not None or under_way:
@@ -67,7 +68,8 @@ async def submit_documents(
                 waited.append(arriving)
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if arriving is not None and not full and arriving.done():
-                documents = arriving.result()
+                failure = arriving.exception()  # told when all that was read before is answered
+                documents = [] if failure else arriving.result()
                 arriving = asyncio.create_task(ahead.some()) if documents else None
                 for document in documents:
                     number += 1
@@ -81,6 +83,8 @@ async def submit_documents(
                 first, size, task = under_way.popleft()
                 held -= size
                 yield Answered(first, await task)
+        if failure is not None:
+            raise failure
     finally:
         ahead.close()
         left = [task for _, _, task in under_way] + ([arriving] if arriving is not None else [])

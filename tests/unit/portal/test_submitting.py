@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -168,3 +170,32 @@ async def test_a_tenant_that_was_declared_a_moment_ago_is_not_refused(portal: Po
     assert [each.rule for each in (await portal.submitter.submit(new)).errors] == ["tenant.unknown"]
     portal.declared_meanwhile = ["999989"]
     assert (await portal.submitter.submit(new)).status is Status.ACCEPTED
+
+
+async def test_a_pipe_that_is_silent_holds_up_neither_answers_nor_the_loop(portal: Portal) -> None:
+    go_on = threading.Event()
+
+    def pipe() -> Iterator[bytes]:
+        first, second = documents(2)
+        yield first + b"\n" + second[:40]
+        assert go_on.wait(60)
+        yield second[40:] + b"\n"
+
+    answers = submit_documents(portal.submitter, pipe(), "-")
+    first = await asyncio.wait_for(anext(answers), 30)
+    assert first.result.status is Status.ACCEPTED
+    await portal.submitter.settle()  # what is under way goes its way meanwhile
+    assert len(portal.memory.seen().events) == 1
+    go_on.set()
+    assert [each.number async for each in answers] == [2]
+
+
+async def test_an_error_of_the_source_comes_after_the_answers_before_it(portal: Portal) -> None:
+    def broken() -> Iterator[bytes]:
+        yield documents(1)[0] + b"\n{"
+        raise OSError(errno.EIO, "the disk")
+
+    answers = submit_documents(portal.submitter, broken(), "-")
+    assert (await anext(answers)).result.status is Status.ACCEPTED
+    with pytest.raises(OSError, match="disk"):
+        await anext(answers)
