@@ -73,29 +73,29 @@ class Judged:
 _NOBODY: Final = Around()
 
 
-def judge(event: OperationEvent, digest: bytes, log: Log | None, around: Around = _NOBODY) -> Judged:
-    """Judge a line whose signature holds; `digest` is its `line_hash`. `around` matters only up to the log's head."""
+def judge(event: OperationEvent, line: bytes, log: Log | None, around: Around = _NOBODY) -> Judged:
+    """Judge a line whose signature holds; `line` is its `line_hash`. `around` matters only up to the log's head."""
     kind = event.operation.kind
     if log is None:
         troubles = (Trouble.GAP,) if event.sequence else ()
-        begun = Log(event.principal, event.instance, event.sequence, digest, kind, event.sequence)
+        begun = Log(event.principal, event.instance, event.sequence, line, kind, event.sequence)
         return Judged(Verdict.NEW, begun, troubles)
     if (event.principal, event.instance) != (log.principal, log.instance):
         return Judged(Verdict.FOREIGN, None, (Trouble.FOREIGN,))
     if event.sequence > log.head:
-        return _beyond(event, digest, log)
+        return _beyond(event, line, log)
     if around.here is not None:
-        if around.here == digest:
+        if around.here == line:
             return Judged(Verdict.KNOWN)
         return Judged(Verdict.FORK, None, (Trouble.FORK,))
     broken = (around.before is not None and around.before != event.previous) or (
-        around.named_after is not None and around.named_after != digest
+        around.named_after is not None and around.named_after != line
     )
     late = replace(log, missing=log.missing - 1)
     return Judged(Verdict.NEW, late, (Trouble.BROKEN,) if broken else ())
 
 
-def _beyond(event: OperationEvent, digest: bytes, log: Log) -> Judged:
+def _beyond(event: OperationEvent, line: bytes, log: Log) -> Judged:
     skipped = event.sequence - log.head - 1
     troubles: tuple[Trouble, ...] = ()
     if skipped:
@@ -103,7 +103,7 @@ def _beyond(event: OperationEvent, digest: bytes, log: Log) -> Judged:
     elif event.previous != log.head_hash:
         troubles = (Trouble.BROKEN,)
     kind = event.operation.kind
-    grown = replace(log, head=event.sequence, head_hash=digest, last_kind=kind, missing=log.missing + skipped)
+    grown = replace(log, head=event.sequence, head_hash=line, last_kind=kind, missing=log.missing + skipped)
     return Judged(Verdict.NEW, grown, troubles)
 
 

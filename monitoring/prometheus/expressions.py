@@ -1,6 +1,6 @@
 """What an expression asks for: metrics with the labels that it names. Pure, and for our own rules and panels.
 
-Not a parser of all of PromQL: it reads tokens, and what it cannot place it refuses (ValueError), so that no metric
+Not a parser of all of PromQL: it reads words, and what it cannot place it refuses (ValueError), so that no metric
 goes unchecked. Whether an expression is valid is Prometheus' to say.
 """
 
@@ -37,53 +37,53 @@ def grouped(expression: str) -> frozenset[str]:
 
 
 def _read(expression: str) -> tuple[tuple[Asked, ...], frozenset[str]]:
-    tokens = _tokens(expression)
+    words = _words_of(expression)
     found: list[Asked] = []
     labels: set[str] = set()
     place = 0
-    while place < len(tokens):
-        kind, token = tokens[place]
-        following = tokens[place + 1][1] if place + 1 < len(tokens) else ""
+    while place < len(words):
+        kind, word = words[place]
+        following = words[place + 1][1] if place + 1 < len(words) else ""
         place += 1
-        if kind == "mark" and "{" in token:
+        if kind == "mark" and "{" in word:
             raise ValueError(f"a selector without a metric: {expression}")
-        if kind != "name" or token.lower() in _WORDS:
+        if kind != "name" or word.lower() in _WORDS:
             continue
-        if token in _GROUPING:
+        if word in _GROUPING:
             if following == "(":
-                names, place = _until(")", tokens, place + 1)
+                names, place = _until(")", words, place + 1)
                 labels.update(names)
         elif following == "{":
-            names, place = _until("}", tokens, place + 1)
-            found.append(Asked(token, frozenset(names)))
-        elif following == "(" or _aggregates(tokens, place):
+            names, place = _until("}", words, place + 1)
+            found.append(Asked(word, frozenset(names)))
+        elif following == "(" or _aggregates(words, place):
             continue  # a function or an aggregation
         else:
-            found.append(Asked(token, frozenset()))
+            found.append(Asked(word, frozenset()))
     return tuple(found), frozenset(labels)
 
 
-def _aggregates(tokens: list[tuple[str, str]], place: int) -> bool:
-    return place < len(tokens) and tokens[place][1] in ("by", "without")
+def _aggregates(words: list[tuple[str, str]], place: int) -> bool:
+    return place < len(words) and words[place][1] in ("by", "without")
 
 
-def _until(end: str, tokens: list[tuple[str, str]], place: int) -> tuple[list[str], int]:
+def _until(end: str, words: list[tuple[str, str]], place: int) -> tuple[list[str], int]:
     names: list[str] = []
-    while tokens[place][1] != end:
-        if tokens[place][0] == "name":
-            names.append(tokens[place][1])
+    while words[place][1] != end:
+        if words[place][0] == "name":
+            names.append(words[place][1])
         place += 1
     return names, place + 1
 
 
-def _tokens(expression: str) -> list[tuple[str, str]]:
+def _words_of(expression: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     place = 0
     while place < len(expression):
-        token = _TOKEN.match(expression, place)
-        if token is None:
+        word = _TOKEN.match(expression, place)
+        if word is None:
             raise ValueError(f"unreadable at {place}: {expression}")
-        place = token.end()
-        if token.lastgroup is not None:
-            found.append((token.lastgroup, token[0]))
+        place = word.end()
+        if word.lastgroup is not None:
+            found.append((word.lastgroup, word[0]))
     return found

@@ -6,6 +6,7 @@ import hashlib
 import lzma
 import unicodedata
 from functools import cache
+from hmac import compare_digest
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -42,13 +43,13 @@ def register() -> None:
 
 
 def _read(name: str) -> bytes:
-    weight, digest = _FILES[name]
+    weight, pinned = _FILES[name]
     path = Path(__file__).with_name("fonts") / f"BIZUDPGothic-{weight}.ttf.xz"
     try:
         found = lzma.decompress(path.read_bytes())
     except (OSError, lzma.LZMAError):
         raise FontDamaged(path.name) from None
-    if hashlib.sha256(found).hexdigest() != digest:
+    if not compare_digest(hashlib.sha256(found).hexdigest(), pinned):
         raise FontDamaged(path.name)
     return found
 

@@ -124,7 +124,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
             ),
             allow_weak=True,
         )
-        for each in topology.principals
+        for each in topology.roles
     }
     keys = [AudienceKey.decode(Signed.parse(value).body) for _, value in enrolled.audience_keys]
     office = Office(topology, roles, {(key.audience, key.epoch): key for key in keys}, [])

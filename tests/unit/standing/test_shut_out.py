@@ -123,7 +123,7 @@ def test_up_stops_who_is_shut_out_and_starts_who_is_let_in(office: Office) -> No
     stack._roles, stack._node = (
         roles,
         SimpleNamespace(  # type: ignore[assignment]
-            bootstrap="127.0.0.1:1", controller="127.0.0.1:2", pid=2
+            bootstrap="127.0.0.1:1", controller="127.0.0.1:2", metrics="", pid=2
         ),
     )
     for code in (FIRST, SECOND):

@@ -74,7 +74,7 @@ def test_desks_start_and_stop_with_what_was_applied_and_nobody_waits_for_them(of
     stack._roles, stack._node = (
         roles,
         SimpleNamespace(  # type: ignore[assignment]
-            bootstrap="127.0.0.1:1", controller="127.0.0.1:2", pid=2
+            bootstrap="127.0.0.1:1", controller="127.0.0.1:2", metrics="", pid=2
         ),
     )
     for code in (FIRST, SECOND):
