@@ -6,6 +6,7 @@ import math
 import re
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Final
 
 import pytest
@@ -59,7 +60,9 @@ QUERIES = [
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """The hub at work: filings of all procedures, refusals, a record that is no event, a decision."""
     print("seed", SEED)
-    with watched(tmp_path_factory.mktemp("dashboards")) as found:
+    with pytest.MonkeyPatch.context() as environment, ExitStack() as stack:
+        environment.setenv("HUB_WATCH_SECONDS", "2")  # within a window there must be rounds to count
+        found = stack.enter_context(watched(tmp_path_factory.mktemp("dashboards")))
         first, *_ = found.file(64, SEED)
         found.portal.file([{"procedure": "nothing"}] * 16)
         found.garbage(b"no event")

@@ -40,7 +40,7 @@ from tests.attacking import Verdict as Ends
 from tests.attacking.plugin import Attack
 from tests.attacks.laid_out import laid_out, ports, wired
 from tests.attacks.wire import INT8, INT16, INT32, TEXT, Boolean, rows, schema
-from tests.kafka import TestKafka
+from tests.kafka import TestKafka, start
 from topics import names
 from topics.layout import Topology
 
@@ -54,6 +54,16 @@ LITERAL, PREFIXED = 3, 4
 READ, WRITE, CREATE, DESCRIBE_CONFIGS = 3, 4, 5, 10
 ALLOW = 3
 _BROKER = 4
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestKafka]:
+    """A node of its own: what other tests gave `monitor` rights to would be rights beyond those declared."""
+    made = start(tmp_path_factory.mktemp("node"))
+    try:
+        yield made
+    finally:
+        made.node.stop()
 
 
 @dataclass
