@@ -23,9 +23,9 @@ from broker.ports import choose
 from cli.people import open_role
 from hub.transport import BatchWriter, Outgoing
 from monitoring.prometheus.limits import Limits
+from monitoring.prometheus.plain_yaml import dump
 from monitoring.prometheus.rules import files, write
 from monitoring.prometheus.scrape import Scraping, processes, scrape_configs, targets
-from monitoring.prometheus.text import as_yaml
 from schemas.generator import generate
 from tests.broker.hub import ENTRY, Hub, eventually, running
 from tests.watch.servers import Prometheus, prometheus
@@ -145,7 +145,7 @@ def watched(directory: Path, *, interval_seconds: int = 1) -> Iterator[Watched]:
             interval_seconds=interval_seconds,
         )
         write(directory / "rules", files(Limits.packaged(), every=f"{interval_seconds}s"))
-        configuration = as_yaml(
+        configuration = dump(
             {
                 "global": {"scrape_interval": f"{interval_seconds}s"},
                 "rule_files": [str(directory / "rules" / "*.yaml")],

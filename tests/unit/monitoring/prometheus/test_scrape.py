@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from hub.crypto.certificates import CertificateAuthority
+from monitoring.prometheus.plain_yaml import dump
 from monitoring.prometheus.scrape import BROKER, STRANGER, Scraping, processes, scrape_configs, targets
-from monitoring.prometheus.text import as_yaml
 from topics.declaration import load
 from topics.layout import expand
 
@@ -75,9 +75,9 @@ def test_what_is_written_is_what_yaml_reads(tmp_path: Path) -> None:
         "a": [], "b": {}, "c": [1, 2.5, True, None, "x: #y\n- 審査"], "d": {"e": [{"f": 1, "g": [{"h": "no"}]}, [1]]},
         "jobs": scrape_configs(made(tmp_path)),
     }  # fmt: skip
-    assert yaml.safe_load(as_yaml(value)) == value
+    assert yaml.safe_load(dump(value)) == value
     with pytest.raises(TypeError, match="Path"):
-        as_yaml({"a": tmp_path})
+        dump({"a": tmp_path})
 
 
 def test_promtool_accepts_it(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_promtool_accepts_it(tmp_path: Path) -> None:
             pytest.fail("promtool is missing (Debian: apt install prometheus)")
         pytest.skip("promtool is not installed here (Debian: apt install prometheus)")
     file = tmp_path / "prometheus.yml"
-    file.write_text(as_yaml({"scrape_configs": scrape_configs(made(tmp_path))}), encoding="utf-8")
+    file.write_text(dump({"scrape_configs": scrape_configs(made(tmp_path))}), encoding="utf-8")
     done = subprocess.run(["promtool", "check", "config", file], capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     file.write_text(file.read_text().replace("job_name", "jobname", 1))
