@@ -64,7 +64,7 @@ STAGES = (
         # waits for scrapes and alerts most of the time; shows no attacks, so that it may be left out
         Suite(
             "watch",
-            (PYTHON, "-m", "pytest", "-q", "-m", "not soak", "tests/watch"),
+            (PYTHON, "-m", "pytest", "-q", "-m", "not soak", "-n", "2", *_SEVERAL[2:], "tests/watch"),
             300,
             needs=("prometheus", "promtool", "prometheus-alertmanager", "amtool"),
             after="unit",
