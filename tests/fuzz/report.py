@@ -20,7 +20,8 @@ that know the structure (Avro by contract, JSON, lines). What a mutation breaks 
 key files) is made good again, so that it reaches what lies behind. A finding is an exception that is not documented,
 an error that repeats its input, a second encoding of an accepted value, or more than 20 s or 1.5 GiB for one input.
 Inputs that once broke something stay in `tests/fuzz/regressions`; `make test` runs them and the corpora without the
-engine. What was found stands in [attacks.md](../attacks.md).
+engine. Seconds and minutes are of processor time (of the clock in the runs of `sealed`, `signed` and `submission`,
+`avro`, `sections`, `keyfile` and `reports` of 2026-11-26). What was found stands in [attacks.md](../attacks.md).
 """
 _TOTALS = (
     "\n| target | decoders | minutes | executions | features | findings of the last run | last run |\n" + "|---" * 7
