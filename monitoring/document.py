@@ -12,6 +12,7 @@ from typing import Final
 
 from monitoring.declared import BROKERS, METRICS, Kind, Metric
 from monitoring.labels import BROKER_LABELS, LABELS
+from schemas.pages import write_page
 
 PAGE: Final = Path("docs/metrics.md")
 
@@ -89,10 +90,7 @@ def _row(metric: Metric) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the page to the file given, or to docs/metrics.md."""
-    target = Path(arguments[0]) if arguments else PAGE
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page(), encoding="utf-8")
-    return 0
+    return write_page(page(), arguments, PAGE)
 
 
 if __name__ == "__main__":

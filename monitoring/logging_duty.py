@@ -19,6 +19,7 @@ from monitoring.grafana.boards import BOARDS
 from monitoring.measures import Listed, diagram, lists, measures
 from monitoring.operations.settings import OperationsSettings
 from monitoring.prometheus.rules import all_alerts
+from schemas.pages import write_page
 from topics.declaration import load
 
 PAGE: Final = Path("docs/logging-duty.md")
@@ -143,9 +144,7 @@ def _drawn() -> Iterator[str]:
 
 def main(arguments: list[str]) -> int:
     """Write the page to the file given, or to docs/logging-duty.md."""
-    target = Path(arguments[0]) if arguments else PAGE
-    target.write_text(page(), encoding="utf-8")
-    return 0
+    return write_page(page(), arguments, PAGE)
 
 
 if __name__ == "__main__":

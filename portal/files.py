@@ -63,13 +63,14 @@ async def submit_documents(
     try:
         while arriving is not None or under_way:
             full = len(under_way) >= MAX_UNDER_WAY or held > MAX_UNDER_WAY_BYTES
+            reading = None if full else arriving
             waited: list[asyncio.Task[Any]] = [under_way[0][2]] if under_way else []
-            if arriving is not None and not full:
-                waited.append(arriving)
+            if reading is not None:
+                waited.append(reading)
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-            if arriving is not None and not full and arriving.done():
-                failure = arriving.exception()  # told when all that was read before is answered
-                documents = [] if failure else arriving.result()
+            if reading is not None and reading.done():
+                failure = reading.exception()  # told when all that was read before is answered
+                documents = [] if failure else reading.result()
                 arriving = asyncio.create_task(ahead.some()) if documents else None
                 for document in documents:
                     number += 1

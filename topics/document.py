@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from schemas.pages import write_page
 from topics.access import ClusterDeed, Deed, GroupDeed, may_cluster, may_group, may_topic, may_transact
 from topics.declaration import load
 from topics.layout import Principal, Topology, expand
@@ -114,10 +115,7 @@ def _row(first: str, cells: Sequence[str] | Iterator[str]) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the page to the file given, or to docs/access-matrix.md."""
-    target = Path(arguments[0]) if arguments else PAGE
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page(), encoding="utf-8")
-    return 0
+    return write_page(page(), arguments, PAGE)
 
 
 if __name__ == "__main__":

@@ -164,6 +164,21 @@ class Operation:
             code=plain(self.code),
         )
 
+    def as_json(self) -> dict[str, object]:
+        """What happened, in the words of the contract; the time in ISO 8601 with milliseconds."""
+        return {
+            "occurred_at": self.occurred_at.isoformat(timespec="milliseconds"),
+            "kind": self.kind.value,
+            "outcome": self.outcome,
+            "actor": self.actor,
+            "address": self.address,
+            "tenant": self.tenant,
+            "receipt": self.receipt,
+            "about": self.about,
+            "code": self.code,
+            "count": self.count,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class OperationEvent:

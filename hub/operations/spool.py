@@ -237,7 +237,7 @@ class Spool:
 
     def _in_transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def whole(db: sqlite3.Connection) -> T:
-            with _transaction(db):
+            with transaction(db):
                 return work(db)
 
         return self._guarded(whole)
@@ -275,7 +275,7 @@ class Spool:
             _patiently(lambda: db.execute("PRAGMA journal_mode = WAL"))
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA temp_store = MEMORY")
-            with _transaction(db):
+            with transaction(db):
                 self._begin_log(db)
         except BaseException:
             db.close()
@@ -309,7 +309,8 @@ def _log(db: sqlite3.Connection) -> _Log:
 
 
 @contextlib.contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing, synced when it returns; SQLite's errors come through."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield

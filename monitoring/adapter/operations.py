@@ -36,19 +36,9 @@ TO_METRICS: Final[dict[type[Fact], ToMetrics]] = {
 
 
 def _tell_sent(fact: OperationSent) -> LogLine:
-    said = fact.line.operation
     return "info", {
         "event": "operation",
-        "kind": said.kind.value,
-        "occurred_at": said.occurred_at.isoformat(timespec="milliseconds"),
-        "outcome": said.outcome,
-        "actor": said.actor,
-        "address": said.address,
-        "tenant": said.tenant,
-        "receipt": said.receipt,
-        "about": said.about,
-        "code": said.code,
-        "count": said.count,
+        **fact.line.operation.as_json(),
         "log": fact.line.log.hex(),
         "sequence": fact.line.sequence,
     }

@@ -16,6 +16,7 @@ from monitoring.analysis.rules.base import DAY, PROBING, Measure, Rule
 from monitoring.analysis.settings import AnalysisSettings
 from monitoring.analysis.silence import RULE, SEVERITY
 from monitoring.analysis.windows import KEPT_MS, MAX_HOURS, MAX_MARKS
+from schemas.pages import write_page
 
 PAGE: Final = Path("docs/analysis.md")
 
@@ -140,10 +141,7 @@ def _span(window: timedelta) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the page to the file given, or to docs/analysis.md."""
-    target = Path(arguments[0]) if arguments else PAGE
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page(), encoding="utf-8")
-    return 0
+    return write_page(page(), arguments, PAGE)
 
 
 if __name__ == "__main__":

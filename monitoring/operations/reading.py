@@ -75,16 +75,7 @@ def described(event: OperationEvent) -> dict[str, object]:
         "instance": event.instance,
         "log": event.log.hex(),
         "sequence": event.sequence,
-        "occurred_at": said.occurred_at.isoformat(timespec="milliseconds"),
-        "kind": said.kind.value,
-        "outcome": said.outcome,
-        "actor": said.actor,
-        "address": said.address,
-        "tenant": said.tenant,
-        "receipt": said.receipt,
-        "about": said.about,
-        "code": said.code,
-        "count": said.count,
+        **said.as_json(),
     }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from consumers.store.errors import StoreDamaged, StoreError, StoreMismatch, StoreTooNew, StoreUnavailable
+from hub.operations import spool
 
 VERSION: Final = 1
 APPLICATION_ID: Final = 0x656C6F63  # "eloc"
@@ -97,15 +98,8 @@ def translated() -> Iterator[None]:
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
     """All or nothing, synced when it returns. Raises StoreUnavailable, StoreDamaged."""
-    with translated():
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
+    with translated(), spool.transaction(db):
+        yield
 
 
 def connect(path: Path, owner: str, now_ms: int) -> sqlite3.Connection:

@@ -10,6 +10,7 @@ from typing import Final
 from monitoring.prometheus.base import Alert, Severity, in_seconds
 from monitoring.prometheus.limits import Limits
 from monitoring.prometheus.rules import groups
+from schemas.pages import write_page
 
 PAGE: Final = Path("docs/runbooks/alerts/README.md")
 _WORDS: Final = {Severity.PAGE: "page 即時", Severity.TICKET: "ticket 勤務時間内", Severity.NOTICE: "notice 報告時"}
@@ -61,8 +62,7 @@ def _plain(text: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the index."""
-    (Path(arguments[0]) if arguments else PAGE).write_text(page(), encoding="utf-8")
-    return 0
+    return write_page(page(), arguments, PAGE)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from consumers.review.export.columns import (
     forms_of,
 )
 from schemas.catalogue import procedures
+from schemas.pages import write_page
 
 PAGE: Final = Path("docs/export.md")
 
@@ -157,10 +158,7 @@ def _table(columns: tuple[Column, ...], first: int) -> Iterator[str]:
 
 def main(arguments: list[str]) -> int:
     """Write the page to the file given, or to docs/export.md."""
-    target = Path(arguments[0]) if arguments else PAGE
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page(), encoding="utf-8")
-    return 0
+    return write_page(page(), arguments, PAGE)
 
 
 if __name__ == "__main__":
