@@ -33,7 +33,7 @@ from topics import names
 
 PORTAL: Final = "portal"
 _AT_ONCE: Final = 16
-"""filings that the portal takes together from its standard input; fewer wait for more"""
+"""filings that are handed to the portal together"""
 
 
 class Portal:
