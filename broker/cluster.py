@@ -106,6 +106,11 @@ class LocalCluster:
         return ",".join(member.client for member in self.members)
 
     @property
+    def controllers(self) -> str:
+        """`127.0.0.1:<port>` of every node's controller's listener, with commas."""
+        return ",".join(member.controller for member in self.members)
+
+    @property
     def members(self) -> tuple[Member, ...]:
         """The nodes as clients and the others reach them; they stay where they are while one of them runs."""
         if not self._members:
@@ -156,6 +161,16 @@ class LocalCluster:
         """kill -9 of all, as a power cut would."""
         for node in self.nodes:
             node.kill()
+
+    def freeze(self) -> None:
+        """SIGSTOP of all: no broker answers anybody."""
+        for node in self.nodes:
+            node.freeze()
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        for node in self.nodes:
+            node.thaw()
 
     def __enter__(self) -> Self:
         """Start."""

@@ -17,7 +17,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Final, Self
+from typing import IO, Final, Protocol, Self
 
 from broker import java, ports, storage
 from broker.configuration import DATA, KEYSTORE, Member, NodeConfiguration, logging
@@ -327,6 +327,37 @@ class Node:
         return "\n".join(part for part in parts if part)
 
 
+class Kafka(Protocol):
+    """What one node and several have in common: where they are, and that they start and end together."""
+
+    @property
+    def bootstrap(self) -> str:
+        """`<host>:<port>[,<host>:<port>…]` of the mTLS listeners."""
+
+    @property
+    def controllers(self) -> str:
+        """`<host>:<port>[,<host>:<port>…]` of the controllers' listeners."""
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """Every node."""
+
+    def start(self) -> None:
+        """Start what does not run."""
+
+    def stop(self) -> None:
+        """Stop in order."""
+
+    def kill(self) -> None:
+        """kill -9."""
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+
+
 class EmbeddedKafka(Node):
     """A cluster of one node, for trials."""
 
@@ -348,6 +379,16 @@ class EmbeddedKafka(Node):
         super().__init__(directory, authority, name="broker", heap=heap, exporter=exporter)
         self._super_users = (*super_users, self.name)
         self._wanted_port = client_port
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """This one."""
+        return (self,)
+
+    @property
+    def controllers(self) -> str:
+        """`127.0.0.1:<port>` of the controller's listener."""
+        return self.controller
 
     def _choose_ports(self) -> None:
         """The ports of last time if they are free, so that clients find the node again; else new ones."""
