@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kafka import TestKafka, fresh_namespace, start
+from tests.kafka import TestKafka, fresh_namespace, kind, start
 
 os.environ.setdefault("HUB_KAFKA_COMPILER", "quick")  # its nodes live for minutes
 LONG_FILES = (
@@ -21,6 +21,11 @@ LONG_FILES = (
 one another: a dozen processes cost even when they do nothing"""
 
 
+def pytest_configure() -> None:
+    """A Kafka that nobody knows is said at once."""
+    kind()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order of files, which several workers take one after another."""
     place = {name: number for number, name in enumerate(LONG_FILES)}
@@ -29,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[TestKafka]:
-    """One embedded node. If its jars cannot be had, the tests fail; they are never skipped."""
+    """The Kafka of HUB_TEST_KAFKA. If it cannot be had, the tests fail; they are never skipped."""
     directory = Path(tempfile.mkdtemp(prefix="eltax-hub-test-"))
     made = None
     try:
@@ -37,7 +42,7 @@ def kafka() -> Iterator[TestKafka]:
         yield made
     finally:
         if made is not None:
-            made.node.stop()
+            made.kafka.stop()
         shutil.rmtree(directory, ignore_errors=True)
 
 
