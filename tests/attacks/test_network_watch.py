@@ -44,7 +44,7 @@ from tests.kafka import TestKafka, start
 from topics import names
 from topics.layout import Topology
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.broker, pytest.mark.one_broker, pytest.mark.timeout(180)]
 
 TENANT = "131041"
 CHEAP = ScryptCost(log2_n=4)
