@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -25,6 +26,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order of files, which several workers take one after another."""
     place = {name: number for number, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: place.get(item.path.stem, len(LONG_FILES)))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests stay to the end: no reason to walk over them again and again (a seventh of the time)."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
