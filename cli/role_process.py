@@ -67,7 +67,14 @@ def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: 
     health = Health(conditions)
     operations = ProcessLog(role, configuration(settings))
     observer = combine(metrics_observer(metrics), log_observer(), health.observe, operations.observe)
-    endpoint = Endpoint(metrics.registry, health, tls=tls_of(role), port=settings.metrics_port, observer=observer)
+    endpoint = Endpoint(
+        metrics.registry,
+        health,
+        tls=tls_of(role),
+        host=settings.metrics_address,
+        port=settings.metrics_port,
+        observer=observer,
+    )
     with closing(operations), endpoint:
         _announce(role.state_directory / "run.json", endpoint.url)
         observer(Lifecycle("started", {"command": command, "principal": role.principal}))
@@ -76,8 +83,8 @@ def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: 
 
 
 def configuration(settings: RoleSettings) -> dict[str, object]:
-    """What a process was told from outside, without secrets and without the port that it happened to get."""
-    told = settings.model_dump(exclude={"key_passphrase_file", "log_file", "metrics_port"})
+    """What a process was told from outside, without secrets and without the place of its endpoint."""
+    told = settings.model_dump(exclude={"key_passphrase_file", "log_file", "metrics_port", "metrics_address"})
     return told | {"log": LogSettings().model_dump(), "operations": SpoolSettings().model_dump()}
 
 
