@@ -8,20 +8,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cli.people import open_role, the_home
-from hub.facts import Lifecycle, Observer
+from cli.process_frame import Frame, framed
+from hub.facts import Lifecycle
 from hub.loop import loop_run
 from hub.reading.control import kept_current
 from hub.role import Role, load_role
 from hub.settings import RoleSettings
-from monitoring.adapter import combine, log_observer, metrics_observer
-from monitoring.endpoint import Endpoint
-from monitoring.health import Health
 from monitoring.hooks import install_hooks
 from monitoring.logs import configure
-from monitoring.metrics import Metrics
-from monitoring.operations.of_process import ProcessLog
-from monitoring.role_endpoint import tls_of
-from monitoring.role_source import RoleSource
 from portal.files import chunks, submit_documents
 from portal.producer import PortalProducer
 from portal.results import Result
@@ -45,29 +39,23 @@ def run_submit(files: Iterable[tuple[str, Iterable[bytes] | None]], show: Callab
     log = role.directory / "state" / "portal.jsonl"
     configured = configure(principal=role.principal, instance=role.instance, file=log)
     install_hooks()
-    metrics = Metrics(
-        tenants=tuple(tenant.code for tenant in role.topology.tenants), places={"state": role.state_directory}
-    )
-    metrics.sample_with(RoleSource(role))
-    health = Health(frozenset({"journal"}))
-    operations = ProcessLog(role, {"bootstrap": role.bootstrap, "instance": role.instance, "namespace": role.namespace})
-    observer = combine(metrics_observer(metrics), log_observer(), health.observe, operations.observe)
+    told = {"bootstrap": role.bootstrap, "instance": role.instance, "namespace": role.namespace}
     try:
         port = int(os.environ.get("HUB_METRICS_PORT", "0"))
-        with Endpoint(metrics.registry, health, tls=tls_of(role), port=port, observer=observer):
-            loop_run(_submit(role, observer, operations, files, show))
+        with framed(role, frozenset({"journal"}), told, port=port) as frame:
+            loop_run(_submit(role, frame, files, show))
     finally:
-        operations.close()
         configured.close()
 
 
 async def _submit(
     role: Role,
-    observer: Observer,
-    operations: ProcessLog,
+    frame: Frame,
     files: Iterable[tuple[str, Iterable[bytes] | None]],
     show: Callable[[Result], None],
 ) -> None:
+    observer = frame.observer
+
     async def work() -> None:
         async with PortalProducer(role, observer) as portal:
             for name, pieces in files:
@@ -75,7 +63,7 @@ async def _submit(
                 async for answered in submit_documents(portal, source, name):
                     show(answered.result)
 
-    async with operations.sending(observer):
+    async with frame.operations.sending(observer):
         observer(Lifecycle("started", {"command": "submit"}))
         try:
             await kept_current(role, observer, asyncio.Event(), work)

@@ -85,7 +85,8 @@ def role_environment(home: Home, principal: str, *, bootstrap: str, namespace: s
     passed = {name: os.environ[name] for name in names if name in os.environ}
     if principal == "monitor" and (home.broker / "logs").is_dir():  # the embedded node's
         passed.setdefault("HUB_BROKER_LOGS", str(home.broker / "logs"))
-    passed |= {name: value for name, value in os.environ.items() if name.startswith("HUB_OPERATIONS_")}
+    families = ("HUB_OPERATIONS_", "HUB_ANALYSIS_") if principal == "analysis" else ("HUB_OPERATIONS_",)
+    passed |= {name: value for name, value in os.environ.items() if name.startswith(families)}
     return {
         **kept,
         **passed,

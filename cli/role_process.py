@@ -9,24 +9,17 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from pathlib import Path
 
+from cli.process_frame import Frame, framed
 from hub.facts import Lifecycle, Observer
 from hub.loop import loop_run
 from hub.reading.control import kept_current, reporter
 from hub.role import Role, load_role
 from hub.settings import LogSettings, RoleSettings, SpoolSettings, WatchSettings
-from monitoring.adapter import combine, log_observer, metrics_observer
-from monitoring.endpoint import Endpoint
-from monitoring.health import Health
 from monitoring.hooks import install_hooks, tell_failure
 from monitoring.logs import configure
-from monitoring.metrics import Metrics
 from monitoring.network.own_path import OwnPath
-from monitoring.operations.of_process import ProcessLog
-from monitoring.role_endpoint import tls_of
-from monitoring.role_source import RoleSource
 from schemas.errors import HubError
 
 Work = Callable[[Role, Observer, asyncio.Event], Awaitable[None]]
@@ -60,26 +53,13 @@ def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: 
     configure(principal=settings.role_dir.name, instance=settings.instance or command, file=settings.log_file)
     install_hooks()
     role = load_role(settings)
-    metrics = Metrics(
-        tenants=tuple(tenant.code for tenant in role.topology.tenants), places={"state": role.state_directory}
-    )
-    metrics.sample_with(RoleSource(role))
-    health = Health(conditions)
-    operations = ProcessLog(role, configuration(settings))
-    observer = combine(metrics_observer(metrics), log_observer(), health.observe, operations.observe)
-    endpoint = Endpoint(
-        metrics.registry,
-        health,
-        tls=tls_of(role),
-        host=settings.metrics_address,
-        port=settings.metrics_port,
-        observer=observer,
-    )
-    with closing(operations), endpoint:
-        _announce(role.state_directory / "run.json", endpoint.url)
-        observer(Lifecycle("started", {"command": command, "principal": role.principal}))
-        path = OwnPath(role, observer, WatchSettings().watch_seconds * own_path)
-        return loop_run(_until_stopped(role, observer, health, operations, command, work, path))
+    with framed(
+        role, conditions, configuration(settings), host=settings.metrics_address, port=settings.metrics_port
+    ) as frame:
+        _announce(role.state_directory / "run.json", frame.url)
+        frame.observer(Lifecycle("started", {"command": command, "principal": role.principal}))
+        path = OwnPath(role, frame.observer, WatchSettings().watch_seconds * own_path)
+        return loop_run(_until_stopped(role, frame, command, work, path))
 
 
 def configuration(settings: RoleSettings) -> dict[str, object]:
@@ -95,26 +75,19 @@ def codes(error: BaseException) -> set[str]:
     return {error.code if isinstance(error, HubError) else type(error).__name__}
 
 
-async def _until_stopped(
-    role: Role,
-    observer: Observer,
-    health: Health,
-    operations: ProcessLog,
-    command: str,
-    work: Work,
-    path: OwnPath,
-) -> int:
+async def _until_stopped(role: Role, frame: Frame, command: str, work: Work, path: OwnPath) -> int:
+    observer = frame.observer
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     beside = (
-        asyncio.create_task(health.beat(observer), name="heartbeat"),
+        asyncio.create_task(frame.health.beat(observer), name="heartbeat"),
         asyncio.create_task(path.run(stop), name="own-path"),
     )
     for task in beside:
         task.add_done_callback(_tell_end)
-    async with operations.sending(observer):
+    async with frame.operations.sending(observer):
         try:
             await kept_current(role, observer, stop, lambda: work(role, observer, stop), report=reporter(role))
         except Exception as error:  # noqa: BLE001 - the log says class and place, never a text; then we end

@@ -58,15 +58,18 @@ class Stack:
         partitions: int | None = None,
         topics_file: Path | None = None,
         broker_metrics: bool = True,
+        analysis: bool = False,
         tell: Tell = lambda _: None,
     ) -> None:
         """Nothing is started before entering; `tell` hears of each step.
 
-        `broker_metrics` has the broker show its numbers to Prometheus, which costs its start half a second.
+        `broker_metrics` has the broker show its numbers to Prometheus, which costs its start half a second;
+        `analysis` runs the periodic analysis of the operations log beside the rest.
         """
         self.home = home
         self._wanted = Wanted.of(read(home.declared_in(topics_file)), namespace, partitions)
         self._tell = tell
+        self._analysis = analysis
         self._exporter = Exporter(rules(), endpoint_host("broker")) if broker_metrics else None
         self._node: EmbeddedKafka | None = None
         self._roles: Roles | None = None
@@ -209,10 +212,10 @@ class Stack:
             self.roles.check()
 
     def _of_ours(self) -> list[str]:
-        return ["router", *_desks(self.topology), "monitor"]
+        return ["router", *_desks(self.topology), "monitor", *(["analysis"] if self._analysis else [])]
 
     def _start_role(self, name: str) -> None:
-        commands = {"router": ("route",), "monitor": ("monitor",)}
+        commands = {"router": ("route",), "monitor": ("monitor",), "analysis": ("monitor", "analyse")}
         command = commands.get(name, ("consume", name.partition("-")[0]))
         if name == "monitor":
             assert self._node is not None

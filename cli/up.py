@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -22,11 +23,19 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise _Stop
 
 
+def _faust() -> bool:
+    """Whether the extra of the analysis is installed; without it the rest runs, and the monitor says what is silent."""
+    from cli.monitor.analyse import FAUST
+
+    return any(metadata.distributions(name=FAUST))
+
+
 @reports_errors
 def up(
     home: Annotated[Path | None, typer.Option(help="HUB_HOME")] = None,
     namespace: Annotated[str | None, typer.Option(help="rehearsal (default) or another one")] = None,
     partitions: Annotated[int | None, typer.Option(min=1, help="only for the first start of a home")] = None,
+    analysis: Annotated[bool, typer.Option(help="analyse the operations log, too (needs Faust)")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="one line of JSON when ready")] = False,
 ) -> None:
     """Run broker, router and consumers here until Ctrl-C. / 全体を起動し、Ctrl-Cまで動かす"""
@@ -40,6 +49,7 @@ def up(
         namespace=namespace or settings.namespace,
         partitions=partitions or settings.partitions,
         topics_file=settings.topics_file,
+        analysis=analysis and _faust(),
         tell=(lambda _: None) if as_json else (lambda step: console.print(f"[dim]·[/] {step}")),
     )
     signal.signal(signal.SIGTERM, _stop)

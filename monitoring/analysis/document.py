@@ -27,7 +27,8 @@ Written by `make docs` from `monitoring/analysis`; do not edit.
 
 `eltax-hub monitor analyse` reads `<ns>.operations` as the principal `analysis` (`pip install 'eltax-hub[analysis]'`:
 Faust) and looks for what people and peers should not do. It sees lines, never a submission: a finding names an account,
-a principal, an address or a fingerprint. Whether there was a reason, a person finds out.
+a principal, an address or a fingerprint. Whether there was a reason, a person finds out. `eltax-hub up` runs it beside
+the rest (`--no-analysis` leaves it out).
 
 ```
 <ns>.operations ─> signatures and chains ─> marks ─> <ns>.analysis-marks ─> windows ─> findings

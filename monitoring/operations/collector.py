@@ -24,7 +24,8 @@ from hub.reading.backlog import Backlog
 from hub.transport import Endpoint, KafkaRecord, OffsetGone, PartitionReader
 from monitoring.operations.facts import OperationsCollected, OperationsDeleted, OperationsRefused
 from monitoring.operations.judging import Line, Refused, Report, judged
-from monitoring.operations.store import Batch, Item, Kept, OperationsStore, Place
+from monitoring.operations.keeping import Batch, Item, Kept, Place
+from monitoring.operations.store import OperationsStore
 from topics import names
 from topics.layout import Topology
 

@@ -22,8 +22,8 @@ from hub.operations.spool import FILE as SPOOL
 from hub.role import Role
 from hub.transport import KafkaRecord
 from monitoring.operations.judging import Line, judged
+from monitoring.operations.keeping import Batch, Item
 from monitoring.operations.settings import OperationsSettings
-from monitoring.operations.store import Batch, Item
 from monitoring.operations.watch import FILE, open_store
 from tests.unit.standing.world import Office
 from topics import names

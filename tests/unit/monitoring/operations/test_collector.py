@@ -21,8 +21,9 @@ from hub.transport import BrokerUnavailable
 from monitoring.operations import collector as module
 from monitoring.operations.collector import Collector
 from monitoring.operations.facts import OperationsCollected, OperationsPublished, OperationsRefused
+from monitoring.operations.keeping import Batch, Kept
 from monitoring.operations.settings import OperationsSettings
-from monitoring.operations.store import Batch, Kept, OperationsStore
+from monitoring.operations.store import OperationsStore
 from monitoring.operations.watch import OperationsWatch
 from tests.attacking import Attacker, Verdict
 from tests.attacking.plugin import Attack

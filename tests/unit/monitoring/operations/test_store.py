@@ -14,9 +14,10 @@ from consumers.store.errors import StoreDamaged, StoreMismatch, StorePositionLos
 from hub.crypto.merkle import Frontier, leaf_hash
 from hub.envelope.operations import Class, Kind
 from hub.envelope.times import from_ms
-from monitoring.operations import store as store_module
+from monitoring.operations import keeping
 from monitoring.operations.chains import Trouble
-from monitoring.operations.store import Batch, OperationsStore
+from monitoring.operations.keeping import Batch
+from monitoring.operations.store import OperationsStore
 from monitoring.operations.tables import connect_reading
 from tests.unit.monitoring.operations.world import DESK, MONITOR, NOW, NS, OPERATIONS, PORTAL, Keeper, Log, Monitor
 
@@ -150,7 +151,7 @@ def test_what_does_not_count_is_kept_whole_and_moves_the_place(monitor: Monitor,
 def test_a_flood_of_refused_records_is_bounded_by_its_reason(
     monitor: Monitor, store: OperationsStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "MAX_REFUSED_BYTES", 1_000)
+    monkeypatch.setattr(keeping, "MAX_REFUSED_BYTES", 1_000)
     keeper = Keeper(store)
     keeper.keep(*[b"x" * 99] * 50, key=b"k")
     keeper.keep(None, key=b"k")

@@ -17,8 +17,9 @@ from hub.facts import Fact
 from hub.operations.sender import partition_of
 from hub.transport import KafkaRecord
 from monitoring.operations.judging import Report, judged
+from monitoring.operations.keeping import Batch, Item, Kept
 from monitoring.operations.retention import DEFAULT_DAYS
-from monitoring.operations.store import Batch, Item, Kept, OperationsStore
+from monitoring.operations.store import OperationsStore
 from monitoring.operations.watch import FILE, signer_of
 from topics import names
 from topics.declaration import load

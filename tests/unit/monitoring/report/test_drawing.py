@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from monitoring.report import charts, fonts, html, pdf, words
-from monitoring.report.composing import clean, compose
+from monitoring.report.composing import compose
 from monitoring.report.model import Basis, Counted, Finding, Findings, Gap, Log, Probed
+from monitoring.report.parts import clean
 from tests.unit.monitoring.report.artificial import basis, period
 
 EXAMPLES = Path(__file__).parents[4] / "docs" / "examples"
