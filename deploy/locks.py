@@ -47,7 +47,7 @@ def installed(name: str, extras: Iterable[str]) -> list[Requirement]:
 
 
 def closure(roots: Iterable[str], *, without: Iterable[str] = (), needs: Needs = installed) -> frozenset[str]:
-    """The canonical names of all that the roots (requirements) need, and themselves, but for `without` and its needs."""
+    """The canonical names of all that the roots (requirements) need and themselves; `without` is left out."""
     left, kept = {canonicalize_name(each) for each in without}, set[str]()
     todo = [Requirement(each) for each in roots]
     seen = set[tuple[str, frozenset[str]]]()
