@@ -59,7 +59,8 @@ class Containers:
 
     def compose(self, *arguments: str) -> str:
         """Run Docker Compose and return its output. Raises NoCompose."""
-        return _output([*compose_command(), "--file", str(self.compose_file), *profiles(), *arguments], self.top)
+        files = ("--file", str(self.compose_file), "--project-name", os.environ.get("HUB_PROJECT", "eltax-hub"))
+        return _output([*compose_command(), *files, *profiles(), *arguments], self.top)
 
     def report(self, principal: str, kinds: Sequence[Kind]) -> None:
         """Let a role write its reports, in its own container; one without a container gets one, without a network."""

@@ -264,6 +264,7 @@ def _alertmanager() -> Service:
             "--web.config.file=/etc/alertmanager/alertmanager-web.yml",
             "--storage.path=/var/lib/alertmanager",
             "--cluster.listen-address=",
+            "--data.retention=240h",  # longer than what a notice waits until it is told again
         ),
         (Zone.PEOPLE, Zone.OUTSIDE),
         Limits(256, 128, 0.5),

@@ -10,7 +10,7 @@ from deploy.zones import ALERTMANAGER_PORT, PLACES, PROMETHEUS_PORT, roles
 from monitoring.labels import role
 from monitoring.prometheus.contacts import Contacts
 from monitoring.prometheus.limits import Limits
-from monitoring.prometheus.scrape import BROKER, SCRAPER, Scraping, processes
+from monitoring.prometheus.scrape import BROKER, SCRAPER, WORKER, Scraping, processes
 from monitoring.prometheus.site import Site, site_files
 from topics.layout import Topology
 
@@ -44,7 +44,7 @@ def prometheus_files(topology: Topology, limits: Limits, contacts: Contacts) -> 
 
 
 def targets_text(topology: Topology) -> str:
-    """Return the file of targets. Two workers of one principal, and three brokers, are told apart by `worker`."""
+    """Return the file of targets; `worker` tells two workers of one principal, and three brokers, apart."""
     places = roles(tuple(each.code for each in topology.tenants))
     groups = [_group(f"{each.service}:{each.port}", each.principal, role(each.principal), each.service)
               for each in places]  # fmt: skip
@@ -53,4 +53,5 @@ def targets_text(topology: Topology) -> str:
 
 
 def _group(target: str, principal: str, kind: str, service: str) -> dict[str, object]:
-    return {"targets": [target], "labels": {"instance": principal, "role": kind, "worker": service}}
+    worker = {} if service == principal else {WORKER: service}
+    return {"targets": [target], "labels": {"instance": principal, "role": kind, **worker}}
