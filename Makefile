@@ -10,7 +10,7 @@ RUNS ?= 500
 
 READER := examples/java/target/eltax-hub-reader.jar
 
-.PHONY: help pictures demo up test unit coverage soak attacks-long watch-long test-cluster lint java bench docs attacks fuzz machines mutate lock clean
+.PHONY: help pictures demo hub images up down status load containers test unit coverage soak attacks-long watch-long test-cluster lint java bench docs attacks fuzz machines mutate lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,26 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## the whole hub on a real Kafka: submit, route, store, prove; then stop
 	$(BIN)/eltax-hub demo --submissions $(SUBMISSIONS)
 
-up: $(READY) ## the same hub, staying up until Ctrl-C
+hub: $(READY) ## the same hub on this machine, without containers, staying up until Ctrl-C
 	$(BIN)/eltax-hub up
+
+images: ## build the images of hub, Kafka, registry and watch (HUB_BASE_IMAGE, deploy/site: docs/air-gapped.md)
+	deploy/containers images
+
+up: ## the hub in containers: three brokers, registry, roles, watch; without a Docker engine it says what else to do
+	deploy/containers up
+
+down: ## stop the containers; data and keys stay in .deployment
+	deploy/containers down
+
+status: ## which containers run, and whether they are healthy
+	deploy/containers status
+
+load: $(READY) ## SUBMISSIONS artificial ones through the running containers, reconciled
+	deploy/containers load $(SUBMISSIONS)
+
+containers: $(READY) ## the long test of the containers, where a Docker engine answers
+	$(BIN)/python -m pytest -q -s -m soak --timeout 0 tests/deploy
 
 test: $(READY) ## everything CI runs: lint, types, import contracts, the reader in Java, all tests but the long ones
 	$(BIN)/python -m tests.run
@@ -76,6 +94,7 @@ docs: $(READY) ## write the generated pages again
 	$(BIN)/python -m schemas.document
 	$(BIN)/python -m consumers.review.export.document
 	$(BIN)/python -m topics.document
+	$(BIN)/python -m deploy.write
 	$(BIN)/python -m tests.unit.monitoring.report.artificial docs/examples
 
 pictures: $(READY) ## draw docs/pictures from the queries of the dashboards: a hub at work for some minutes
@@ -100,6 +119,7 @@ lock: $(READY) ## resolve the dependencies again, with hashes and without naming
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --extra dev --extra analysis --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
 	  --no-emit-trusted-host --no-header --strip-extras --output-file requirements.lock pyproject.toml
+	$(BIN)/python -m deploy.locks
 
 clean: ## the environment and the state of the embedded hub
 	rm -rf examples/java/target .venv .hub .fuzz .attacks .kafka .mutation .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,6 +10,7 @@ from cli import (
     deadletters,
     deciding,
     demo,
+    deploy,
     doctor,
     export,
     generate,
@@ -65,6 +66,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(keys.app, name="keys")
 app.add_typer(deadletters.app, name="dead-letters")
+app.add_typer(deploy.app, name="deploy")
 
 
 def main() -> None:

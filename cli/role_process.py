@@ -53,7 +53,9 @@ def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: 
     configure(principal=settings.role_dir.name, instance=settings.instance or command, file=settings.log_file)
     install_hooks()
     role = load_role(settings)
-    with framed(role, conditions, configuration(settings), port=settings.metrics_port) as frame:
+    with framed(
+        role, conditions, configuration(settings), host=settings.metrics_address, port=settings.metrics_port
+    ) as frame:
         _announce(role.state_directory / "run.json", frame.url)
         frame.observer(Lifecycle("started", {"command": command, "principal": role.principal}))
         path = OwnPath(role, frame.observer, WatchSettings().watch_seconds * own_path)
@@ -61,8 +63,8 @@ def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: 
 
 
 def configuration(settings: RoleSettings) -> dict[str, object]:
-    """What a process was told from outside, without secrets and without the port that it happened to get."""
-    told = settings.model_dump(exclude={"key_passphrase_file", "log_file", "metrics_port"})
+    """What a process was told from outside, without secrets and without the place of its endpoint."""
+    told = settings.model_dump(exclude={"key_passphrase_file", "log_file", "metrics_port", "metrics_address"})
     return told | {"log": LogSettings().model_dump(), "operations": SpoolSettings().model_dump()}
 
 

@@ -72,13 +72,15 @@ REFUSALS: Final = {
 class EndpointTls:
     """PEM files for mutual TLS 1.3: who we are, and whose certificates the scrapers need.
 
-    `admitted` answers, at each request, the common names that may ask; it must be quick.
+    `admitted` answers, at each request, the common names that may ask; it must be quick. `own` may ask how it is,
+    and for no metrics: a container's health check has the certificate of its own role and no other.
     """
 
     certificate: Path
     private_key: Path
     client_ca: Path
     admitted: Callable[[], Collection[str]]
+    own: str = ""
 
     def context(self) -> ssl.SSLContext:
         """Return a server context that requires a client certificate of `client_ca`."""
@@ -165,6 +167,7 @@ class _Server(ThreadingMixIn, TCPServer):
         self.registry = registry
         self.health = health
         self.admitted = tls.admitted if tls is not None else None
+        self.own = tls.own if tls is not None else ""
         self._context = tls.context() if tls is not None else None
         self._observer = observer
         self._refused: Counter[str] = Counter()
@@ -243,6 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     _admitted = True
+    _itself = False
 
     def handle(self) -> None:
         if isinstance(self.connection, ssl.SSLSocket):
@@ -252,8 +256,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.refuse(REFUSALS.get(error.reason or "", "handshake"))
                 raise
             assert self.server.admitted is not None
-            self._admitted = _common_name(self.connection) in self.server.admitted()
-            if not self._admitted:
+            name = _common_name(self.connection)
+            self._admitted = name in self.server.admitted()
+            self._itself = bool(name) and name == self.server.own
+            if not self._admitted and not self._itself:
                 self.server.refuse("not-named")
         super().handle()
 
@@ -275,7 +281,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _found(self, path: str) -> tuple[int, str, bytes]:
-        if not self._admitted:
+        if not self._admitted and not (self._itself and path in ("/healthz", "/readyz")):
             return 403, _JSON, _json({"error": "not-named"})
         if path == "/metrics":
             return self._metrics()
