@@ -10,7 +10,7 @@ RUNS ?= 500
 
 READER := examples/java/target/eltax-hub-reader.jar
 
-.PHONY: help pictures demo up test unit coverage soak attacks-long watch-long lint java bench docs attacks fuzz machines mutate lock clean
+.PHONY: help pictures demo up test unit coverage soak attacks-long watch-long registry lint java bench docs attacks fuzz machines mutate lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ attacks-long: $(READY) ## the long attacks: every value of every byte, many mach
 
 watch-long: $(READY) ## the long tests of the watch: a month of the operations log, every alert
 	HUB_SOAK_EVENTS=$(or $(EVENTS),2000000) $(BIN)/python -m pytest -q -s -m soak --timeout 0 tests/watch
+
+registry: $(READY) ## publishing to Apicurio from its Maven archive (159 MB the first time)
+	$(BIN)/python -m pytest -q -m soak tests/registry
 
 lint: $(READY) ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

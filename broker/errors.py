@@ -76,3 +76,10 @@ class BrokerDataDamaged(BrokerFailed):
         "Restore the broker directory from a copy. Only where its records may be lost (a trial): delete it and "
         "start again."
     )
+
+
+class RegistryFailed(BrokerError):
+    """The schema registry did not start."""
+
+    code: ClassVar[str] = "broker.registry-failed"
+    hint: ClassVar[str] = "Its last lines are above; the whole log is in its directory under logs/."
