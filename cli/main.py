@@ -7,6 +7,7 @@ import typer
 from cli import (
     audit,
     audit_report,
+    backup,
     deadletters,
     deciding,
     demo,
@@ -47,6 +48,8 @@ app.command("generate")(generate.generate)
 app.command("reconcile")(reconcile.reconcile)
 app.command("report", hidden=True)(reports_command.report)
 app.command("doctor")(doctor.doctor)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("route")(roles.route)
 app.add_typer(roles.consume, name="consume")
 app.add_typer(monitor.app, name="monitor")
@@ -63,6 +66,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(witness.app, name="witness")
 app.add_typer(topics.app, name="topics")
 app.add_typer(schemas.app, name="schemas")
+keys.app.command("new-escrow")(backup.new_escrow)
 app.add_typer(keys.app, name="keys")
 app.add_typer(deadletters.app, name="dead-letters")
 

@@ -117,7 +117,7 @@ def enrol(
     if not changed and not made:
         value = (home / "trust.bin").read_bytes()
         _hand_out(home, topology, value, pinned_at(home))
-        return Enrolled(_published(home), value)
+        return Enrolled(published_keys(home), value)
     fresh = next((each.identity for each in made if each.principal.name == ADMIN), None)
     admin = administrator(home, cost=cost) if fresh is None else fresh
     value = builder.at_least(least_serial).sign(now, admin) if changed else (home / "trust.bin").read_bytes()
@@ -132,7 +132,7 @@ def enrol(
     write_private(home / "trust.bin", value)
     _hand_out(home, topology, value, pinned_at(home))
     return Enrolled(
-        _published(home),
+        published_keys(home),
         value,
         tuple(each.principal.name for each in made),
         tuple(sorted(gone)),
@@ -179,7 +179,7 @@ def _certify_endpoint(home: Path, name: str, authority: CertificateAuthority) ->
 
 def administrator(home: Path, *, cost: ScryptCost = STANDARD) -> IdentityKey:
     """Load the key that signs trust lists and declarations. Raises KeyMissing."""
-    identities = _store(home / "roles" / ADMIN, cost).load_identities()
+    identities = store_of(home / "roles" / ADMIN, cost).load_identities()
     if not identities:
         raise KeyMissing(ADMIN)
     pinned = pinned_at(home)
@@ -214,7 +214,7 @@ def _pin(directory: Path, pinned: Sequence[bytes]) -> None:
     (directory / "admin.pub").write_text(lines, encoding="ascii")
 
 
-def _published(home: Path) -> tuple[tuple[str, bytes], ...]:
+def published_keys(home: Path) -> tuple[tuple[str, bytes], ...]:
     """The signed audience keys by their Kafka key."""
     paths = sorted((home / "audience-keys").iterdir())
     return tuple((path.name.replace("_", "/"), path.read_bytes()) for path in paths)
@@ -235,7 +235,7 @@ def _unnamed(trust: Trust, named: Collection[str]) -> dict[str, Collection[bytes
     }
 
 
-def _store(directory: Path, cost: ScryptCost) -> FileKeyStore:
+def store_of(directory: Path, cost: ScryptCost) -> FileKeyStore:
     """The key store of a role directory; a new directory gets a passphrase of its own."""
     file = directory / "passphrase"
     if not file.exists():
@@ -250,7 +250,7 @@ def _keys(
     directory = home / "roles" / principal.name
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     _certify(home, principal.name, authority)
-    store = _store(directory, cost)
+    store = store_of(directory, cost)
     identity = IdentityKey.generate()
     store.save_identity(identity)
     audience_keys = []
