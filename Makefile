@@ -10,7 +10,7 @@ RUNS ?= 500
 
 READER := examples/java/target/eltax-hub-reader.jar
 
-.PHONY: help pictures demo up test unit coverage soak attacks-long watch-long registry lint java bench docs attacks fuzz machines mutate lock clean
+.PHONY: help pictures demo up test unit coverage soak attacks-long watch-long registry runbooks lint java bench docs attacks fuzz machines mutate lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ watch-long: $(READY) ## the long tests of the watch: a month of the operations l
 
 registry: $(READY) ## publishing to Apicurio from its Maven archive (159 MB the first time)
 	$(BIN)/python -m pytest -q -m soak tests/registry
+
+runbooks: $(READY) ## the commands of docs/runbooks on running hubs: keys, certificates, backup, a lost machine
+	$(BIN)/python -m pytest -q -m soak --timeout 900 tests/runbooks
 
 lint: $(READY) ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -7,6 +7,7 @@ import typer
 from cli import (
     audit,
     audit_report,
+    authority,
     backup,
     deadletters,
     deciding,
@@ -67,6 +68,8 @@ app.add_typer(witness.app, name="witness")
 app.add_typer(topics.app, name="topics")
 app.add_typer(schemas.app, name="schemas")
 keys.app.command("new-escrow")(backup.new_escrow)
+keys.app.command("renew")(authority.renew)
+keys.app.add_typer(authority.app, name="authority")
 app.add_typer(keys.app, name="keys")
 app.add_typer(deadletters.app, name="dead-letters")
 

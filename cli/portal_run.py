@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cli.people import open_role, the_home
+from cli.role_process import renewing
 from hub.facts import Lifecycle, Observer
 from hub.loop import loop_run
 from hub.reading.control import kept_current
@@ -77,9 +78,12 @@ async def _submit(
 
     async with operations.sending(observer):
         observer(Lifecycle("started", {"command": "submit"}))
+        certificates = asyncio.create_task(renewing(), name="certificates")
         try:
             await kept_current(role, observer, asyncio.Event(), work)
         except HubError as error:
             observer(Lifecycle("failed", {"command": "submit", "code": error.code}))
             raise
+        finally:
+            certificates.cancel()
         observer(Lifecycle("stopped", {"command": "submit"}))

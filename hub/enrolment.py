@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Final
 
 from hub.control_certificates import keep_control_certificates
 from hub.crypto.audience import AudiencePrivateKey, Suite
-from hub.crypto.certificates import CertificateAuthority, Usage, write_private
+from hub.crypto.certificates import CertificateAuthority, Usage, write_private, write_public
 from hub.crypto.errors import KeyMissing
 from hub.crypto.identity import IdentityKey
 from hub.crypto.keyfile import STANDARD, ScryptCost
@@ -151,7 +150,7 @@ def new_authority(home: Path, *, now: datetime) -> tuple[CertificateAuthority, t
     authority = CertificateAuthority.load(fresh) if exists else CertificateAuthority.create(fresh, now=now)
     certified = sorted(each.stem for each in (home / "certificates").glob("*.crt") if each.stem != "ca")
     for name in certified:
-        _certify(home, name, authority)
+        certify(home, name, authority)
     keep_control_certificates(home, authority, now=now, anew=True)
     if current.exists():
         current.rename(home / f"authority-retired-{now:%Y%m%dT%H%M%S}")
@@ -159,7 +158,7 @@ def new_authority(home: Path, *, now: datetime) -> tuple[CertificateAuthority, t
     return CertificateAuthority.load(current), tuple(certified)
 
 
-def _certify(home: Path, name: str, authority: CertificateAuthority) -> None:
+def certify(home: Path, name: str, authority: CertificateAuthority) -> None:
     """Put a new certificate, its key and the authority's certificate into a role directory, if there is one."""
     directory = home / "roles" / name
     issued = authority.issue(name, home / "certificates")
@@ -167,8 +166,8 @@ def _certify(home: Path, name: str, authority: CertificateAuthority) -> None:
         return
     _certify_endpoint(home, name, authority)
     write_private(directory / "tls.key", issued.private_key.read_bytes())
-    shutil.copyfile(issued.certificate, directory / "tls.crt")
-    shutil.copyfile(issued.ca, directory / "ca.crt")
+    write_public(directory / "tls.crt", issued.certificate.read_bytes())
+    write_public(directory / "ca.crt", issued.ca.read_bytes())
 
 
 def _certify_endpoint(home: Path, name: str, authority: CertificateAuthority) -> None:
@@ -249,7 +248,7 @@ def _keys(
     """Make a principal's certificate and keys. One that was withdrawn and comes back keeps its audience keys."""
     directory = home / "roles" / principal.name
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _certify(home, principal.name, authority)
+    certify(home, principal.name, authority)
     store = store_of(directory, cost)
     identity = IdentityKey.generate()
     store.save_identity(identity)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,11 +17,13 @@ from hub.crypto.certificates import CertificateAuthority
 from hub.enrolment import enrol
 from hub.envelope.times import epoch_of
 from hub.rotation import epochs_ahead
+from hub.transport.endpoint import TlsIdentity, ssl_context
 from tests.broker.documents import document
-from tests.broker.hub import ENTRY, Hub
-from tests.runbooks.steps import execute, headings
+from tests.broker.hub import ENTRY, Hub, eventually
+from tests.runbooks.steps import blocks, execute, headings
 from topics.declaration import load
 from topics.layout import expand
+from topics.names import endpoint_host
 
 pytestmark = [pytest.mark.soak(target="runbooks"), pytest.mark.timeout(570)]
 NOW = datetime.now(UTC)
@@ -42,7 +46,14 @@ def _epochs(hub: Hub) -> set[int]:
 
 
 def test_every_section_is_executed_here() -> None:
-    assert headings("rotation") == ["Every month: the coming keys", "When a month began without keys"]
+    assert headings("rotation") == [
+        "Every month: the coming keys",
+        "When a month began without keys",
+        "Every month: certificates that end soon",
+        "Another authority: begin",
+        "Another authority: switch",
+        "Another authority: finish",
+    ]
 
 
 def test_a_hub_whose_keys_have_ended_goes_on_after_the_command_and_nobody_is_started_again(hub: Hub) -> None:
@@ -85,4 +96,65 @@ def test_each_key_that_was_made_stands_in_the_operations_log(hub: Hub) -> None:
 def test_what_was_filed_afterwards_is_complete(hub: Hub) -> None:
     hub.submit(document("R7-13104-000000802"))
     hub.stored("R7-13104-000000802")
+    assert hub.agreed()["agreed"]
+
+
+def _shown(hub: Hub, name: str) -> bytes:
+    """The certificate that a running process shows."""
+    parts = urlsplit(hub.stack.roles.running[name].metrics)
+    context = ssl_context(TlsIdentity(*(hub.home.certificates / each for each in ("admin.crt", "admin.key", "ca.crt"))))
+    with (
+        socket.create_connection((parts.hostname, parts.port), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname=endpoint_host(name)) as secure,
+    ):
+        return secure.getpeercert(binary_form=True) or b""
+
+
+def _restart_broker(hub: Hub) -> None:
+    """On the same port, with what the authority's directory says now."""
+    node = hub.stack._node
+    assert node is not None
+    node._authority = CertificateAuthority.load(hub.home.path / "authority")  # as a broker's own start would
+    node.stop()
+    node.start()
+
+
+def _pids(hub: Hub) -> dict[str, int]:
+    return {name: role.process.pid for name, role in hub.stack.roles.running.items()}
+
+
+def test_certificates_are_renewed_under_running_processes(hub: Hub) -> None:
+    before, pids = {name: _shown(hub, name) for name in hub.stack.roles.running}, _pids(hub)
+    (block,) = blocks("rotation", "Every month: certificates that end soon")
+    assert "0 renewed" in execute("rotation", "Every month: certificates that end soon", hub.home.path)[0].out
+    assert "--days 60" in block
+    (said,) = hub.json("keys", "renew", "--days", "397")  # as if they had lived for long
+    assert set(before) <= set(said["renewed"])
+    eventually(lambda: not [name for name, shown in before.items() if _shown(hub, name) == shown], pause=2)
+    assert _pids(hub) == pids
+    hub.submit(document("R7-13104-000000803"))
+    hub.stored("R7-13104-000000803")
+
+
+def test_the_authority_is_replaced_while_the_roles_run_and_filings_go_on(hub: Hub) -> None:
+    pids = _pids(hub)
+    early = hub.json("keys", "authority", "switch", good=1)
+    assert early[0]["error"]["code"] == "authority.step"
+    execute("rotation", "Another authority: begin", hub.home.path)
+    (refused,) = execute("rotation", "Another authority: switch", hub.home.path, good=False)  # the broker knows nothing
+    assert refused.status == 1
+    assert "authority.not-yet" in refused.errors
+    assert "broker" in refused.errors
+    _restart_broker(hub)
+    execute("rotation", "Another authority: switch", hub.home.path)
+    hub.submit(document("R7-13104-000000804"))
+    hub.stored("R7-13104-000000804")
+    (refused,) = execute("rotation", "Another authority: finish", hub.home.path, good=False)
+    assert refused.status == 1
+    assert "broker" in refused.errors
+    _restart_broker(hub)
+    execute("rotation", "Another authority: finish", hub.home.path)
+    hub.submit(document("R7-13104-000000805"))
+    hub.stored("R7-13104-000000805")
+    assert _pids(hub) == pids
     assert hub.agreed()["agreed"]
