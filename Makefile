@@ -10,7 +10,7 @@ RUNS ?= 500
 
 READER := examples/java/target/eltax-hub-reader.jar
 
-.PHONY: help pictures demo hub images up down status load containers test unit coverage soak attacks-long watch-long test-cluster lint java bench docs attacks fuzz machines mutate lock clean
+.PHONY: help pictures demo hub images up down status load containers test unit coverage soak attacks-long watch-long test-cluster registry runbooks lint java bench docs attacks fuzz machines mutate lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,12 @@ watch-long: $(READY) ## the long tests of the watch: a month of the operations l
 
 test-cluster: $(READY) ## the broker suite on three brokers, file by file; notes the result (FILES=… alone)
 	$(BIN)/python -m tests.on_kafka cluster --report $(FILES)
+
+registry: $(READY) ## publishing to Apicurio from its Maven archive (159 MB the first time)
+	$(BIN)/python -m pytest -q -m soak tests/registry
+
+runbooks: $(READY) ## the commands of docs/runbooks on running hubs: keys, certificates, backup, a lost machine
+	$(BIN)/python -m pytest -q -m soak --timeout 900 tests/runbooks
 
 lint: $(READY) ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
