@@ -137,7 +137,7 @@ async def _publish(
     principal: str,
     done: Done,
     now: Callable[[], datetime],
-    cost: ScryptCost,
+    cost: ScryptCost | None,
 ) -> Changed:
     before = _counting(home, principal)
     published = await newest(endpoint, names.control(topology.namespace))
