@@ -76,3 +76,11 @@ class BrokerDataDamaged(BrokerFailed):
         "Restore the broker directory from a copy. Only where its records may be lost (a trial): delete it and "
         "start again."
     )
+
+
+class NotSettled(BrokerError):
+    """A cluster did not become whole in time, or has no active controller."""
+
+    code: ClassVar[str] = "broker.not-settled"
+    hint: ClassVar[str] = "More than half of the nodes must run; logs/server.log of each says what it waits for."
+    retriable: ClassVar[bool] = True

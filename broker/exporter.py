@@ -38,6 +38,8 @@ class Exporter:
 
     rules: Mapping[str, object]
     host: str
+    password: str = ""
+    """where several nodes are scraped with one; empty: a new one at each start"""
 
     def prepare(
         self, directory: Path, authority: CertificateAuthority, port: int, *, fetch: Fetch = from_maven
@@ -51,7 +53,7 @@ class Exporter:
         link.unlink(missing_ok=True)
         link.symlink_to(jar)
         issued = authority.issue("broker", directory / "config" / "exporter", usage=Usage.SERVER, hosts=(self.host,))
-        password, opens = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        password, opens = self.password or secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         salt, digest = salted(password)
         write_private(directory / _STORE, key_store(issued, _ALIAS, opens))
         write_private(directory / PASSWORD, password.encode())

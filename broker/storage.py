@@ -43,10 +43,10 @@ class Storage:
         return bool(self.cluster_id) and self.metadata
 
 
-def look(data: Path) -> Storage:
-    """Look at a data directory; writes nothing."""
+def look(data: Path, node_id: int = NODE_ID) -> Storage:
+    """Look at the data directory of this node; writes nothing."""
     return Storage(
-        _cluster_id(data / "meta.properties"),
+        _cluster_id(data / "meta.properties", node_id),
         any((data / _METADATA).glob("*.log")),
         sum(
             1 for each in data.iterdir() if each.is_dir() and _PARTITION.fullmatch(each.name) and each.name != _METADATA
@@ -65,9 +65,9 @@ def new_cluster_id() -> str:
             return made
 
 
-def _cluster_id(file: Path) -> str:
+def _cluster_id(file: Path, node_id: int) -> str:
     try:
         said = dict(line.split("=", 1) for line in file.read_text("latin-1").splitlines() if "=" in line)
     except FileNotFoundError:
         return ""
-    return said.get("cluster.id", "") if said.get("node.id") == str(NODE_ID) else ""
+    return said.get("cluster.id", "") if said.get("node.id") == str(node_id) else ""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kafka import TestKafka, fresh_namespace, start
+from tests.kafka import TestKafka, fresh_namespace, kind, start
 
 os.environ.setdefault("HUB_KAFKA_COMPILER", "quick")  # its nodes live for minutes
 LONG_FILES = (
@@ -20,6 +20,11 @@ LONG_FILES = (
 )
 """long ones first, or several workers would wait for one in the end; those with a whole hub of their own apart from
 one another: a dozen processes cost even when they do nothing"""
+
+
+def pytest_configure() -> None:
+    """A Kafka that nobody knows is said at once."""
+    kind()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,7 +41,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[TestKafka]:
-    """One embedded node. If its jars cannot be had, the tests fail; they are never skipped."""
+    """The Kafka of HUB_TEST_KAFKA. If it cannot be had, the tests fail; they are never skipped."""
     directory = Path(tempfile.mkdtemp(prefix="eltax-hub-test-"))
     made = None
     try:
@@ -44,7 +49,7 @@ def kafka() -> Iterator[TestKafka]:
         yield made
     finally:
         if made is not None:
-            made.node.stop()
+            made.kafka.stop()
         shutil.rmtree(directory, ignore_errors=True)
 
 

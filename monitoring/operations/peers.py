@@ -16,8 +16,8 @@ from typing import Final
 from hub.control_certificates import CANARY
 from monitoring.operations.settings import Peers
 
-BROKERS: Final = frozenset({"broker"})
-"""whose certificates brokers connect to each other with"""
+BROKERS: Final = frozenset({"broker", *(f"broker-{number}" for number in range(1, 10))})
+"""whose certificates brokers connect to each other with: one alone, or the members of a cluster"""
 OURS: Final = BROKERS | {CANARY}
 """who is in no declaration, and expected: brokers, and the certificate that the network watch is refused with"""
 

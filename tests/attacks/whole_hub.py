@@ -120,7 +120,11 @@ def planted(worked: Hub, temporary: Path) -> Iterator[dict[str, str]]:
     header, value = (names.operations(worked.stack.topology.namespace), names.control(worked.stack.topology.namespace))
     asyncio.run(_plant(worked, header, b"", [("planted", mark.encode("cp932"))]))
     asyncio.run(_plant(worked, value, base64.b32encode(mark.encode()), []))
-    segments = {str(worked.home.broker / "data" / f"{topic}-0" / f"{0:020}.log") for topic in (header, value)}
+    segments = {
+        str(node / "data" / f"{topic}-0" / f"{0:020}.log")
+        for topic in (header, value)
+        for node in worked.home.broker_nodes
+    }
     with subprocess.Popen(
         [sys.executable, "-c", "import time; print(flush=True); time.sleep(170)", mark],
         env={**os.environ, "LEAK": mark},

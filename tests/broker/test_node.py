@@ -152,11 +152,11 @@ def test_a_node_that_died_by_itself_can_be_started_again(running: Place) -> None
 
 
 def test_a_paused_node_answers_nobody_until_it_is_resumed(running: Place) -> None:
-    running.node.pause()
+    running.node.freeze()
     try:
         assert not serves(port_of(running.node), running.admin, seconds=0.5)
     finally:
-        running.node.resume()
+        running.node.thaw()
     until(lambda: serves(port_of(running.node), running.admin), "it answers again")
 
 

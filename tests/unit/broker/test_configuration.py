@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from broker import java, ports
-from broker.configuration import NodeConfiguration, logging
+from broker.configuration import Member, NodeConfiguration, Places, logging
 from broker.errors import CompilerUnknown
 from hub.crypto.certificates import CertificateAuthority
 from hub.transport import Endpoint, TlsIdentity
 
 
 def settings() -> dict[str, str]:
-    text = NodeConfiguration(20_001, 20_002, ("admin", "broker")).properties()
+    text = NodeConfiguration(Member(20_001, 20_002), ("admin", "broker")).properties()
     return dict(line.split("=", 1) for line in text.splitlines())
 
 
@@ -84,3 +84,49 @@ def test_a_chosen_port_can_be_listened_on() -> None:
     with socket.create_server(("127.0.0.1", first)):
         assert not ports.is_free(first)
     assert ports.is_free(first)
+
+
+def member(number: int) -> dict[str, str]:
+    members = [Member(20_000 + 2 * each, 20_001 + 2 * each, each) for each in (1, 2, 3)]
+    made = NodeConfiguration(members[number - 1], ("admin", "broker-1", "broker-2", "broker-3"), members)
+    return dict(line.split("=", 1) for line in made.properties().splitlines())
+
+
+def test_members_of_a_cluster_differ_in_who_and_where_they_are_alone() -> None:
+    first, second = member(1), member(2)
+    assert {name for name in first if first[name] != second[name]} == {"node.id", "listeners", "advertised.listeners"}
+    assert first.keys() == settings().keys(), "and a node alone is told the same things"
+    assert second["node.id"] == "2"
+    assert second["listeners"] == "MTLS://127.0.0.1:20004,CONTROLLER://127.0.0.1:20005"
+    assert second["controller.quorum.voters"] == "1@127.0.0.1:20003,2@127.0.0.1:20005,3@127.0.0.1:20007"
+
+
+def test_what_three_nodes_keep_survives_the_loss_of_one_and_is_refused_with_two() -> None:
+    said = member(3)
+    for name, value in said.items():
+        if name.endswith("replication.factor"):
+            assert value == "3", name
+        if name.endswith(("min.isr", "min.insync.replicas")):
+            assert value == "2", name
+    assert said["unclean.leader.election.enable"] == "false"
+    alone = settings()
+    assert {alone[name] for name in alone if name.endswith(("replication.factor", "min.isr"))} == {"1"}
+
+
+def test_nothing_between_the_nodes_of_a_cluster_is_in_the_clear() -> None:
+    said = member(1)
+    assert said["inter.broker.listener.name"] == "MTLS"
+    assert said["controller.listener.names"] == "CONTROLLER"
+    assert said["listener.security.protocol.map"] == "MTLS:SSL,CONTROLLER:SSL"
+    assert not [name for name in said if name.startswith("listener.name.")], "no listener has rules of its own"
+
+
+def test_in_a_container_a_node_has_a_name_and_places_of_its_own() -> None:
+    own = Member(9_092, 9_093, 2, "kafka-2")
+    places = Places("/var/lib/kafka/data", "/etc/kafka/keystore.pem", "/etc/kafka/ca.crt")
+    text = NodeConfiguration(own, ("admin",), places=places, listen="0.0.0.0").properties()
+    said = dict(line.split("=", 1) for line in text.splitlines())
+    assert said["listeners"] == "MTLS://0.0.0.0:9092,CONTROLLER://0.0.0.0:9093"
+    assert said["advertised.listeners"] == "MTLS://kafka-2:9092,CONTROLLER://kafka-2:9093"
+    assert said["controller.quorum.voters"] == "2@kafka-2:9093"
+    assert (said["log.dirs"], said["ssl.keystore.location"]) == ("/var/lib/kafka/data", "/etc/kafka/keystore.pem")

@@ -61,3 +61,8 @@ def test_cluster_ids_are_what_kafka_takes() -> None:
     for made in {new_cluster_id() for _ in range(2_000)}:
         assert len(base64.urlsafe_b64decode(made + "==")) == 16
         assert not made.startswith("-")
+
+
+def test_the_data_of_another_member_of_the_cluster_is_not_taken(data: Path) -> None:
+    assert look(data, 1).formatted
+    assert "meta.properties" in look(data, 2).damaged
