@@ -6,11 +6,13 @@ SUBMISSIONS ?= 900
 ROUNDS ?= 3
 SECONDS ?= 30
 RUNS ?= 500
+SEED ?= 1
+EVENTS ?=
 .DEFAULT_GOAL := help
 
 READER := examples/java/target/eltax-hub-reader.jar
 
-.PHONY: help pictures demo up test unit coverage soak attacks-long watch-long lint java bench docs attacks fuzz machines mutate lock clean
+.PHONY: help pictures demo up test unit coverage soak attacks-long watch-long chaos lint java bench docs attacks fuzz machines mutate lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +49,9 @@ attacks-long: $(READY) ## the long attacks: every value of every byte, many mach
 
 watch-long: $(READY) ## the long tests of the watch: a month of the operations log, every alert
 	HUB_SOAK_EVENTS=$(or $(EVENTS),2000000) $(BIN)/python -m pytest -q -s -m soak --timeout 0 tests/watch
+
+chaos: $(READY) ## a bad day on three brokers: SEED=1 EVENTS=20000; its report goes to docs/reports
+	$(BIN)/python -m tests.chaos --seed $(SEED) --events $(or $(EVENTS),20000) --report
 
 lint: $(READY) ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
