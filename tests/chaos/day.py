@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Collection
@@ -133,7 +134,7 @@ def _again_acknowledged(site: Site, since: float) -> None:
 def _stall(answers: list[float], began: float, ended: float) -> float:
     """The longest pause between two of them."""
     points = [began, *answers, ended]
-    return max(later - earlier for earlier, later in zip(points, points[1:], strict=False))
+    return max(later - earlier for earlier, later in itertools.pairwise(points))
 
 
 def _everywhere(site: Site, known: set[str]) -> None:
