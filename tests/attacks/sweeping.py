@@ -12,11 +12,11 @@ from tests.broker.hub import Hub
 
 
 def processes(hub: Hub) -> dict[str, int]:
-    """All processes of the hub and their children (the broker's keeper), by name."""
+    """All processes of the hub and their children (the brokers' keepers), by name."""
     found = {name: role.process.pid for name, role in hub.stack.roles.running.items()}
-    broker = int(hub.stack.describe().pids["broker"])
-    found["broker"] = broker
-    found["keeper"] = int(Path(f"/proc/{broker}/stat").read_text().rpartition(")")[2].split()[1])
+    for node in hub.stack.kafka.nodes:
+        found[node.name] = node.pid
+        found[f"keeper of {node.name}"] = int(Path(f"/proc/{node.pid}/stat").read_text().rpartition(")")[2].split()[1])
     return found
 
 
