@@ -10,7 +10,7 @@ RUNS ?= 500
 
 READER := examples/java/target/eltax-hub-reader.jar
 
-.PHONY: help pictures demo hub images up down status load containers test unit coverage soak attacks-long watch-long lint java bench docs attacks fuzz machines mutate lock clean
+.PHONY: help pictures demo hub images up down status load containers test unit coverage soak attacks-long watch-long test-cluster lint java bench docs attacks fuzz machines mutate lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ attacks-long: $(READY) ## the long attacks: every value of every byte, many mach
 watch-long: $(READY) ## the long tests of the watch: a month of the operations log, every alert
 	HUB_SOAK_EVENTS=$(or $(EVENTS),2000000) $(BIN)/python -m pytest -q -s -m soak --timeout 0 tests/watch
 
+test-cluster: $(READY) ## the broker suite on three brokers, file by file; notes the result (FILES=… alone)
+	$(BIN)/python -m tests.on_kafka cluster --report $(FILES)
+
 lint: $(READY) ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
@@ -119,4 +122,4 @@ lock: $(READY) ## resolve the dependencies again, with hashes and without naming
 	$(BIN)/python -m deploy.locks
 
 clean: ## the environment and the state of the embedded hub
-	rm -rf examples/java/target .venv .hub .fuzz .attacks .mutation .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf examples/java/target .venv .hub .fuzz .attacks .kafka .mutation .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 from broker import ports, storage
 from broker.configuration import Member, NodeConfiguration
@@ -75,6 +75,8 @@ class ClusterNode(Node):
 class LocalCluster:
     """`start` before use; `stop` flushes and keeps the data. Blocking, and for one thread at a time."""
 
+    node_class: ClassVar[type[ClusterNode]] = ClusterNode
+
     def __init__(
         self,
         directory: Path,
@@ -92,7 +94,7 @@ class LocalCluster:
         """
         self.directory: Final = directory.resolve()
         self.nodes: Final = tuple(
-            ClusterNode(
+            self.node_class(
                 self, number, authority, heap=heap, exporter=None if exporter is None else exporter(f"broker-{number}")
             )
             for number in range(1, nodes + 1)
@@ -141,7 +143,8 @@ class LocalCluster:
         """
         waiting = [node for node in self.nodes if not node.running()]
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        class_path()  # once, not by each at the same time
+        if any(node.needs_jars for node in waiting):
+            class_path()  # once, not by each at the same time
         if len(waiting) == len(self.nodes):
             self._choose_ports()
         assert self.cluster_id

@@ -17,7 +17,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Final, Protocol, Self
+from typing import IO, ClassVar, Final, Protocol, Self
 
 from broker import java, ports, storage
 from broker.configuration import DATA, KEYSTORE, Member, NodeConfiguration, logging
@@ -25,7 +25,7 @@ from broker.errors import BrokerDataDamaged, BrokerDiskFull, BrokerFailed, Broke
 from broker.exporter import PASSWORD, Exporter
 from broker.jars import class_path
 from broker.probe import serves
-from broker.process import STOP_SECONDS, KeptProcess
+from broker.process import STOP_SECONDS, KeptProcess, Process
 from hub.crypto.certificates import CertificateAuthority, IssuedCertificate, Usage, write_private
 
 _START_SECONDS: Final = 90.0
@@ -39,6 +39,8 @@ class Node:
     Blocking, and for one thread at a time. Should our process end in any way, the node ends too. What is its own (its
     ports, the other members) is for the classes made of it.
     """
+
+    needs_jars: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -59,7 +61,7 @@ class Node:
         self._heap = heap
         self._exporter = exporter
         self._options: list[str] = []
-        self._process: KeptProcess | None = None
+        self._process: Process | None = None
         self._lock: IO[str] | None = None
         self._identity: IssuedCertificate | None = None
         self._ports: tuple[int, ...] = (0, 0)
@@ -138,7 +140,7 @@ class Node:
         if self.running():
             return
         self._forget()
-        jars = class_path()
+        jars = class_path() if self.needs_jars else []
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             for name in ("config", DATA, "logs", "tmp"):
@@ -238,13 +240,7 @@ class Node:
         assert self._lock is not None
         log = self.logs / "server.log"
         self._log_start = log.stat().st_size if log.exists() else 0
-        self._process = KeptProcess(
-            java.command(jars, self._heap, "kafka.Kafka", "config/server.properties", options=self._options),
-            directory=self.directory,
-            environment=java.environment(),
-            console=self.logs / "console.log",
-            hold=self._lock.fileno(),
-        )
+        self._process = self._launch(jars, self._lock.fileno())
         deadline = time.monotonic() + _START_SECONDS
         assert self._identity is not None
         while not serves(self._ports[0], self._identity, self.node_id):
@@ -256,6 +252,16 @@ class Node:
                 raise BrokerFailed(f"(in {self.directory}, no answer for {_START_SECONDS:.0f} s)\n{self._last_words()}")
             time.sleep(0.05)
         return True
+
+    def _launch(self, jars: Sequence[Path], hold: int) -> Process:
+        """Start its process, which keeps the file descriptor `hold` open."""
+        return KeptProcess(
+            java.command(jars, self._heap, "kafka.Kafka", "config/server.properties", options=self._options),
+            directory=self.directory,
+            environment=java.environment(),
+            console=self.logs / "console.log",
+            hold=hold,
+        )
 
     def _known(self) -> dict[str, int]:
         """What node.json says; nothing if it is missing or was never finished."""

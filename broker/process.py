@@ -8,10 +8,33 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 STOP_SECONDS: Final = 30.0
 """how long an orderly stop may take before the process is killed"""
+
+
+class Process(Protocol):
+    """A process that was started; `pid` is its number."""
+
+    @property
+    def pid(self) -> int:
+        """As the kernel counts it; 0 if it never started."""
+
+    def running(self) -> bool:
+        """Whether it lives."""
+
+    def stop(self) -> None:
+        """Ask for an orderly end and wait for it."""
+
+    def kill(self) -> None:
+        """kill -9."""
+
+    def pause(self) -> None:
+        """SIGSTOP."""
+
+    def resume(self) -> None:
+        """SIGCONT."""
 
 
 class KeptProcess:

@@ -40,6 +40,7 @@ def demo(
     submissions: Annotated[int, typer.Option("--submissions", "-n", min=1, help="how many")] = 900,
     seed: Annotated[int, typer.Option(help="of the generator")] = 131041,
     partitions: Annotated[int | None, typer.Option(min=1, help="default as declared")] = None,
+    brokers: Annotated[int | None, typer.Option(min=1, max=9, help="Kafka nodes")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one line of JSON at the end")] = False,
 ) -> None:
     """Start everything, submit, route, decide, hand over, reconcile, stop; exit 1 on any loss. / 全体の実演"""
@@ -58,6 +59,7 @@ def demo(
         Home(directory),
         namespace="rehearsal",
         partitions=partitions or settings.partitions,
+        brokers=brokers or settings.brokers,
         topics_file=settings.topics_file,
         tell=tell,
     )

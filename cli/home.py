@@ -43,7 +43,7 @@ class Running:
     topics: list[str]
     metrics: Mapping[str, str] = field(default_factory=dict)
     pids: Mapping[str, int] = field(default_factory=dict)
-    broker_metrics: str = ""
+    broker_metrics: Mapping[str, str] = field(default_factory=dict)
     controller: str = ""
     elsewhere: bool = False
     """brokers and roles are run by somebody else, as by containers: no process here says whether they are up"""
@@ -76,9 +76,19 @@ class Home:
         return self.path / "broker"
 
     @property
+    def brokers(self) -> Path:
+        """The same of several nodes, below it one directory for each."""
+        return self.path / "brokers"
+
+    @property
+    def broker_nodes(self) -> list[Path]:
+        """The directories of the nodes that were started here: one alone, or several."""
+        return [self.broker] if self.broker.is_dir() else sorted(self.brokers.glob("broker-*"))
+
+    @property
     def broker_password(self) -> Path:
-        """The file with the password of the broker's exporter, for the user `prometheus`."""
-        return self.broker / "config" / "scrape.password"
+        """The file with the password of the brokers' exporters, for the user `prometheus`."""
+        return (self.broker_nodes or [self.broker])[0] / "config" / "scrape.password"
 
     @property
     def declaration(self) -> Path:
@@ -133,10 +143,9 @@ class Home:
         """Write down what runs here, whole or not at all; the targets of Prometheus too."""
         from monitoring.prometheus.scrape import targets
 
-        broker = {"broker": running.broker_metrics} if running.broker_metrics else {}
         for file, text in (
             (self._run_file, json.dumps(asdict(running), indent=1)),
-            (self.targets, targets({**running.metrics, **broker})),
+            (self.targets, targets({**running.metrics, **running.broker_metrics})),
         ):
             new = file.with_suffix(".new")
             new.write_text(text)

@@ -83,8 +83,8 @@ def role_environment(home: Home, principal: str, *, bootstrap: str, namespace: s
     own = _OF_THE_LOG if principal.startswith("audit-") else _OF_THE_WATCH if principal == "monitor" else ()
     names = ("HUB_TOPICS_FILE", "HUB_SERVICE_DAYS", "HUB_WATCH_SECONDS", *own)
     passed = {name: os.environ[name] for name in names if name in os.environ}
-    if principal == "monitor" and (home.broker / "logs").is_dir():  # the embedded node's
-        passed.setdefault("HUB_BROKER_LOGS", str(home.broker / "logs"))
+    if principal == "monitor" and home.broker_nodes:
+        passed.setdefault("HUB_BROKER_LOGS", os.pathsep.join(str(node / "logs") for node in home.broker_nodes))
     families = ("HUB_OPERATIONS_", "HUB_ANALYSIS_") if principal == "analysis" else ("HUB_OPERATIONS_",)
     passed |= {name: value for name, value in os.environ.items() if name.startswith(families)}
     return {

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from broker.exporter import Exporter
-from broker.node import EmbeddedKafka
+from broker.node import Kafka
+from cli.brokers import here
 from cli.home import Home, NoHub, Running
 from cli.processes import RoleDied, Roles
 from hub.applying import Wanted, admin_endpoint, apply, last_applied
@@ -20,11 +20,9 @@ from hub.enrolment import enrol
 from hub.shut_out_book import shut_out_at
 from hub.standing import DECLARATION
 from hub.transport import Endpoint
-from monitoring.broker_rules import rules
 from schemas.errors import HubError
 from topics.declaration import read
 from topics.layout import Topology
-from topics.names import endpoint_host
 from topics.plan import tenants_removed
 
 READY_SECONDS: Final = 90.0
@@ -57,21 +55,25 @@ class Stack:
         namespace: str,
         partitions: int | None = None,
         topics_file: Path | None = None,
+        brokers: int | None = None,
+        kafka: Callable[[CertificateAuthority], Kafka] | None = None,
         broker_metrics: bool = True,
         analysis: bool = False,
         tell: Tell = lambda _: None,
     ) -> None:
         """Nothing is started before entering; `tell` hears of each step.
 
-        `broker_metrics` has the broker show its numbers to Prometheus, which costs its start half a second;
+        `brokers` is the number of Kafka nodes, by default as many as the home has, one in a new home; `kafka` makes,
+        with the home's authority, another Kafka than one of this home. `broker_metrics` has the home's brokers show
+        their numbers to Prometheus, which costs the start of each half a second;
         `analysis` runs the periodic analysis of the operations log beside the rest.
         """
         self.home = home
         self._wanted = Wanted.of(read(home.declared_in(topics_file)), namespace, partitions)
         self._tell = tell
         self._analysis = analysis
-        self._exporter = Exporter(rules(), endpoint_host("broker")) if broker_metrics else None
-        self._node: EmbeddedKafka | None = None
+        self._made_by = kafka or (lambda authority: here(home, authority, brokers, metrics=broker_metrics))
+        self._kafka: Kafka | None = None
         self._roles: Roles | None = None
         self._published = b""
         self._starting: list[str] = []
@@ -105,10 +107,15 @@ class Stack:
         return self._wanted.topology
 
     @property
+    def kafka(self) -> Kafka:
+        """The brokers."""
+        assert self._kafka is not None
+        return self._kafka
+
+    @property
     def bootstrap(self) -> str:
-        """The brokers' address."""
-        assert self._node is not None
-        return self._node.bootstrap
+        """The brokers' addresses."""
+        return self.kafka.bootstrap
 
     @property
     def roles(self) -> Roles:
@@ -131,8 +138,8 @@ class Stack:
         self._begin_with()
         enrol(self.home.path, self.topology, authority, now=datetime.now(UTC))
         self._tell("Apache Kafka")
-        self._node = EmbeddedKafka(self.home.broker, authority, exporter=self._exporter)
-        self._node.start()
+        self._kafka = self._made_by(authority)
+        self._kafka.start()
         self._tell("topics and rights")
         done = asyncio.run(apply(self.home.path, self._wanted, authority, self.admin(), lambda: datetime.now(UTC)))
         if not done.left.empty:
@@ -218,8 +225,7 @@ class Stack:
         commands = {"router": ("route",), "monitor": ("monitor",), "analysis": ("monitor", "analyse")}
         command = commands.get(name, ("consume", name.partition("-")[0]))
         if name == "monitor":
-            assert self._node is not None
-            where = {"HUB_WATCH_TARGETS": str(self.home.targets), "HUB_WATCH_ALSO": self._node.controller}
+            where = {"HUB_WATCH_TARGETS": str(self.home.targets), "HUB_WATCH_ALSO": self.kafka.controllers}
             self.roles.start(name, name, *command, extra=where)
         else:
             self.roles.start(name, name, *command)
@@ -240,7 +246,6 @@ class Stack:
 
     def describe(self) -> Running:
         """What `up --json` says."""
-        assert self._node is not None
         return Running(
             bootstrap=self.bootstrap,
             home=str(self.home.path),
@@ -249,13 +254,13 @@ class Stack:
             partitions=self.topology.partitions,
             topics=[topic.name for topic in self.topology.topics],
             metrics={name: f"{role.metrics}/metrics" for name, role in self.roles.running.items() if role.metrics},
-            broker_metrics=self._node.metrics,
+            broker_metrics={node.name: node.metrics for node in self.kafka.nodes if node.metrics},
             pids={
                 "up": os.getpid(),
-                "broker": self._node.pid,
+                **{node.name: node.pid for node in self.kafka.nodes},
                 **{name: role.process.pid for name, role in self.roles.running.items()},
             },
-            controller=self._node.controller,
+            controller=self.kafka.controllers,
         )
 
     def stop_roles(self) -> dict[str, int]:
@@ -267,8 +272,8 @@ class Stack:
         self.home.withdraw()
         if self._roles is not None:
             self._roles.stop()
-        if self._node is not None:
-            self._node.stop()
+        if self._kafka is not None:
+            self._kafka.stop()
 
 
 def _desks(topology: Topology) -> list[str]:

@@ -36,6 +36,7 @@ def up(
     namespace: Annotated[str | None, typer.Option(help="rehearsal (default) or another one")] = None,
     partitions: Annotated[int | None, typer.Option(min=1, help="only for the first start of a home")] = None,
     analysis: Annotated[bool, typer.Option(help="analyse the operations log, too (needs Faust)")] = True,
+    brokers: Annotated[int | None, typer.Option(min=1, max=9, help="Kafka nodes; only for the first start")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one line of JSON when ready")] = False,
 ) -> None:
     """Run broker, router and consumers here until Ctrl-C. / 全体を起動し、Ctrl-Cまで動かす"""
@@ -48,6 +49,7 @@ def up(
         Home((home or settings.home).resolve()),
         namespace=namespace or settings.namespace,
         partitions=partitions or settings.partitions,
+        brokers=brokers or settings.brokers,
         topics_file=settings.topics_file,
         analysis=analysis and _faust(),
         tell=(lambda _: None) if as_json else (lambda step: console.print(f"[dim]·[/] {step}")),

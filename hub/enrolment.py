@@ -7,7 +7,6 @@ sends the public halves; what is signed is the same.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from hub.crypto.audience import AudiencePrivateKey, Suite
 from hub.crypto.certificates import CertificateAuthority, Usage, write_private
 from hub.crypto.errors import KeyMissing
 from hub.crypto.identity import IdentityKey
-from hub.crypto.keyfile import STANDARD, ScryptCost
+from hub.crypto.keyfile import ScryptCost, fresh_passphrase
 from hub.crypto.keystore import FileKeyStore
 from hub.envelope.announcements import AudienceKey
 from hub.envelope.names import ADMIN, parse_topic
@@ -70,7 +69,7 @@ def enrol(
     authority: CertificateAuthority,
     *,
     now: datetime,
-    cost: ScryptCost = STANDARD,
+    cost: ScryptCost | None = None,
     least_serial: int = 1,
     withdraw: bool = False,
 ) -> Enrolled:
@@ -177,7 +176,7 @@ def _certify_endpoint(home: Path, name: str, authority: CertificateAuthority) ->
     authority.issue(name, directory, usage=Usage.SERVER, hosts=(names.endpoint_host(name),))
 
 
-def administrator(home: Path, *, cost: ScryptCost = STANDARD) -> IdentityKey:
+def administrator(home: Path, *, cost: ScryptCost | None = None) -> IdentityKey:
     """Load the key that signs trust lists and declarations. Raises KeyMissing."""
     identities = _store(home / "roles" / ADMIN, cost).load_identities()
     if not identities:
@@ -235,16 +234,16 @@ def _unnamed(trust: Trust, named: Collection[str]) -> dict[str, Collection[bytes
     }
 
 
-def _store(directory: Path, cost: ScryptCost) -> FileKeyStore:
-    """The key store of a role directory; a new directory gets a passphrase of its own."""
+def _store(directory: Path, cost: ScryptCost | None) -> FileKeyStore:
+    """The key store of a role directory; a new directory gets a passphrase of its own. `cost` is for tests."""
     file = directory / "passphrase"
     if not file.exists():
-        write_private(file, secrets.token_urlsafe(32).encode() + b"\n")
-    return FileKeyStore(directory / "keys", file.read_bytes().strip(), cost=cost, allow_weak=cost != STANDARD)
+        write_private(file, fresh_passphrase() + b"\n")
+    return FileKeyStore(directory / "keys", file.read_bytes().strip(), cost=cost, allow_weak=cost is not None)
 
 
 def _keys(
-    home: Path, principal: Principal, epochs: Sequence[int], authority: CertificateAuthority, cost: ScryptCost
+    home: Path, principal: Principal, epochs: Sequence[int], authority: CertificateAuthority, cost: ScryptCost | None
 ) -> _Keys:
     """Make a principal's certificate and keys. One that was withdrawn and comes back keeps its audience keys."""
     directory = home / "roles" / principal.name

@@ -116,3 +116,4 @@ class HomeSettings(BaseSettings):
     namespace: Annotated[str, AfterValidator(_namespace)] = "rehearsal"
     topics_file: Path | None = None
     partitions: int | None = Field(default=None, ge=1, le=1_000)
+    brokers: int | None = Field(default=None, ge=1, le=9, description="Kafka nodes of a hub that starts here")

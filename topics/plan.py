@@ -12,11 +12,13 @@ from topics.layout import Acl, Quota, Topic, Topology
 
 @dataclass(frozen=True, slots=True)
 class FoundTopic:
-    """A topic as a cluster has it: partitions, and the configurations that were set on it."""
+    """A topic as a cluster has it: partitions, the configurations that were set on it, and copies."""
 
     name: str
     partitions: int
     configs: Mapping[str, str]
+    copies: int = 1
+    """of the partition that has the fewest"""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,7 +46,7 @@ class ForeignQuota:
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """What a cluster has in one namespace, and how many brokers it has."""
+    """What a cluster has in one namespace, and how many brokers are registered in it, away or not."""
 
     brokers: int
     topics: tuple[FoundTopic, ...] = ()
@@ -144,6 +146,15 @@ class ResetConfig(Step):
     def deletes(self) -> bool:
         """It does."""
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class AddCopies(Step):
+    """Copy a topic to more brokers; it was made when there were fewer. No plan does it: a broker's tool does."""
+
+    name: str
+    copies: int
+    wanted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,12 +317,12 @@ def _principals(topology: Topology, tenant: str) -> tuple[str, ...]:
     return tuple(each.name for each in topology.principals if each.tenant == tenant)
 
 
-def _topic_steps(
-    topic: Topic, found: FoundTopic | None, brokers: int, prune: bool
-) -> tuple[list[Step], list[ResetConfig]]:
-    copies = min(topic.replication_factor, brokers)
+def _topic_steps(topic: Topic, found: FoundTopic | None, brokers: int, prune: bool) -> tuple[list[Step], list[Step]]:
+    wanted = min(topic.replication_factor, brokers)
+    copies = wanted if found is None else found.copies
     configs = dict(topic.configs)
-    # as many in-sync copies as can be asked for without stopping at the first restart of a broker
+    # as many in-sync copies as can be asked for without stopping at the first restart of a broker; by the copies that
+    # there are, never by the brokers that answer now, or a bad day would have a record acknowledged by one
     configs["min.insync.replicas"] = str(max(1, min(int(configs["min.insync.replicas"]), copies - (copies > 1))))
     if found is None:
         return [CreateTopic(topic.name, topic.partitions, copies, configs)], []
@@ -326,7 +337,10 @@ def _topic_steps(
         by_hand = {}
     # altering sets all there is: what was set by hand must be said again, or it would go in silence
     steps: list[Step] = [AlterTopic(topic.name, {**by_hand, **configs}, changed)] if changed else []
-    return steps, [ResetConfig(topic.name, key, value) for key, value in by_hand.items()]
+    drift: list[Step] = [ResetConfig(topic.name, key, value) for key, value in by_hand.items()]
+    if copies < wanted:
+        drift.append(AddCopies(topic.name, copies, wanted))
+    return steps, drift
 
 
 def _plain(value: Any) -> Any:

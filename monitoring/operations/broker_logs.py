@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -41,7 +41,7 @@ _MOST_RUNG: Final = 1_000
 
 
 class BrokerWatch:
-    """`await BrokerWatch(role, store, note, observer, now, directory, …).run(stop)`."""
+    """`await BrokerWatch(role, store, note, observer, now, directories, …).run(stop)`."""
 
     def __init__(
         self,
@@ -50,14 +50,14 @@ class BrokerWatch:
         note: Note,
         observer: Observer,
         now: Callable[[], datetime],
-        directory: Path,
+        directories: Sequence[Path],
         *,
         seconds: float,
         networks: Peers,
     ) -> None:
         """Nothing is read before `run`; `seconds` is one interval."""
         self._role, self._store, self._note, self._observe, self._now = role, store, note, observer, now
-        self._directory, self._seconds, self._networks = directory, seconds, networks
+        self._directories, self._seconds, self._networks = tuple(directories), seconds, networks
         self._patience = Patience(STAGE, observer)
         self._connections = Connections()
         self._rung: dict[tuple[str, str, Peer], float] = {}
@@ -75,7 +75,13 @@ class BrokerWatch:
         if not self._followers:
             kept = await asyncio.to_thread(self._store.followed)
             self._learned = await asyncio.to_thread(self._store.peers)
-            self._followers = [Follower(self._directory, family, kept) for family in FAMILIES]
+            # one directory alone needs no name: what was kept before there were several still counts
+            several = len(self._directories) > 1
+            self._followers = [
+                Follower(directory, family, kept, of=str(directory) if several else "")
+                for directory in self._directories
+                for family in FAMILIES
+            ]
         for _ in range(_MOST_LOOKS):
             now = self._now()
             looks, tally = await asyncio.to_thread(self._look, now)

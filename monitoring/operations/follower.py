@@ -51,9 +51,13 @@ class Look:
 class Follower:
     """One family in one directory. A look counts only once `taken` was called with it."""
 
-    def __init__(self, directory: Path, family: str, kept: Iterable[Place] = ()) -> None:
-        """Go on where an earlier process stopped; a file that nobody has read is read from its beginning."""
+    def __init__(self, directory: Path, family: str, kept: Iterable[Place] = (), *, of: str = "") -> None:
+        """Go on where an earlier process stopped; a file that nobody has read is read from its beginning.
+
+        `of` says whose the family is, where several directories have one of its name.
+        """
         self._directory, self.family = directory, family
+        self._known_as = f"{of}:{family}" if of else family
         self._places: dict[int, Place] = {}
         self._take(kept)
 
@@ -67,7 +71,7 @@ class Follower:
         self._take(look.places)
 
     def _take(self, places: Iterable[Place]) -> None:
-        self._places = {place.inode: place for place in places if place.family == self.family}
+        self._places = {place.inode: place for place in places if place.family == self._known_as}
 
     def look(self) -> Look:
         """Read on, oldest file first. Never raises: what cannot be read now is not readable."""
@@ -89,7 +93,7 @@ class Follower:
                 if before is not None and self._is(descriptor, before):
                     del gone[inode]
                 else:
-                    before = Place(self.family, inode, 0, _start(descriptor, 0))
+                    before = Place(self._known_as, inode, 0, _start(descriptor, 0))
                 if more:  # what comes after an unfinished file waits for its turn
                     places.append(before)
                     continue
@@ -101,7 +105,7 @@ class Follower:
                 room -= used
                 end = before.offset + used
                 done = whole and not active and used == len(data)
-                places.append(Place(self.family, inode, end, _start(descriptor, end), done, inside))
+                places.append(Place(self._known_as, inode, end, _start(descriptor, end), done, inside))
             finally:
                 os.close(descriptor)
         lost = any(not place.done for place in gone.values())

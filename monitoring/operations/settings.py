@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,7 +53,9 @@ class OperationsSettings(BaseSettings):
     operations_retention_administration: _Days = DEFAULT_DAYS[Class.ADMINISTRATION]
     operations_publish_seconds: float = Field(default=10.0, gt=0, le=86_400)
     operations_witnesses: Path | None = Field(default=None, description="a file: one `URL vkey` a line")
-    broker_logs: Path | None = Field(default=None, description="directory with authorizer.log and network.log")
+    broker_logs: str = Field(
+        default="", description="directories with authorizer.log and network.log, one of each broker, as in PATH"
+    )
     broker_logs_seconds: float = Field(default=10.0, ge=0.1, le=3_600, description="one interval")
     peers: Annotated[str, AfterValidator(_peers)] = Field(default="", description="principal=network,…;…")
 
@@ -65,6 +68,11 @@ class OperationsSettings(BaseSettings):
             Class.ACCESS: self.operations_retention_access,
             Class.ADMINISTRATION: self.operations_retention_administration,
         }
+
+    @property
+    def log_directories(self) -> tuple[Path, ...]:
+        """Where the brokers' logs are read."""
+        return tuple(Path(each) for each in self.broker_logs.split(os.pathsep) if each)
 
     @property
     def networks(self) -> dict[str, tuple[Network, ...]]:

@@ -123,14 +123,14 @@ class OperationsWatch:
                 group.create_task(collector.run(stop))
                 group.create_task(self._publish(store, stop))
                 group.create_task(self._sweep(store, stop))
-                if self._settings.broker_logs is not None:
+                if self._settings.log_directories:
                     watch = BrokerWatch(
                         self._role,
                         store,
                         self._note,
                         self._observe,
                         self._now,
-                        self._settings.broker_logs,
+                        self._settings.log_directories,
                         seconds=self._settings.broker_logs_seconds,
                         networks=self._settings.networks,
                     )

@@ -13,6 +13,7 @@ becomes its `instance`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ from topics.names import endpoint_host
 
 SCRAPER: Final = "prometheus"
 BROKER: Final = "broker"
+_BROKERS: Final = f"{BROKER}(-[0-9]+)?"
+"""one alone, or the members of a cluster, which have one name for this and one password"""
+_BROKER: Final = re.compile(_BROKERS)
 STRANGER: Final = "unknown"
 WORKER: Final = "worker"
 INTERVAL_SECONDS: Final = 15
@@ -55,7 +59,9 @@ def processes(topology: Topology) -> tuple[str, ...]:
 def scrape_configs(what: Scraping) -> list[Job]:
     """Return the value of `scrape_configs`, plain dictionaries and lists in a fixed order."""
     known = [*what.principals, *([BROKER] if what.broker_password is not None else [])]
-    return [*(_job(name, what, "keep", name) for name in known), _job(STRANGER, what, "drop", "|".join(known))]
+    kept = {name: _BROKERS if name == BROKER else name for name in known}
+    jobs = [_job(name, what, "keep", pattern) for name, pattern in kept.items()]
+    return [*jobs, _job(STRANGER, what, "drop", "|".join(kept.values()))]
 
 
 def targets(endpoints: Mapping[str, str]) -> str:
@@ -63,7 +69,7 @@ def targets(endpoints: Mapping[str, str]) -> str:
     groups = [
         {
             "targets": [urlsplit(url).netloc],
-            "labels": {"instance": name, "role": name if name == BROKER else role(name)},
+            "labels": {"instance": name, "role": BROKER if _BROKER.fullmatch(name) else role(name)},
         }
         for name, url in sorted(endpoints.items())
     ]

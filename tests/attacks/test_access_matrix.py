@@ -30,7 +30,7 @@ from topics import names
 from topics.access import ClusterDeed, Deed, GroupDeed, may_cluster, may_group, may_topic, may_transact
 from topics.layout import Topology
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.one_broker]
 
 RULER = "admin"
 STRANGER = "stranger"

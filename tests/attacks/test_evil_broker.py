@@ -27,7 +27,7 @@ from tests.attacks.evil.stage import EvilStage
 from tests.broker.router_stage import OTHER, TENANT, Stage, until_routed
 from tests.kafka import TestKafka, fresh_namespace
 
-pytestmark = [pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.broker, pytest.mark.one_broker, pytest.mark.asyncio(loop_scope="module")]
 SEED = 20261126
 LONG = pytest.mark.soak(target="attacks-long")
 DESKS = ("review", "helpdesk", "audit")

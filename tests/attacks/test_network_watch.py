@@ -44,7 +44,7 @@ from tests.kafka import TestKafka, start
 from topics import names
 from topics.layout import Topology
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.broker, pytest.mark.one_broker, pytest.mark.timeout(180)]
 
 TENANT = "131041"
 CHEAP = ScryptCost(log2_n=4)
@@ -371,7 +371,7 @@ async def test_what_cannot_be_tried_is_unknown_and_never_refused(
     """A broker that holds its sockets and answers nobody."""
     async with watching(monitor, seconds=1.0, watch_also=str(controller)) as seen:
         await _all_refuse(seen)
-        kafka.node.freeze()
+        kafka.freeze()
         try:
             await seen.next_round()
             for control in Control:
@@ -383,7 +383,7 @@ async def test_what_cannot_be_tried_is_unknown_and_never_refused(
             assert ("watch.control-unknown", "plaintext") in seen.alarms()
             assert not any(code == "watch.control-open" for code, _ in seen.alarms())
         finally:
-            kafka.node.thaw()
+            kafka.thaw()
         await _all_refuse(seen)
 
 

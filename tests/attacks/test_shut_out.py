@@ -26,7 +26,7 @@ from topics.access import Deed
 from topics.layout import Acl, Operation, Resource, Topology
 from topics.plan import AllowAcl, LetIn, Plan, ShutOut, plan
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.one_broker]
 
 TENANT = "131041"
 A_MINUTE = 60

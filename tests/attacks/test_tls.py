@@ -53,7 +53,7 @@ def port(kafka: TestKafka, request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture
 def clients(kafka: TestKafka) -> int:
-    return int(kafka.bootstrap.rpartition(":")[2])
+    return int(kafka.node.bootstrap.rpartition(":")[2])
 
 
 def assert_refused(kafka: TestKafka, outcome: Outcome, alert: str) -> None:

@@ -120,7 +120,11 @@ def planted(worked: Hub, temporary: Path) -> Iterator[dict[str, str]]:
     header, value = (names.operations(worked.stack.topology.namespace), names.control(worked.stack.topology.namespace))
     asyncio.run(_plant(worked, header, b"", [("planted", mark.encode("cp932"))]))
     asyncio.run(_plant(worked, value, base64.b32encode(mark.encode()), []))
-    segments = {str(worked.home.broker / "data" / f"{topic}-0" / f"{0:020}.log") for topic in (header, value)}
+    segments = {
+        str(node / "data" / f"{topic}-0" / f"{0:020}.log")
+        for topic in (header, value)
+        for node in worked.home.broker_nodes
+    }
     with subprocess.Popen(
         [sys.executable, "-c", "import time; print(flush=True); time.sleep(170)", mark],
         env={**os.environ, "LEAK": mark},
@@ -223,14 +227,14 @@ def test_no_key_is_on_a_disk_but_sealed(
     for principal in worked.home.roles(""):
         directory = worked.home.role(principal)
         store = FileKeyStore(directory / "keys", (directory / "passphrase").read_bytes().strip())
-        if principal in ("portal", f"review-{TENANT}"):  # opening a key file takes its time
-            for entry in store.list():
-                name = f"{entry.audience or 'identity'} of {principal} {entry.epoch}"
-                if entry.audience is None:
-                    keys |= {f"{name} {each.key_id.hex()}": each.seed() for each in store.load_identities()}
-                else:
-                    keys[name] = store.load_audience(entry.audience, entry.epoch or 0).seeds()
-        keys[f"passphrase of {principal}"] = (directory / "passphrase").read_bytes().strip()
+        for entry in store.list():
+            name = f"{entry.audience or 'identity'} of {principal} {entry.epoch}"
+            if entry.audience is None:
+                keys |= {f"{name} {each.key_id.hex()}": each.seed() for each in store.load_identities()}
+            else:
+                keys[name] = store.load_audience(entry.audience, entry.epoch or 0).seeds()
+        digits = (directory / "passphrase").read_bytes().strip().removeprefix(b"key-1:")
+        keys[f"passphrase of {principal}"] = bytes.fromhex(digits.decode())  # found in hex, too
     leaks, _ = sweep(Scanner(keys), worked, temporary)
     where = {f"passphrase of {each}": str(worked.home.role(each) / "passphrase") for each in worked.home.roles("")}
     assert {(leak.label, leak.place) for leak in leaks} == set(where.items()), "for trials: docs/secrets.md"

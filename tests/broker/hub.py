@@ -12,9 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cli.home import Home
 from cli.processes import RoleProcess
 from cli.stack import Stack
+from tests.kafka import authority_for, brokers, brokers_here, fresh_namespace, kind
 
 ENTRY = [sys.executable, "-m", "cli"]
 
@@ -30,7 +33,8 @@ class Hub:
     def environment(self, **more: str) -> dict[str, str]:
         """What a person's shell would have; no Java on the PATH."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HUB_", "JAVA"))}
-        return {**kept, "PATH": "/usr/bin:/bin", "HUB_HOME": str(self.home.path), **more}
+        of_hub = {"HUB_HOME": str(self.home.path), "HUB_NAMESPACE": self.stack.topology.namespace}
+        return {**kept, "PATH": "/usr/bin:/bin", **of_hub, **more}
 
     def run(
         self, *arguments: str, stdin: bytes = b"", seconds: float = 120, **more: str
@@ -132,7 +136,20 @@ def eventually(probe: Callable[[], Any], seconds: float = 60, *, pause: float = 
 
 @contextmanager
 def running(directory: Path, *, partitions: int = 3, broker_metrics: bool = False) -> Iterator[Hub]:
-    """A hub in a fresh home; with `broker_metrics`, the broker is watched too."""
-    home = Home(directory / "home")
-    with Stack(home, namespace="rehearsal", partitions=partitions, broker_metrics=broker_metrics) as stack:
+    """A hub in a fresh home, on the Kafka of HUB_TEST_KAFKA; with `broker_metrics`, the brokers are watched too."""
+    home, foreign, namespace = Home(directory / "home"), kind() in ("containers", "external"), "rehearsal"
+    if kind() == "external":
+        if broker_metrics:
+            pytest.skip("asks the brokers' own exporters")
+        home.prepare()
+        authority_for(home.path / "authority")
+        namespace = fresh_namespace()
+    with Stack(
+        home,
+        namespace=namespace,
+        partitions=partitions,
+        brokers=brokers_here(),
+        kafka=(lambda authority: brokers(directory, authority)) if foreign else None,
+        broker_metrics=broker_metrics,
+    ) as stack:
         yield Hub(stack)

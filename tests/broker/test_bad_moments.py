@@ -62,8 +62,7 @@ def test_desk_killed_between_its_commit_and_its_outbox_loses_and_doubles_nothing
 
 def test_broker_killed_in_mid_load_and_started_again_loses_nothing(hub: Hub) -> None:
     before = hub.agreed()
-    node = hub.stack._node
-    assert node is not None
+    kafka = hub.stack.kafka
     submit = subprocess.Popen(
         [*ENTRY, "submit", "-", "--json"],
         stdin=subprocess.PIPE,
@@ -77,11 +76,11 @@ def test_broker_killed_in_mid_load_and_started_again_loses_nothing(hub: Hub) -> 
         submit.stdin.write(line)
     submit.stdin.flush()
     time.sleep(1.5)
-    node.kill()
+    kafka.kill()
     for line in lines[150:250]:
         submit.stdin.write(line)
     time.sleep(1)
-    node.start()
+    kafka.start()
     for line in lines[250:]:
         submit.stdin.write(line)
     output, errors = submit.communicate(timeout=120)

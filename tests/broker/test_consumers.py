@@ -318,9 +318,9 @@ async def test_broker_restart_in_mid_load_loses_nothing(stage: Stage) -> None:
     async with running(review_desk(stage.surroundings(REVIEW, store))):
         await stage.route(stage.review, REVIEW, *(portal.seal(n) for n in range(30)))
         await until(lambda: len(store.events()) > 0)
-        await asyncio.to_thread(stage.kafka.node.stop)
+        await asyncio.to_thread(stage.kafka.stop)
         await asyncio.sleep(1)
-        await asyncio.to_thread(stage.kafka.node.start)
+        await asyncio.to_thread(stage.kafka.start)
         await stage.route(stage.review, REVIEW, *(portal.seal(n) for n in range(30, 60)))
         await until(lambda: len(store.events()) == 60 and not store.waiting_count(), 120)
     assert sorted(row.event.event_id for row in store.events()) == [uuid7(n) for n in range(60)]

@@ -26,7 +26,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestKafka]:
     try:
         yield made
     finally:
-        made.node.stop()
+        made.kafka.stop()
 
 
 class ByHandAcls(CreateAcls):

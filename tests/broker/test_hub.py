@@ -170,12 +170,13 @@ def test_every_process_answers_for_its_health(hub: Hub) -> None:
 
 
 def test_the_broker_exports_what_is_declared_and_no_other_name(hub: Hub) -> None:
-    about = hub.stack.describe()
+    urls = hub.stack.describe().broker_metrics.values()
+    assert len(urls) == len(hub.home.broker_nodes)
     scraper, password = hub.home.scraper("prometheus"), hub.home.broker_password.read_text()
     assert stat.S_IMODE(hub.home.broker_password.stat().st_mode) == 0o600
 
-    def told() -> dict[str, set[str]]:
-        answer = scraper.get(about.broker_metrics, "broker", seconds=30, password=password)
+    def told(url: str) -> dict[str, set[str]]:
+        answer = scraper.get(url, "broker", seconds=30, password=password)
         assert answer.status == 200
         found: dict[str, set[str]] = {}
         for family in text_string_to_metric_families(answer.body.decode()):  # type: ignore[no-untyped-call]
@@ -185,16 +186,18 @@ def test_the_broker_exports_what_is_declared_and_no_other_name(hub: Hub) -> None
         return found
 
     declared = {metric.name: set(metric.labels) for metric in brokers.METRICS}
-    exported = told()
-    assert {name: exported.get(name) for name in declared} == declared
-    assert {name for name in exported if name.startswith("kafka_")} == {n for n in declared if n.startswith("kafka_")}
+    for exported in map(told, urls):
+        assert {name: exported.get(name) for name in declared} == declared
+        assert {name for name in exported if name.startswith("kafka_")} == {
+            n for n in declared if n.startswith("kafka_")
+        }
 
 
 def test_the_broker_shows_its_numbers_to_who_knows_the_password_alone(hub: Hub, attack: Attack) -> None:
     tried = attack(
         Attacker.CONTRACTOR, "scrapes the broker's exporter without its password, in the clear or over older TLS"
     )
-    url, scraper = hub.stack.describe().broker_metrics, hub.home.scraper("portal")
+    url, scraper = next(iter(hub.stack.describe().broker_metrics.values())), hub.home.scraper("portal")
     for password in ("", "prometheus", hub.home.broker_password.read_text() + "x"):
         answer = scraper.get(url, "broker", password=password)
         assert (answer.status, b"kafka_" in answer.body) == (401, False)
@@ -214,7 +217,7 @@ def test_the_broker_shows_its_numbers_to_who_knows_the_password_alone(hub: Hub, 
 
 
 def test_the_exporter_is_not_told_its_password(hub: Hub) -> None:
-    directory, password = hub.home.broker / "config", hub.home.broker_password.read_bytes()
+    directory, password = hub.home.broker_nodes[0] / "config", hub.home.broker_password.read_bytes()
     assert len(password) >= 43, "256 bits"
     for path in directory.rglob("*"):
         if path.is_file() and path != hub.home.broker_password and path.suffix != ".jar":
@@ -249,10 +252,10 @@ def test_a_portal_cannot_scrape_the_router(hub: Hub) -> None:
 
 
 def test_the_helpdesks_certificate_does_not_open_the_review_topic(hub: Hub) -> None:
-    refused = _kcat(hub, "helpdesk-131041", "rehearsal.131041.review")
+    refused = _kcat(hub, "helpdesk-131041", f"{hub.stack.topology.namespace}.131041.review")
     assert refused.stdout == b""
     assert b"authorization failed" in refused.stderr.lower()
-    assert _kcat(hub, "helpdesk-131041", "rehearsal.131041.helpdesk").returncode == 0
+    assert _kcat(hub, "helpdesk-131041", f"{hub.stack.topology.namespace}.131041.helpdesk").returncode == 0
 
 
 def _kcat(hub: Hub, principal: str, topic: str) -> subprocess.CompletedProcess[bytes]:
@@ -294,15 +297,20 @@ def test_the_network_watch_finds_all_refused_and_every_role_on_its_path(hub: Hub
         *("plaintext", "no-certificate", "unknown-ca", "expired-certificate", "tls-1-2", "rights", "no-rights"),
         *("undeclared-listener", "metrics-scrape"),
     }
-    assert [row["up"] for row in rows if "path" in row] == [True, True], "the broker's listener and the controller's"
-    up = f'hub_watch_path_up{{listener="{hub.stack.bootstrap}",principal="%s"}} 1.0'
+    addresses = hub.stack.bootstrap.split(",")
+    up_rows = [row["up"] for row in rows if "path" in row]
+    assert up_rows == [True] * 2 * len(addresses), "each broker's listener and its controller's"
+    up = 'hub_watch_path_up{listener="%s",principal="%s"} 1.0'
     for name, role in hub.stack.roles.running.items():
-        eventually(lambda name=name, role=role: up % name in metrics_of(role))
+        wanted = [up % (each, name) for each in addresses]
+        eventually(lambda wanted=wanted, role=role: all(line in metrics_of(role) for line in wanted))
 
-    undeclared = hub.run("monitor", "network", "--json", HUB_WATCH_BROKERS=f"localhost:{hub.stack.bootstrap[10:]}")
+    declared = hub.stack.bootstrap.replace("127.0.0.1", "localhost")
+    undeclared = hub.run("monitor", "network", "--json", HUB_WATCH_BROKERS=declared)
     assert undeclared.returncode == 1
     open_ = [row for row in map(json.loads, undeclared.stdout.splitlines()) if row.get("result") == "accepted"]
-    assert [(row["control"], row["listener"]) for row in open_] == [("undeclared-listener", hub.stack.bootstrap)]
+    assert {row["control"] for row in open_} == {"undeclared-listener"}
+    assert sorted(row["listener"] for row in open_) == sorted(addresses)
     assert b"not all is as it must be" in hub.run("monitor", "network", HUB_WATCH_BROKERS="localhost:1").stdout
 
 

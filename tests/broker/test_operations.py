@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -72,7 +70,7 @@ def on_topic(hub: Hub) -> list[bytes]:
     """The values of all lines that are on `<ns>.operations` now; each lies under the key of its log."""
 
     async def read() -> list[bytes]:
-        topic = names.operations("rehearsal")
+        topic = names.operations(hub.stack.topology.namespace)
         async with PartitionReader(hub.stack.admin(), {(topic, number): 0 for number in range(3)}) as reader:
             found = await reader.read_to_end()
         return [_line(each) for each in found if (each.key or b"").startswith(b"operation/")]
@@ -188,12 +186,11 @@ def test_no_line_says_anything_of_a_person(hub: Hub) -> None:
 
 @contextmanager
 def kafka_away(hub: Hub) -> Iterator[None]:
-    broker = hub.stack.describe().pids["broker"]
-    os.kill(broker, signal.SIGSTOP)
+    hub.stack.kafka.freeze()
     try:
         yield
     finally:
-        os.kill(broker, signal.SIGCONT)
+        hub.stack.kafka.thaw()
 
 
 def test_while_kafka_is_away_people_work_until_the_bound_and_then_nothing_is_shown(hub: Hub, tmp_path: Path) -> None:

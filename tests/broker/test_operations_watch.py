@@ -104,7 +104,7 @@ class Watched:
 
     @property
     def port(self) -> int:
-        return int(self.kafka.bootstrap.rpartition(":")[2])
+        return int(self.kafka.node.bootstrap.rpartition(":")[2])
 
     def lines(self, kind: Kind, **said: str) -> list[Stored]:
         """What was collected of a kind, with these fields."""
@@ -126,7 +126,7 @@ class Watched:
 
     async def watch(self, stop: asyncio.Event) -> None:
         settings = OperationsSettings(
-            broker_logs=self.kafka.node.logs, broker_logs_seconds=SECONDS, operations_publish_seconds=SECONDS
+            broker_logs=self.kafka.logs, broker_logs_seconds=SECONDS, operations_publish_seconds=SECONDS
         )
         with closing(Spool(self.role)) as spool:
             sender = sender_of(self.role, spool, self)

@@ -220,8 +220,8 @@ async def test_broker_that_is_killed_and_comes_back_costs_nothing(portal: Portal
         first = await asyncio.gather(*(out.submit(line) for line in lines[:100]))
         under_way = [asyncio.create_task(out.submit(line)) for line in lines[100:]]
         await asyncio.sleep(0.02)
-        portal.kafka.node.kill()
-        await asyncio.to_thread(portal.kafka.node.start)
+        portal.kafka.kill()
+        await asyncio.to_thread(portal.kafka.start)
         rest = await asyncio.gather(*under_way)
     assert {result.status for result in (*first, *rest)} == {Status.ACCEPTED}
     seen = await portal.seen()

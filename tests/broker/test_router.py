@@ -200,9 +200,9 @@ async def test_broker_restart_in_mid_load_loses_nothing(stage: Stage) -> None:
     async with stage.router() as facts:
         await stage.submit(*events[:150])
         await until(lambda: told(facts, BatchRouted))
-        await asyncio.to_thread(stage.kafka.node.stop)
+        await asyncio.to_thread(stage.kafka.stop)
         await asyncio.sleep(1)
-        await asyncio.to_thread(stage.kafka.node.start)
+        await asyncio.to_thread(stage.kafka.start)
         await stage.submit(*events[150:])
         await until_routed(stage, 300, seconds=120)
     assert_exactly_once(await stage.outputs(), events)

@@ -31,6 +31,7 @@ from schemas.generator import generate
 from tests.attacks.test_rights import TOPIC_AUTHORIZATION_FAILED, fetched, produced
 from tests.broker.documents import document
 from tests.broker.hub import ENTRY
+from tests.kafka import brokers_here, own_node
 from topics import names
 
 pytestmark = [pytest.mark.broker, pytest.mark.soak, pytest.mark.timeout(600)]
@@ -89,9 +90,10 @@ class Shell:
 @contextmanager
 def up(directory: Path) -> Iterator[Shell]:
     """`eltax-hub up` in a fresh home, stopped by its pid."""
+    own_node()
     shell = Shell(Home(directory / "home"))
     process = subprocess.Popen(
-        [*ENTRY, "up", "--partitions", str(PARTITIONS), "--json"],
+        [*ENTRY, "up", "--partitions", str(PARTITIONS), "--brokers", str(brokers_here()), "--json"],
         env=shell.environment(),
         stdout=subprocess.PIPE,
         stderr=sys.stderr,
@@ -313,7 +315,11 @@ async def goes(shell: Shell, out: PortalProducer, stale: PortalProducer) -> None
     shared = [names.sessions("rehearsal"), names.audiences("rehearsal"), names.control("rehearsal")]
     for kind in ("review", "helpdesk", "audit"):
         assert await codes_of(shell, f"{kind}-{NEW}", [*own, *shared]) == {TOPIC_AUTHORIZATION_FAILED}
-    denied = (shell.home.broker / "logs" / "authorizer.log").read_text("utf-8").splitlines()
+    denied = [
+        line
+        for node in shell.home.broker_nodes
+        for line in (node / "logs" / "authorizer.log").read_text("utf-8").splitlines()
+    ]
     assert any(f"CN=review-{NEW}" in line and "Denied" in line for line in denied)
 
     assert [each.rule for each in (await send(out, "R7-99998-000000004")).errors] == ["tenant.unknown"]

@@ -98,8 +98,7 @@ class Paged:
     def aim(self) -> None:
         """Tell Prometheus where everything is now."""
         about = self.hub.stack.describe()
-        broker = {"broker": about.broker_metrics} if about.broker_metrics else {}
-        self.hub.home.targets.write_text(targets({**about.metrics, **broker, **self.extra}))
+        self.hub.home.targets.write_text(targets({**about.metrics, **about.broker_metrics, **self.extra}))
 
 
 @contextmanager

@@ -53,15 +53,14 @@ def filing(site: Paged) -> Iterator[Watched]:
 
 
 def test_brokers_that_are_away(site: Paged, filing: Watched) -> None:
-    node = site.hub.stack._node
-    assert node is not None
-    node.kill()
+    kafka = site.hub.stack.kafka
+    kafka.kill()
     try:
         for name in BROKERS_AWAY:
             site.fires(name, 120)
         site.told("HubBrokersUnreachable")
     finally:
-        node.start()
+        kafka.start()
     for name in BROKERS_AWAY:
         site.over(name, 180)
     site.told("HubBrokersUnreachable", "resolved")

@@ -131,7 +131,7 @@ def watched(directory: Path, *, interval_seconds: int = 1) -> Iterator[Watched]:
         analysis = hub.stack.roles.start("analysis", "analysis", "monitor", "analyse")
         eventually(analysis.find_metrics, 60)
         about = hub.stack.describe()
-        endpoints = {**about.metrics, "broker": about.broker_metrics}
+        endpoints = {**about.metrics, **about.broker_metrics}
         aims = directory / "targets.json"
         aims.write_text(targets({**endpoints, PORTAL: f"https://127.0.0.1:{port}/metrics"}), encoding="utf-8")
         certificates = hub.home.certificates

@@ -25,6 +25,7 @@ from hub.transport.admin.protocol import (
     CreateAcls,
     DeleteAcls,
     DescribeAllAcls,
+    DescribeRegistered,
     RemoveQuotas,
     denials,
 )
@@ -113,7 +114,7 @@ class Admin:
             acls, foreign_acls, denied = await self._acls(topology.namespace, ours)
             quotas, foreign_quotas = await self._quotas(ours)
             return Current(
-                brokers=len((await self._client().describe_cluster())["brokers"]),
+                brokers=await self._registered(),
                 topics=await self._topics(topology),
                 acls=acls,
                 quotas=quotas,
@@ -189,6 +190,12 @@ class Admin:
                 return left
             await asyncio.sleep(0.1)
 
+    async def _registered(self) -> int:
+        """How many brokers the cluster has; one that is away belongs to it all the same."""
+        answer = await self._send(DescribeRegistered())
+        _check(answer.error_code, "cluster")
+        return len(answer.brokers)
+
     async def _topics(self, topology: Topology) -> tuple[FoundTopic, ...]:
         prefix = f"{topology.namespace}."
         found = [each for each in await self._client().describe_topics() if each["topic"].startswith(prefix)]
@@ -201,7 +208,12 @@ class Admin:
                 _check(code, name)
                 configs[name] = {entry[0]: entry[1] for entry in entries if entry[3] == _SET_ON_TOPIC}
         return tuple(
-            FoundTopic(each["topic"], len(each["partitions"]), configs.get(each["topic"], {}))
+            FoundTopic(
+                each["topic"],
+                len(each["partitions"]),
+                configs.get(each["topic"], {}),
+                min(len(partition["replicas"]) for partition in each["partitions"]),
+            )
             for each in sorted(found, key=lambda each: each["topic"])
         )
 

@@ -1,6 +1,7 @@
 """Requests that the client library lacks or sends one at a time: rights in bulk, and client quotas.
 
-Kafka protocol: CreateAcls (30) v1, DeleteAcls (31) v1, DescribeAcls (29) v1, AlterClientQuotas (49) v0.
+Kafka protocol: CreateAcls (30) v1, DeleteAcls (31) v1, DescribeAcls (29) v1, AlterClientQuotas (49) v0,
+DescribeCluster (60) v2 (KIP-1073, Kafka 4.0).
 """
 
 from __future__ import annotations
@@ -14,7 +15,19 @@ from aiokafka.protocol.admin import (
     DescribeAclsRequest_v1,
 )
 from aiokafka.protocol.api import Request, RequestStruct, Response
-from aiokafka.protocol.types import Array, Boolean, Float64, Int16, Int32, Schema, String
+from aiokafka.protocol.types import (
+    Array,
+    Boolean,
+    CompactArray,
+    CompactString,
+    Float64,
+    Int8,
+    Int16,
+    Int32,
+    Schema,
+    String,
+    TaggedFields,
+)
 
 from topics.layout import Acl, Operation, Resource
 from topics.plan import ForeignAcl, ForeignQuota
@@ -193,3 +206,56 @@ class AlterUserQuotas(Request[AlterClientQuotasRequest_v0]):  # type: ignore[mis
             [([("user", user)], [("producer_byte_rate", float(rate), self._remove)]) for user, rate in self._quotas],
             False,
         )
+
+
+class DescribeClusterResponse_v2(Response):  # type: ignore[misc]  # noqa: N801 - the library's way of naming
+    """Every broker that is registered."""
+
+    API_KEY = 60
+    API_VERSION = 2
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        ("error_code", Int16),
+        ("error_message", CompactString("utf-8")),
+        ("endpoint_type", Int8),
+        ("cluster_id", CompactString("utf-8")),
+        ("controller_id", Int32),
+        (
+            "brokers",
+            CompactArray(
+                ("broker_id", Int32),
+                ("host", CompactString("utf-8")),
+                ("port", Int32),
+                ("rack", CompactString("utf-8")),
+                ("is_fenced", Boolean),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("cluster_authorized_operations", Int32),
+        ("tags", TaggedFields),
+    )
+
+
+class DescribeClusterRequest_v2(RequestStruct):  # type: ignore[misc]  # noqa: N801 - the library's way of naming
+    """Ask for them."""
+
+    FLEXIBLE_VERSION = True
+    API_KEY = 60
+    API_VERSION = 2
+    RESPONSE_TYPE = DescribeClusterResponse_v2
+    SCHEMA = Schema(
+        ("include_cluster_authorized_operations", Boolean),
+        ("endpoint_type", Int8),
+        ("include_fenced_brokers", Boolean),
+        ("tags", TaggedFields),
+    )
+
+
+class DescribeRegistered(Request[DescribeClusterRequest_v2]):  # type: ignore[misc]
+    """The brokers that belong to the cluster, those that are away now too."""
+
+    API_KEY = 60
+
+    def build(self, request_struct_class: Any) -> Any:
+        """Fill the struct."""
+        return request_struct_class(False, 1, True, {})

@@ -196,10 +196,10 @@ class EvilBroker:
 
 def _server(kafka: TestKafka) -> ssl.SSLContext:
     """What the operator has anyway: the certificate and key that the node itself serves with."""
-    config = kafka.node.directory / "config"
+    issued = kafka.node.identity
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(config / "broker.crt", config / "broker.key")
+    context.load_cert_chain(issued.certificate, issued.private_key)
     context.load_verify_locations(kafka.authority.certificate_path)
     context.verify_mode = ssl.CERT_REQUIRED
     return context

@@ -207,9 +207,9 @@ async def elsewhere(live: Live, directory: Path) -> None:
 
 async def _genuine(live: Live) -> None:
     """The control: who has the broker's own key is spoken with."""
-    config, evil = live.stage.stage.kafka.node.directory / "config", live.stage.evil
+    issued, evil = live.stage.stage.kafka.node.identity, live.stage.evil
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(config / "broker.crt", config / "broker.key")
+    context.load_cert_chain(issued.certificate, issued.private_key)
     with _impostor(context) as (port, said):
         evil.advertised = ("127.0.0.1", port)
         with pytest.raises(BrokerUnavailable):

@@ -120,10 +120,10 @@ def test_a_denial_is_of_everything_there_is() -> None:
 def test_up_stops_who_is_shut_out_and_starts_who_is_let_in(office: Office) -> None:
     told: list[str] = []
     stack, roles = stack_of(office, TEXT, told), Roles()
-    stack._roles, stack._node = (
+    stack._roles, stack._kafka = (
         roles,
         SimpleNamespace(  # type: ignore[assignment]
-            bootstrap="127.0.0.1:1", controller="127.0.0.1:2", metrics="", pid=2
+            bootstrap="127.0.0.1:1", controllers="127.0.0.1:2", nodes=[]
         ),
     )
     for code in (FIRST, SECOND):

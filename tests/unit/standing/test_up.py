@@ -71,10 +71,10 @@ def test_a_start_adds_tenants_and_removes_none(
 def test_desks_start_and_stop_with_what_was_applied_and_nobody_waits_for_them(office: Office) -> None:
     told: list[str] = []
     stack, roles = stack_of(office, TEXT, told), Roles()
-    stack._roles, stack._node = (
+    stack._roles, stack._kafka = (
         roles,
         SimpleNamespace(  # type: ignore[assignment]
-            bootstrap="127.0.0.1:1", controller="127.0.0.1:2", metrics="", pid=2
+            bootstrap="127.0.0.1:1", controllers="127.0.0.1:2", nodes=[]
         ),
     )
     for code in (FIRST, SECOND):

@@ -13,7 +13,7 @@ from topics.declaration import PACKAGED, load, municipality_check_digit, parse
 from topics.errors import DeclarationInvalid, PartitionsChanged
 from topics.layout import Acl, Operation, Resource, Topology, expand
 from topics.partition import murmur2, partition_for
-from topics.plan import Current, FoundTopic, Step, plan
+from topics.plan import CreateTopic, Current, FoundTopic, Step, plan
 
 TEXT = PACKAGED.read_text(encoding="utf-8")
 
@@ -125,7 +125,9 @@ def as_found(topology: Topology, brokers: int = 1) -> Current:
     """A cluster as a plan would leave it."""
     steps = plan(Current(brokers), topology).steps
     topics = tuple(
-        FoundTopic(step.name, step.partitions, step.configs) for step in steps if type(step).__name__ == "CreateTopic"
+        FoundTopic(step.name, step.partitions, step.configs, step.replication_factor)
+        for step in steps
+        if isinstance(step, CreateTopic)
     )
     return Current(brokers, topics, topology.acls, topology.quotas)
 
@@ -159,6 +161,21 @@ def test_a_changed_configuration_is_put_right(topology: Topology) -> None:
     bent = FoundTopic(first.name, first.partitions, {**first.configs, "compression.type": "zstd"})
     (step,) = plan(replace(found, topics=(bent, *found.topics[1:])), topology).steps
     assert step.describe()["was"] == {"compression.type": "zstd"}
+
+
+def test_a_broker_that_is_away_lowers_nothing(topology: Topology) -> None:
+    """Or what is applied on a bad day would let one copy be enough for good."""
+    whole = as_found(topology, 3)
+    assert {topic.configs["min.insync.replicas"] for topic in whole.topics} == {"2"}
+    assert plan(replace(whole, brokers=2), topology).empty
+    assert plan(replace(whole, brokers=1), topology).empty
+
+
+def test_copies_that_are_missing_since_there_were_fewer_brokers_are_shown_and_not_claimed(topology: Topology) -> None:
+    grown = plan(replace(as_found(topology, 1), brokers=3), topology)
+    assert grown.empty, "of one copy two cannot be in sync: asking for it would stop every writer"
+    assert kinds(grown.drift) == ["AddCopies"] * len(topology.topics)
+    assert (grown.drift[0].describe()["copies"], grown.drift[0].describe()["wanted"]) == (1, 3)
 
 
 def test_the_number_of_partitions_never_changes(topology: Topology) -> None:

@@ -58,10 +58,11 @@ def add(log: Path, *lines: bytes) -> None:
         file.write(b"".join(line + b"\n" for line in lines))
 
 
-def watch_until(monitor: Monitor, logs: Path, told: Told, until: Callable[[], bool]) -> None:
+def watch_until(monitor: Monitor, logs: Path | list[Path], told: Told, until: Callable[[], bool]) -> None:
     async def run(store: OperationsStore) -> None:
         stop = asyncio.Event()
-        watch = BrokerWatch(monitor, store, told.note, told, lambda: NOW, logs, seconds=0.01, networks={})
+        where = [logs] if isinstance(logs, Path) else logs
+        watch = BrokerWatch(monitor, store, told.note, told, lambda: NOW, where, seconds=0.01, networks={})
         task = asyncio.create_task(watch.run(stop))
         async with asyncio.timeout(20):
             while not until():
@@ -179,3 +180,23 @@ def test_killed_between_noting_and_keeping_it_is_noted_again_and_never_left_out(
     told = Told()
     watch_until(monitor, logs, told, lambda: bool(told.lines))
     assert told.kinds() == [(Kind.DENIED, "portal", 3)]
+
+
+def test_the_logs_of_several_brokers_are_read_each_once_and_none_is_missed_in_anothers(
+    monitor: Monitor, tmp_path: Path
+) -> None:
+    places = [tmp_path / name for name in ("broker-1", "broker-2", "broker-3")]
+    for number, place in enumerate(places):
+        place.mkdir()
+        for name in ("authorizer.log", "network.log"):
+            (place / name).write_bytes(b"")
+        for _ in range(number + 1):
+            add(place / "authorizer.log", denied("CN=portal"))
+    first = Told()
+    watch_until(monitor, places, first, lambda: sum(line.count for line in first.lines) >= 6)
+    again = Told()
+    add(places[1] / "authorizer.log", denied("CN=portal"))
+    watch_until(monitor, places[::-1], again, lambda: bool(again.lines))
+    assert sum(line.count for line in first.lines) == 6
+    assert again.kinds() == [(Kind.DENIED, "portal", 1)], "what was read was read, in whatever order they are named"
+    assert not [fact for fact in first.facts + again.facts if isinstance(fact, Alarm) and "lost" in fact.code]

@@ -46,11 +46,14 @@ def test_every_principal_with_a_process_has_a_job_that_knows_it_by_name(tmp_path
     assert "basic_auth" not in jobs["router"]
 
 
-@pytest.mark.parametrize("instance", ["router", "review-131041", "broker", "review-999989", "routers", ""])
+@pytest.mark.parametrize(
+    "instance", ["router", "review-131041", "broker", "broker-2", "review-999989", "routers", "brokers", ""]
+)
 def test_a_target_belongs_to_one_job_even_one_that_nobody_knows(tmp_path: Path, instance: str) -> None:
     jobs = scrape_configs(made(tmp_path))
     kept = [job["job_name"] for job in jobs if _kept(job, instance)]
-    assert kept == [instance if instance in {job["job_name"] for job in jobs} else STRANGER]
+    name = BROKER if instance == "broker-2" else instance
+    assert kept == [name if name in {job["job_name"] for job in jobs} else STRANGER]
 
 
 def _kept(job: dict[str, Any], instance: str) -> bool:
@@ -61,9 +64,11 @@ def _kept(job: dict[str, Any], instance: str) -> bool:
 
 def test_targets_say_who_and_where() -> None:
     found = json.loads(targets({"router": "https://127.0.0.1:90/metrics", "review-131041": "https://127.0.0.1:91/m",
-                                "broker": "https://127.0.0.1:92/metrics"}))  # fmt: skip
+                                "broker": "https://127.0.0.1:92/metrics",
+                                "broker-2": "https://127.0.0.1:93/metrics"}))  # fmt: skip
     assert found == [
         {"targets": ["127.0.0.1:92"], "labels": {"instance": "broker", "role": "broker"}},
+        {"targets": ["127.0.0.1:93"], "labels": {"instance": "broker-2", "role": "broker"}},
         {"targets": ["127.0.0.1:91"], "labels": {"instance": "review-131041", "role": "review"}},
         {"targets": ["127.0.0.1:90"], "labels": {"instance": "router", "role": "router"}},
     ]
