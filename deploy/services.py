@@ -210,8 +210,13 @@ def _role(place: RolePlace) -> Service:
     if place.principal == "portal":
         mounts.append(f"{AT}/inbox:{STATE}/inbox")
     if place.principal == "monitor":
-        environment |= {"HUB_WATCH_TARGETS": "/etc/eltax-hub/targets.json", "HUB_WATCH_ALSO": CONTROLLERS}
+        environment |= {
+            "HUB_WATCH_TARGETS": "/etc/eltax-hub/targets.json",
+            "HUB_WATCH_ALSO": CONTROLLERS,
+            "HUB_BROKER_LOGS": ":".join(f"/var/log/{each.service}" for each in PLACES),
+        }
         mounts.append(f"{AT}/prometheus/config/targets:/etc/eltax-hub:ro")
+        mounts += [f"{AT}/{each.service}/data/logs:/var/log/{each.service}:ro" for each in PLACES]
     return Service(
         place.service,
         HUB_IMAGE,

@@ -56,7 +56,7 @@ class Deployment:
             *("ps", "--all", "--filter", f"label=com.docker.compose.project={project}"),
             *("--format", '{{.Label "com.docker.compose.service"}} {{.ID}}'),
         )
-        return dict(line.split() for line in listed.splitlines())  # type: ignore[misc]
+        return dict(line.split(None, 1) for line in listed.splitlines())
 
     def load(self, count: int, seed: int) -> dict[str, Any]:
         """`deploy/containers load`, with a seed of its own."""
