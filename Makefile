@@ -6,11 +6,13 @@ SUBMISSIONS ?= 900
 ROUNDS ?= 3
 SECONDS ?= 30
 RUNS ?= 500
+SEED ?= 1
+EVENTS ?=
 .DEFAULT_GOAL := help
 
 READER := examples/java/target/eltax-hub-reader.jar
 
-.PHONY: help pictures demo hub images up down status load containers test unit coverage soak attacks-long watch-long test-cluster lint java bench docs attacks fuzz machines mutate lock clean
+.PHONY: help pictures demo hub images up down status load containers test unit coverage soak attacks-long watch-long chaos test-cluster registry runbooks lint java bench docs attacks fuzz machines mutate lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +70,15 @@ watch-long: $(READY) ## the long tests of the watch: a month of the operations l
 
 test-cluster: $(READY) ## the broker suite on three brokers, file by file; notes the result (FILES=… alone)
 	$(BIN)/python -m tests.on_kafka cluster --report $(FILES)
+
+registry: $(READY) ## publishing to Apicurio from its Maven archive (159 MB the first time)
+	$(BIN)/python -m pytest -q -m soak tests/registry
+
+runbooks: $(READY) ## the commands of docs/runbooks on running hubs: keys, certificates, backup, a lost machine
+	$(BIN)/python -m pytest -q -m soak --timeout 900 tests/runbooks
+
+chaos: $(READY) ## a bad day on three brokers: SEED=1 EVENTS=20000; its report goes to docs/reports
+	$(BIN)/python -m tests.chaos --seed $(SEED) --events $(or $(EVENTS),20000) --report
 
 lint: $(READY) ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -7,6 +7,8 @@ import typer
 from cli import (
     audit,
     audit_report,
+    authority,
+    backup,
     deadletters,
     deciding,
     demo,
@@ -48,6 +50,8 @@ app.command("generate")(generate.generate)
 app.command("reconcile")(reconcile.reconcile)
 app.command("report", hidden=True)(reports_command.report)
 app.command("doctor")(doctor.doctor)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("route")(roles.route)
 app.add_typer(roles.consume, name="consume")
 app.add_typer(monitor.app, name="monitor")
@@ -64,6 +68,9 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(witness.app, name="witness")
 app.add_typer(topics.app, name="topics")
 app.add_typer(schemas.app, name="schemas")
+keys.app.command("new-escrow")(backup.new_escrow)
+keys.app.command("renew")(authority.renew)
+keys.app.add_typer(authority.app, name="authority")
 app.add_typer(keys.app, name="keys")
 app.add_typer(deadletters.app, name="dead-letters")
 app.add_typer(deploy.app, name="deploy")

@@ -72,6 +72,17 @@ class WatchSettings(BaseSettings):
     )
 
 
+class RegistrySettings(BaseSettings):
+    """Where the schema registry is, and who we are to it (docs/schema-registry.md). No role reads these."""
+
+    model_config = SettingsConfigDict(env_prefix="HUB_REGISTRY_", extra="ignore", frozen=True)
+
+    url: str = Field(default="", description="https://HOST:PORT/apis/ccompat/v7; http only to a loopback address")
+    ca: Path | None = Field(default=None, description="its authority; default: ca.crt of HUB_HOME's certificates")
+    certificate: Path | None = Field(default=None, description="default: admin.crt there")
+    key: Path | None = Field(default=None, description="default: admin.key there")
+
+
 class SpoolSettings(BaseSettings):
     """How much of an operations log may wait on disk while Kafka is away; beyond it views and exports stop."""
 

@@ -27,6 +27,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from hub.crypto.following_files import load_files
 from hub.facts import Fact, Observer, ignore
 from monitoring.health import Health
 from schemas.errors import HubError
@@ -86,10 +87,8 @@ class EndpointTls:
         """Return a server context that requires a client certificate of `client_ca`."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(self.certificate, self.private_key)
-        context.load_verify_locations(self.client_ca)
         context.verify_mode = ssl.CERT_REQUIRED
-        return context
+        return load_files(context, self.certificate, self.private_key, self.client_ca)
 
 
 class Endpoint:
