@@ -18,7 +18,7 @@ from broker import storage
 from broker.exporter import salted
 from deploy import brokers
 from deploy.watch import prometheus_files, targets_text
-from deploy.zones import PLACES, REGISTRY_PORT, BrokerPlace
+from deploy.zones import PLACES, BrokerPlace
 from hub.applying import Wanted, last_applied
 from hub.crypto.certificates import CertificateAuthority, Usage, expires_at, key_store, write_private
 from hub.enrolment import enrol
@@ -145,8 +145,3 @@ def _grafana(config: Path, own: CertificateAuthority) -> None:
     shutil.rmtree(inside / "made")
     if not (inside / "admin.password").exists():
         write_private(inside / "admin.password", secrets.token_urlsafe(24).encode("ascii"))
-
-
-def registry_url() -> str:
-    """Where the registry answers."""
-    return f"https://registry:{REGISTRY_PORT}"

