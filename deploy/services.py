@@ -43,6 +43,7 @@ _ASKS: Final = ("CMD", "python3", "-I", "/usr/local/lib/eltax-hub/asks.py")
 """the one program of every health check: a verified TLS 1.3 request by the standard library, without the hub's code"""
 
 
+REGISTRY_URL: Final = f"https://registry:{REGISTRY_PORT}/apis/ccompat/v7"
 _REGISTRY_FILES: Final = tuple(f"/etc/registry/{name}" for name in ("ca.crt", "registry.crt", "registry.key"))
 
 
@@ -152,25 +153,11 @@ def _registry() -> Service:
         (),
         (Zone.ASP,),
         Limits(1_024, 256, 1.0),
-        environment={
-            "QUARKUS_HTTP_SSL_PORT": str(REGISTRY_PORT),
-            "QUARKUS_HTTP_INSECURE_REQUESTS": "disabled",
-            "QUARKUS_HTTP_SSL_PROTOCOLS": "TLSv1.3",
-            "QUARKUS_HTTP_SSL_CLIENT_AUTH": "required",
-            "QUARKUS_HTTP_SSL_CERTIFICATE_FILES": "/etc/registry/registry.crt",
-            "QUARKUS_HTTP_SSL_CERTIFICATE_KEY_FILES": "/etc/registry/registry.key",
-            "QUARKUS_HTTP_SSL_CERTIFICATE_TRUST_STORE_FILE": "/etc/registry/ca.crt",
-            "QUARKUS_HTTP_SSL_CERTIFICATE_TRUST_STORE_FILE_TYPE": "PEM",
-            "QUARKUS_MANAGEMENT_HOST": "127.0.0.1",
-            "QUARKUS_MANAGEMENT_PORT": str(REGISTRY_PORT + 1),
-            "APICURIO_STORAGE_KIND": "sql",
-            "APICURIO_STORAGE_SQL_KIND": "h2",
-            "APICURIO_DATASOURCE_URL": "jdbc:h2:file:/var/lib/registry/registry",
-        },
+        environment={"HUB_REGISTRY_PORT": str(REGISTRY_PORT)},
         mounts=(f"{AT}/registry/config:/etc/registry:ro", f"{AT}/registry/data:/var/lib/registry"),
         after=("keys",),
-        health=(*_ASKS, "page", f"https://registry:{REGISTRY_PORT}/apis/ccompat/v7/subjects", *_REGISTRY_FILES),
-        listens="QUARKUS_HTTP_HOST",
+        health=(*_ASKS, "page", f"{REGISTRY_URL}/subjects", *_REGISTRY_FILES),
+        listens="HUB_REGISTRY_LISTEN",
         start_seconds=180,
     )
 
@@ -187,7 +174,7 @@ def _setup(others: Sequence[str]) -> Service:
             "HUB_HOME": HOME,
             "HUB_NAMESPACE": "${HUB_NAMESPACE:-rehearsal}",
             "HUB_BOOTSTRAP": BOOTSTRAP,
-            "HUB_REGISTRY": f"https://registry:{REGISTRY_PORT}",
+            "HUB_REGISTRY_URL": REGISTRY_URL,
         },
         mounts=(f"{AT}/home:{HOME}",),
         hidden=tuple(f"{HOME}/roles/{name}/keys" for name in others),
@@ -210,8 +197,13 @@ def _role(place: RolePlace) -> Service:
     if place.principal == "portal":
         mounts.append(f"{AT}/inbox:{STATE}/inbox")
     if place.principal == "monitor":
-        environment |= {"HUB_WATCH_TARGETS": "/etc/eltax-hub/targets.json", "HUB_WATCH_ALSO": CONTROLLERS}
+        environment |= {
+            "HUB_WATCH_TARGETS": "/etc/eltax-hub/targets.json",
+            "HUB_WATCH_ALSO": CONTROLLERS,
+            "HUB_BROKER_LOGS": ":".join(f"/var/log/{each.service}" for each in PLACES),
+        }
         mounts.append(f"{AT}/prometheus/config/targets:/etc/eltax-hub:ro")
+        mounts += [f"{AT}/{each.service}/data/logs:/var/log/{each.service}:ro" for each in PLACES]
     return Service(
         place.service,
         HUB_IMAGE,

@@ -56,7 +56,7 @@ class Deployment:
             *("ps", "--all", "--filter", f"label=com.docker.compose.project={project}"),
             *("--format", '{{.Label "com.docker.compose.service"}} {{.ID}}'),
         )
-        return dict(line.split() for line in listed.splitlines())  # type: ignore[misc]
+        return dict(line.split(None, 1) for line in listed.splitlines())
 
     def load(self, count: int, seed: int) -> dict[str, Any]:
         """`deploy/containers load`, with a seed of its own."""
@@ -165,3 +165,23 @@ def test_with_a_broker_away_everything_goes_on(deployment: Deployment) -> None:
     under = deployment.prometheus("/api/v1/query?query=sum(up{job%3D%22broker%22})")
     assert under["result"]
     assert deployment.load(100, 8)["accepted"] == 100
+
+
+def test_who_shares_no_network_does_not_find_the_other(deployment: Deployment) -> None:
+    ids = deployment.ids()
+    (said,) = json.loads(docker("inspect", ids["review-131041"]))
+    if said["HostConfig"]["NetworkMode"] == "host":
+        pytest.skip("the host variant has no networks: HUB_COMPOSE_FILE=docker-compose.yml")
+
+    def finds(asker: str, name: str) -> bool:
+        program = f"import socket; socket.gethostbyname({name!r})"
+        done = subprocess.run(["docker", "exec", ids[asker], "python3", "-c", program], capture_output=True)
+        return done.returncode == 0
+
+    assert finds("review-131041", "kafka-1") and finds("portal", "kafka-1") and finds("router-1", "registry")
+    for asker, name in (
+        *(("review-131041", other) for other in ("portal", "router-1", "registry", "analysis", "alertmanager")),
+        *(("portal", other) for other in ("review-131041", "router-1", "registry", "alertmanager")),
+        *(("router-1", other) for other in ("portal", "review-131041", "alertmanager")),
+    ):
+        assert not finds(asker, name), f"{asker} finds {name}"

@@ -18,7 +18,7 @@ from topics.layout import expand
 TOPOLOGY = expand(load(None), "rehearsal")
 NETWORKS = {"networks", "network_mode", "extra_hosts", "ports"}
 """keys of a service that say how it is reached"""
-ADDRESSES = {"HUB_METRICS_ADDRESS", "HUB_WATCH_PORTS", "QUARKUS_HTTP_HOST", "GF_SERVER_HTTP_ADDR"}
+ADDRESSES = {"HUB_METRICS_ADDRESS", "HUB_WATCH_PORTS", "HUB_REGISTRY_LISTEN", "GF_SERVER_HTTP_ADDR"}
 """variables that a network implies: where to listen, and which ports of a broker's machine are looked at"""
 
 

@@ -90,8 +90,9 @@ def test_scripts_are_shell_that_stops_at_the_first_error(file: Path) -> None:
 def test_locks_of_images_are_parts_of_the_lock() -> None:
     for name, text in locks.texts().items():
         assert (locks.LOCKS / name).read_text("utf-8") == text, "run `python -m deploy.locks`"
-        whole = (TOP / "requirements.lock").read_text("utf-8")
-        assert text and all(block in whole for block in locks.blocks(text).values())
+        whole = locks.blocks((TOP / "requirements.lock").read_text("utf-8"))
+        parts = locks.blocks(text)
+        assert parts and all(whole[each] == block and "--hash=sha256:" in block for each, block in parts.items())
 
 
 def test_the_hub_has_what_it_needs_and_no_java_and_no_tool() -> None:
