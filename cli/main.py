@@ -18,6 +18,7 @@ from cli import (
     generate,
     helpdesk,
     keys,
+    lost,
     monitor,
     portal,
     proofs,
@@ -56,6 +57,7 @@ app.command("route")(roles.route)
 app.add_typer(roles.consume, name="consume")
 app.add_typer(monitor.app, name="monitor")
 status.register(portal.app)
+portal.app.command("close-lost")(lost.close_lost)
 app.add_typer(portal.app, name="portal")
 deciding.register(review.app)
 export.register(review.app)
