@@ -6,11 +6,13 @@ SUBMISSIONS ?= 900
 ROUNDS ?= 3
 SECONDS ?= 30
 RUNS ?= 500
+SEED ?= 1
+EVENTS ?=
 .DEFAULT_GOAL := help
 
 READER := examples/java/target/eltax-hub-reader.jar
 
-.PHONY: help pictures demo up test unit coverage soak attacks-long watch-long test-cluster lint java bench docs attacks fuzz machines mutate lock clean
+.PHONY: help pictures demo hub images up down status load containers test unit coverage soak attacks-long watch-long chaos test-cluster registry runbooks lint java bench docs attacks fuzz machines mutate lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +27,26 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## the whole hub on a real Kafka: submit, route, store, prove; then stop
 	$(BIN)/eltax-hub demo --submissions $(SUBMISSIONS)
 
-up: $(READY) ## the same hub, staying up until Ctrl-C
+hub: $(READY) ## the same hub on this machine, without containers, staying up until Ctrl-C
 	$(BIN)/eltax-hub up
+
+images: ## build the images of hub, Kafka, registry and watch (HUB_BASE_IMAGE, deploy/site: docs/air-gapped.md)
+	deploy/containers images
+
+up: ## the hub in containers: three brokers, registry, roles, watch; without a Docker engine it says what else to do
+	deploy/containers up
+
+down: ## stop the containers; data and keys stay in .deployment
+	deploy/containers down
+
+status: ## which containers run, and whether they are healthy
+	deploy/containers status
+
+load: $(READY) ## SUBMISSIONS artificial ones through the running containers, reconciled
+	deploy/containers load $(SUBMISSIONS)
+
+containers: $(READY) ## the long test of the containers, where a Docker engine answers
+	$(BIN)/python -m pytest -q -s -m soak --timeout 0 tests/deploy
 
 test: $(READY) ## everything CI runs: lint, types, import contracts, the reader in Java, all tests but the long ones
 	$(BIN)/python -m tests.run
@@ -50,6 +70,15 @@ watch-long: $(READY) ## the long tests of the watch: a month of the operations l
 
 test-cluster: $(READY) ## the broker suite on three brokers, file by file; notes the result (FILES=… alone)
 	$(BIN)/python -m tests.on_kafka cluster --report $(FILES)
+
+registry: $(READY) ## publishing to Apicurio from its Maven archive (159 MB the first time)
+	$(BIN)/python -m pytest -q -m soak tests/registry
+
+runbooks: $(READY) ## the commands of docs/runbooks on running hubs: keys, certificates, backup, a lost machine
+	$(BIN)/python -m pytest -q -m soak --timeout 900 tests/runbooks
+
+chaos: $(READY) ## a bad day on three brokers: SEED=1 EVENTS=20000; its report goes to docs/reports
+	$(BIN)/python -m tests.chaos --seed $(SEED) --events $(or $(EVENTS),20000) --report
 
 lint: $(READY) ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -76,6 +105,7 @@ docs: $(READY) ## write the generated pages again
 	$(BIN)/python -m schemas.document
 	$(BIN)/python -m consumers.review.export.document
 	$(BIN)/python -m topics.document
+	$(BIN)/python -m deploy.write
 	$(BIN)/python -m tests.unit.monitoring.report.artificial docs/examples
 
 pictures: $(READY) ## draw docs/pictures from the queries of the dashboards: a hub at work for some minutes
@@ -100,6 +130,7 @@ lock: $(READY) ## resolve the dependencies again, with hashes and without naming
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --extra dev --extra analysis --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
 	  --no-emit-trusted-host --no-header --strip-extras --output-file requirements.lock pyproject.toml
+	$(BIN)/python -m deploy.locks
 
 clean: ## the environment and the state of the embedded hub
 	rm -rf examples/java/target .venv .hub .fuzz .attacks .kafka .mutation .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -84,3 +84,10 @@ class NotSettled(BrokerError):
     code: ClassVar[str] = "broker.not-settled"
     hint: ClassVar[str] = "More than half of the nodes must run; logs/server.log of each says what it waits for."
     retriable: ClassVar[bool] = True
+
+
+class RegistryFailed(BrokerError):
+    """The schema registry did not start."""
+
+    code: ClassVar[str] = "broker.registry-failed"
+    hint: ClassVar[str] = "Its last lines are above; the whole log is in its directory under logs/."

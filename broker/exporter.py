@@ -70,8 +70,13 @@ class Exporter:
         }
         # JSON, for YAML reads that
         write_private(directory / CONFIGURATION, json.dumps({"httpServer": server, **self.rules}).encode())
-        write_private(directory / _SECURITY, f"jdk.tls.disabledAlgorithms={', '.join(_DISABLED)}\n".encode())
+        write_private(directory / _SECURITY, java_security().encode())
         return [f"-Djava.security.properties={_SECURITY}", f"-javaagent:{_JAR}=127.0.0.1:{port}:{CONFIGURATION}"]
+
+
+def java_security() -> str:
+    """What Java must not speak, as its security properties say it."""
+    return f"jdk.tls.disabledAlgorithms={', '.join(_DISABLED)}\n"
 
 
 def salted(password: str) -> tuple[str, str]:

@@ -46,11 +46,14 @@ class Jar:
     artifact: str
     version: str
     sha256: str
+    classifier: str = ""
+    packaging: str = "jar"
 
     @property
     def file(self) -> str:
         """Its file name."""
-        return f"{self.artifact}-{self.version}.jar"
+        tail = f"-{self.classifier}" if self.classifier else ""
+        return f"{self.artifact}-{self.version}{tail}.{self.packaging}"
 
     @property
     def coordinates(self) -> str:
@@ -91,7 +94,8 @@ def from_maven(jar: Jar, scratch: Path, *, repositories: Mapping[str, str] | Non
         resolver=PythonResolver(),
         timeout=_ANSWER_SECONDS,
     )
-    return Path(context.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve())
+    component = context.project(jar.group, jar.artifact).at_version(jar.version)
+    return Path(component.artifact(classifier=jar.classifier, packaging=jar.packaging).resolve())
 
 
 def class_path(

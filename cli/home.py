@@ -45,6 +45,8 @@ class Running:
     pids: Mapping[str, int] = field(default_factory=dict)
     broker_metrics: Mapping[str, str] = field(default_factory=dict)
     controller: str = ""
+    elsewhere: bool = False
+    """brokers and roles are run by somebody else, as by containers: no process here says whether they are up"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ class Home:
             found = Running(**json.loads(self._run_file.read_text()))
         except FileNotFoundError:
             raise NoHub(f"({self.path})") from None
-        if not _alive(found.pids.get("up", 0)):
+        if not found.elsewhere and not _alive(found.pids.get("up", 0)):
             raise NoHub(f"({self.path}; the last one ended without stopping)")
         return found
 

@@ -1,4 +1,4 @@
-"""`keys init|list`: role directories, certificates and keys of a home."""
+"""`keys init|list|rotate|new-authority`: role directories, certificates and keys of a home."""
 
 from __future__ import annotations
 
@@ -65,6 +65,60 @@ def new_authority(as_json: Annotated[bool, typer.Option("--json", help="one obje
         json_line({"home": str(home.path), "certificates": list(names)})
     else:
         console.print(f"{len(names)} new certificates in {home.path}; the old ones count no more")
+
+
+@app.command("rotate")
+@reports_errors
+def rotate(
+    months: Annotated[int, typer.Option("--months", min=1, max=24, help="this one and the following")] = 3,
+    as_json: Json = False,
+) -> None:
+    """Make and publish the coming months' audience keys that are missing; nothing stops. / 鍵世代を用意する"""
+    import asyncio
+
+    from cli.home import NoHub
+    from cli.noting import noted
+    from cli.people import open_role, the_home
+    from hub.applying import admin_endpoint, newest, publish
+    from hub.enrolment import Enrolled, published_keys
+    from hub.envelope.names import ADMIN
+    from hub.envelope.operations import Kind
+    from hub.rotation import NobodyEnrolled, due
+    from hub.rotation import rotate as make
+    from topics.names import control
+
+    home, now = the_home(), datetime.now(UTC)
+    if not (home.path / "trust.bin").exists():
+        raise NobodyEnrolled(f"({home.path})")
+    role = open_role(home, ADMIN)
+    topology = role.topology
+    with noted(role, "keys rotate") as notes:
+        with notes.attempt(Kind.COMMANDED, count=len(due(home.path, topology, now, months))):
+            done = make(home.path, topology, now=now, used=notes.key_used, months=months)
+        try:
+            bootstrap = home.running().bootstrap
+        except NoHub:
+            published = False
+        else:
+
+            async def send() -> None:
+                endpoint = admin_endpoint(home.path, bootstrap)
+                enrolled = Enrolled(published_keys(home.path), (home.path / "trust.bin").read_bytes())
+                there = await newest(endpoint, control(topology.namespace))
+                await publish(endpoint, topology.namespace, enrolled, there, declaration=None)
+
+            asyncio.run(send())
+            published = True
+    for each in (*done.made, *done.waiting):
+        state = "shut-out" if each in done.waiting else "made"
+        if as_json:
+            said = {"principal": each.principal, "audience": each.audience, "epoch": each.epoch}
+            json_line({**said, "state": state, "published": published and state == "made"})
+        elif each in done.waiting:
+            console.print(f"{each.principal} is shut out: no key for {each.epoch}; let it in before that month ends")
+    if not as_json:
+        where = "published" if published else "published when the hub starts"
+        console.print(f"{len(done.made)} audience keys made, {where}")
 
 
 @app.command("list")

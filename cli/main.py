@@ -7,14 +7,18 @@ import typer
 from cli import (
     audit,
     audit_report,
+    authority,
+    backup,
     deadletters,
     deciding,
     demo,
+    deploy,
     doctor,
     export,
     generate,
     helpdesk,
     keys,
+    lost,
     monitor,
     portal,
     proofs,
@@ -47,10 +51,13 @@ app.command("generate")(generate.generate)
 app.command("reconcile")(reconcile.reconcile)
 app.command("report", hidden=True)(reports_command.report)
 app.command("doctor")(doctor.doctor)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("route")(roles.route)
 app.add_typer(roles.consume, name="consume")
 app.add_typer(monitor.app, name="monitor")
 status.register(portal.app)
+portal.app.command("close-lost")(lost.close_lost)
 app.add_typer(portal.app, name="portal")
 deciding.register(review.app)
 export.register(review.app)
@@ -63,8 +70,12 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(witness.app, name="witness")
 app.add_typer(topics.app, name="topics")
 app.add_typer(schemas.app, name="schemas")
+keys.app.command("new-escrow")(backup.new_escrow)
+keys.app.command("renew")(authority.renew)
+keys.app.add_typer(authority.app, name="authority")
 app.add_typer(keys.app, name="keys")
 app.add_typer(deadletters.app, name="dead-letters")
+app.add_typer(deploy.app, name="deploy")
 
 
 def main() -> None:

@@ -68,6 +68,33 @@ def _print(result: Result) -> None:
         console.print(f"      {error.message}", markup=False)
 
 
+@app.command("serve")
+@reports_errors
+def serve(
+    inbox: Annotated[Path, typer.Argument(file_okay=False, help="directory; its in/ is watched, answers/ has answers")],
+) -> None:
+    """Submit every file that appears in a directory, until SIGTERM. / 投入フォルダーを監視する
+
+    Put a file beside `in/` and rename it into it. While this runs, `submit` is refused: there is one journal.
+    """
+    import asyncio
+
+    from cli.role_process import run_role
+    from hub.facts import Observer
+    from hub.role import Role
+    from portal.inbox import Inbox
+    from portal.inbox import serve as watch
+    from portal.producer import PortalProducer
+
+    found = Inbox(inbox.resolve())
+
+    async def work(role: Role, observer: Observer, stop: asyncio.Event) -> None:
+        async with PortalProducer(role, observer) as portal:
+            await watch(portal, found, stop, observer)
+
+    raise typer.Exit(run_role("portal", frozenset({"journal"}), work))
+
+
 @app.command("report")
 @reports_errors
 def report(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cli.people import open_role, the_home
 from cli.process_frame import Frame, framed
+from cli.role_process import renewing
 from hub.facts import Lifecycle
 from hub.loop import loop_run
 from hub.reading.control import kept_current
@@ -65,9 +66,12 @@ async def _submit(
 
     async with frame.operations.sending(observer):
         observer(Lifecycle("started", {"command": "submit"}))
+        certificates = asyncio.create_task(renewing(), name="certificates")
         try:
             await kept_current(role, observer, asyncio.Event(), work)
         except HubError as error:
             observer(Lifecycle("failed", {"command": "submit", "code": error.code}))
             raise
+        finally:
+            certificates.cancel()
         observer(Lifecycle("stopped", {"command": "submit"}))

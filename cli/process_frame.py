@@ -30,7 +30,12 @@ class Frame:
 
 @contextmanager
 def framed(
-    role: Role, conditions: frozenset[str], configuration: Mapping[str, object], *, port: int = 0
+    role: Role,
+    conditions: frozenset[str],
+    configuration: Mapping[str, object],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
 ) -> Iterator[Frame]:
     """Put the frame up, and take it down in the end; the process's log is configured already.
 
@@ -44,6 +49,6 @@ def framed(
     health = Health(conditions)
     operations = ProcessLog(role, configuration)
     observer = combine(metrics_observer(metrics), log_observer(), health.observe, operations.observe)
-    endpoint = Endpoint(metrics.registry, health, tls=tls_of(role), port=port, observer=observer)
+    endpoint = Endpoint(metrics.registry, health, tls=tls_of(role), host=host, port=port, observer=observer)
     with closing(operations), endpoint:
         yield Frame(health, operations, observer, endpoint.url)

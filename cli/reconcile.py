@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -75,12 +75,17 @@ def _show(outcome: Outcome) -> None:
     console.print("[bold green]agreed[/]" if outcome.agreed else "[bold red]NOT agreed[/]")
 
 
-def run(home: Home) -> Outcome:
-    """Collect and read the reports of the hub that runs in `home`, and reconcile them. Raises HubError."""
+def run(home: Home, *, gather: Callable[..., list[Path]] | None = None) -> Outcome:
+    """Collect and read the reports of the hub that runs in `home`, and reconcile them. Raises HubError.
+
+    `gather` has roles write their reports, as `cli.reports.collect` does for roles that run here.
+    """
     from assurance.reconcile import DECISIONS, HANDOVERS, Kind, compare
     from assurance.reconcile import reconcile as compare_submissions
     from cli.people import open_role
     from cli.reports import collect, kinds_of
+
+    gather = gather or collect
 
     running = home.running()
     topology = open_role(home, "admin").topology
@@ -94,7 +99,7 @@ def run(home: Home) -> Outcome:
     def take(wanted: Mapping[str, Sequence[Kind]]) -> list[Report]:
         return read(
             home,
-            collect(
+            gather(
                 home,
                 bootstrap=running.bootstrap,
                 namespace=running.namespace,

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from cli.process_frame import Frame, framed
+from hub.crypto.following_files import take_renewed
 from hub.facts import Lifecycle, Observer
 from hub.loop import loop_run
 from hub.reading.control import kept_current, reporter
@@ -25,6 +26,8 @@ from schemas.errors import HubError
 Work = Callable[[Role, Observer, asyncio.Event], Awaitable[None]]
 
 _PR_SET_PDEATHSIG = 1
+_RENEWED_SECONDS = 10.0
+"""how often a process looks whether its certificate files were replaced"""
 
 
 def _die_with_parent() -> None:
@@ -53,7 +56,9 @@ def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: 
     configure(principal=settings.role_dir.name, instance=settings.instance or command, file=settings.log_file)
     install_hooks()
     role = load_role(settings)
-    with framed(role, conditions, configuration(settings), port=settings.metrics_port) as frame:
+    with framed(
+        role, conditions, configuration(settings), host=settings.metrics_address, port=settings.metrics_port
+    ) as frame:
         _announce(role.state_directory / "run.json", frame.url)
         frame.observer(Lifecycle("started", {"command": command, "principal": role.principal}))
         path = OwnPath(role, frame.observer, WatchSettings().watch_seconds * own_path)
@@ -61,8 +66,8 @@ def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: 
 
 
 def configuration(settings: RoleSettings) -> dict[str, object]:
-    """What a process was told from outside, without secrets and without the port that it happened to get."""
-    told = settings.model_dump(exclude={"key_passphrase_file", "log_file", "metrics_port"})
+    """What a process was told from outside, without secrets and without the place of its endpoint."""
+    told = settings.model_dump(exclude={"key_passphrase_file", "log_file", "metrics_port", "metrics_address"})
     return told | {"log": LogSettings().model_dump(), "operations": SpoolSettings().model_dump()}
 
 
@@ -82,6 +87,7 @@ async def _until_stopped(role: Role, frame: Frame, command: str, work: Work, pat
     beside = (
         asyncio.create_task(frame.health.beat(observer), name="heartbeat"),
         asyncio.create_task(path.run(stop), name="own-path"),
+        asyncio.create_task(renewing(), name="certificates"),
     )
     for task in beside:
         task.add_done_callback(_tell_end)
@@ -98,6 +104,13 @@ async def _until_stopped(role: Role, frame: Frame, command: str, work: Work, pat
             await asyncio.gather(*beside, return_exceptions=True)
         observer(Lifecycle("stopped", {"command": command}))
         return 0
+
+
+async def renewing() -> None:
+    """Take up renewed certificates, for as long as the process lives."""
+    while True:
+        await asyncio.sleep(_RENEWED_SECONDS)
+        await asyncio.to_thread(take_renewed)
 
 
 def _tell_end(task: asyncio.Task[None]) -> None:

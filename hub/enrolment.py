@@ -7,8 +7,6 @@ sends the public halves; what is signed is the same.
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,10 +16,10 @@ from typing import Final
 
 from hub.control_certificates import keep_control_certificates
 from hub.crypto.audience import AudiencePrivateKey, Suite
-from hub.crypto.certificates import CertificateAuthority, Usage, write_private
+from hub.crypto.certificates import CertificateAuthority, Usage, write_private, write_public
 from hub.crypto.errors import KeyMissing
 from hub.crypto.identity import IdentityKey
-from hub.crypto.keyfile import STANDARD, ScryptCost
+from hub.crypto.keyfile import ScryptCost, fresh_passphrase
 from hub.crypto.keystore import FileKeyStore
 from hub.envelope.announcements import AudienceKey
 from hub.envelope.names import ADMIN, parse_topic
@@ -70,7 +68,7 @@ def enrol(
     authority: CertificateAuthority,
     *,
     now: datetime,
-    cost: ScryptCost = STANDARD,
+    cost: ScryptCost | None = None,
     least_serial: int = 1,
     withdraw: bool = False,
 ) -> Enrolled:
@@ -117,7 +115,7 @@ def enrol(
     if not changed and not made:
         value = (home / "trust.bin").read_bytes()
         _hand_out(home, topology, value, pinned_at(home))
-        return Enrolled(_published(home), value)
+        return Enrolled(published_keys(home), value)
     fresh = next((each.identity for each in made if each.principal.name == ADMIN), None)
     admin = administrator(home, cost=cost) if fresh is None else fresh
     value = builder.at_least(least_serial).sign(now, admin) if changed else (home / "trust.bin").read_bytes()
@@ -132,7 +130,7 @@ def enrol(
     write_private(home / "trust.bin", value)
     _hand_out(home, topology, value, pinned_at(home))
     return Enrolled(
-        _published(home),
+        published_keys(home),
         value,
         tuple(each.principal.name for each in made),
         tuple(sorted(gone)),
@@ -151,7 +149,7 @@ def new_authority(home: Path, *, now: datetime) -> tuple[CertificateAuthority, t
     authority = CertificateAuthority.load(fresh) if exists else CertificateAuthority.create(fresh, now=now)
     certified = sorted(each.stem for each in (home / "certificates").glob("*.crt") if each.stem != "ca")
     for name in certified:
-        _certify(home, name, authority)
+        certify(home, name, authority)
     keep_control_certificates(home, authority, now=now, anew=True)
     if current.exists():
         current.rename(home / f"authority-retired-{now:%Y%m%dT%H%M%S}")
@@ -159,7 +157,7 @@ def new_authority(home: Path, *, now: datetime) -> tuple[CertificateAuthority, t
     return CertificateAuthority.load(current), tuple(certified)
 
 
-def _certify(home: Path, name: str, authority: CertificateAuthority) -> None:
+def certify(home: Path, name: str, authority: CertificateAuthority) -> None:
     """Put a new certificate, its key and the authority's certificate into a role directory, if there is one."""
     directory = home / "roles" / name
     issued = authority.issue(name, home / "certificates")
@@ -167,8 +165,8 @@ def _certify(home: Path, name: str, authority: CertificateAuthority) -> None:
         return
     _certify_endpoint(home, name, authority)
     write_private(directory / "tls.key", issued.private_key.read_bytes())
-    shutil.copyfile(issued.certificate, directory / "tls.crt")
-    shutil.copyfile(issued.ca, directory / "ca.crt")
+    write_public(directory / "tls.crt", issued.certificate.read_bytes())
+    write_public(directory / "ca.crt", issued.ca.read_bytes())
 
 
 def _certify_endpoint(home: Path, name: str, authority: CertificateAuthority) -> None:
@@ -177,9 +175,9 @@ def _certify_endpoint(home: Path, name: str, authority: CertificateAuthority) ->
     authority.issue(name, directory, usage=Usage.SERVER, hosts=(names.endpoint_host(name),))
 
 
-def administrator(home: Path, *, cost: ScryptCost = STANDARD) -> IdentityKey:
+def administrator(home: Path, *, cost: ScryptCost | None = None) -> IdentityKey:
     """Load the key that signs trust lists and declarations. Raises KeyMissing."""
-    identities = _store(home / "roles" / ADMIN, cost).load_identities()
+    identities = store_of(home / "roles" / ADMIN, cost).load_identities()
     if not identities:
         raise KeyMissing(ADMIN)
     pinned = pinned_at(home)
@@ -214,7 +212,7 @@ def _pin(directory: Path, pinned: Sequence[bytes]) -> None:
     (directory / "admin.pub").write_text(lines, encoding="ascii")
 
 
-def _published(home: Path) -> tuple[tuple[str, bytes], ...]:
+def published_keys(home: Path) -> tuple[tuple[str, bytes], ...]:
     """The signed audience keys by their Kafka key."""
     paths = sorted((home / "audience-keys").iterdir())
     return tuple((path.name.replace("_", "/"), path.read_bytes()) for path in paths)
@@ -235,22 +233,22 @@ def _unnamed(trust: Trust, named: Collection[str]) -> dict[str, Collection[bytes
     }
 
 
-def _store(directory: Path, cost: ScryptCost) -> FileKeyStore:
-    """The key store of a role directory; a new directory gets a passphrase of its own."""
+def store_of(directory: Path, cost: ScryptCost | None) -> FileKeyStore:
+    """The key store of a role directory; a new directory gets a passphrase of its own. `cost` is for tests."""
     file = directory / "passphrase"
     if not file.exists():
-        write_private(file, secrets.token_urlsafe(32).encode() + b"\n")
-    return FileKeyStore(directory / "keys", file.read_bytes().strip(), cost=cost, allow_weak=cost != STANDARD)
+        write_private(file, fresh_passphrase() + b"\n")
+    return FileKeyStore(directory / "keys", file.read_bytes().strip(), cost=cost, allow_weak=cost is not None)
 
 
 def _keys(
-    home: Path, principal: Principal, epochs: Sequence[int], authority: CertificateAuthority, cost: ScryptCost
+    home: Path, principal: Principal, epochs: Sequence[int], authority: CertificateAuthority, cost: ScryptCost | None
 ) -> _Keys:
     """Make a principal's certificate and keys. One that was withdrawn and comes back keeps its audience keys."""
     directory = home / "roles" / principal.name
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _certify(home, principal.name, authority)
-    store = _store(directory, cost)
+    certify(home, principal.name, authority)
+    store = store_of(directory, cost)
     identity = IdentityKey.generate()
     store.save_identity(identity)
     audience_keys = []

@@ -6,6 +6,7 @@ role's directory is.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +26,10 @@ def _namespace(value: str) -> str:
 def is_rehearsal(namespace: str) -> bool:
     """Tell whether a namespace is for the trial run (仮稼働テスト) with artificial people only."""
     return namespace == "rehearsal" or namespace.startswith("rehearsal-")
+
+
+def _ip(value: str) -> str:
+    return str(ipaddress.ip_address(value))
 
 
 _ORIGIN = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*")
@@ -67,6 +72,17 @@ class WatchSettings(BaseSettings):
     )
 
 
+class RegistrySettings(BaseSettings):
+    """Where the schema registry is, and who we are to it (docs/schema-registry.md). No role reads these."""
+
+    model_config = SettingsConfigDict(env_prefix="HUB_REGISTRY_", extra="ignore", frozen=True)
+
+    url: str = Field(default="", description="https://HOST:PORT/apis/ccompat/v7; http only to a loopback address")
+    ca: Path | None = Field(default=None, description="its authority; default: ca.crt of HUB_HOME's certificates")
+    certificate: Path | None = Field(default=None, description="default: admin.crt there")
+    key: Path | None = Field(default=None, description="default: admin.key there")
+
+
 class SpoolSettings(BaseSettings):
     """How much of an operations log may wait on disk while Kafka is away; beyond it views and exports stop."""
 
@@ -89,7 +105,10 @@ class RoleSettings(BaseSettings):
     topics_file: Path | None = Field(default=None, description="another declaration than the packaged one")
     partitions: int | None = Field(default=None, ge=1, le=1_000)
     key_passphrase_file: Path | None = None
-    metrics_port: int = Field(default=0, ge=0, le=65_535, description="0: any free port on 127.0.0.1")
+    metrics_port: int = Field(default=0, ge=0, le=65_535, description="0: any free port")
+    metrics_address: Annotated[str, AfterValidator(_ip)] = Field(
+        default="127.0.0.1", description="where the endpoint listens; in a container 0.0.0.0 or ::"
+    )
     log_file: Path | None = None
     service_days: int = Field(default=30, ge=1, le=3_650, description="calendar days in which a review desk decides")
 

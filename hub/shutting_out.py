@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from hub.applying import Wanted, least_serial, newest, publish
 from hub.crypto.certificates import CertificateAuthority
-from hub.crypto.keyfile import STANDARD, ScryptCost
+from hub.crypto.keyfile import ScryptCost
 from hub.enrolment import enrol, pinned_at
 from hub.envelope.trust import Trust
 from hub.shut_out_book import Done, note, shut_out_at
@@ -76,7 +76,7 @@ async def shut_out(
     principal: str,
     now: Callable[[], datetime],
     *,
-    cost: ScryptCost = STANDARD,
+    cost: ScryptCost | None = None,
 ) -> Changed:
     """Deny a principal everything and revoke its keys; may be run again.
 
@@ -103,7 +103,7 @@ async def let_in(
     principal: str,
     now: Callable[[], datetime],
     *,
-    cost: ScryptCost = STANDARD,
+    cost: ScryptCost | None = None,
 ) -> Changed:
     """List a new identity key for a principal that was shut out, and take the denial away.
 
@@ -137,7 +137,7 @@ async def _publish(
     principal: str,
     done: Done,
     now: Callable[[], datetime],
-    cost: ScryptCost,
+    cost: ScryptCost | None,
 ) -> Changed:
     before = _counting(home, principal)
     published = await newest(endpoint, names.control(topology.namespace))

@@ -61,7 +61,7 @@ async def find_undelivered(
     trust: Trust,
 ) -> tuple[Left, ...]:
     """Look for each of `tenants`; `committed` are the router's offsets on the submissions. Raises TransportError."""
-    unrouted = await _unrouted(endpoint, topology, committed)
+    unrouted = await find_unrouted(endpoint, topology, committed)
     return tuple(
         [
             Left(tenant, unrouted.get(tenant, 0), await _unstored(endpoint, topology, tenant, trust))
@@ -79,17 +79,18 @@ def insist(left: Collection[Left]) -> None:
         raise Undelivered("; ".join(found))
 
 
-async def _unrouted(endpoint: Endpoint, topology: Topology, committed: Mapping[Place, int]) -> dict[str, int]:
+async def find_unrouted(endpoint: Endpoint, topology: Topology, committed: Mapping[Place, int]) -> dict[str, int]:
+    """How many submissions of each tenant the router has not taken; `committed` are its offsets on them."""
     topic = names.submissions(topology.namespace)
     starts = {(topic, number): committed.get((topic, number)) for number in range(topology.partitions)}
     found: dict[str, int] = {}
     try:
-        async for record in _all(endpoint, starts):
+        async for record in read_all(endpoint, starts):
             tenant = _tenant(record)
             if tenant is not None:
                 found[tenant] = found.get(tenant, 0) + 1
     except OffsetGone:  # retention passed the router by; what is left counts
-        return await _unrouted(endpoint, topology, {})
+        return await find_unrouted(endpoint, topology, {})
     return found
 
 
@@ -101,22 +102,23 @@ async def _unstored(endpoint: Endpoint, topology: Topology, tenant: str, trust: 
     settled: set[bytes] = set()
     put_aside: set[tuple[str, int, int]] = set()
     # what answers is read after what is to be answered: more of it does no harm
-    async for record in _all(endpoint, _whole(review, topology.partitions)):
+    async for record in read_all(endpoint, whole(review, topology.partitions)):
         leaf = _leaf(record)
         if leaf is not None:
             routed[record.topic, record.partition, record.offset] = leaf
-    async for record in _all(endpoint, _whole(status, topology.partitions)):
+    async for record in read_all(endpoint, whole(status, topology.partitions)):
         settled |= _confirmed(record, tenant, trust)
-    async for record in _all(endpoint, _whole(letters, topology.partitions)):
+    async for record in read_all(endpoint, whole(letters, topology.partitions)):
         put_aside |= _refused(record)
     return sum(leaf not in settled and place not in put_aside for place, leaf in routed.items())
 
 
-def _whole(topic: str, partitions: int) -> dict[Place, int | None]:
+def whole(topic: str, partitions: int) -> dict[Place, int | None]:
+    """Every partition of a topic, from its beginning."""
     return {(topic, number): None for number in range(partitions)}
 
 
-async def _all(endpoint: Endpoint, starts: Mapping[Place, int | None]) -> AsyncIterator[KafkaRecord]:
+async def read_all(endpoint: Endpoint, starts: Mapping[Place, int | None]) -> AsyncIterator[KafkaRecord]:
     """Read from the starts to where the partitions end now."""
     async with PartitionReader(endpoint, starts) as reader:
         ends = await reader.end_offsets()

@@ -27,6 +27,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from hub.crypto.following_files import load_files
 from hub.facts import Fact, Observer, ignore
 from monitoring.health import Health
 from schemas.errors import HubError
@@ -72,22 +73,22 @@ REFUSALS: Final = {
 class EndpointTls:
     """PEM files for mutual TLS 1.3: who we are, and whose certificates the scrapers need.
 
-    `admitted` answers, at each request, the common names that may ask; it must be quick.
+    `admitted` answers, at each request, the common names that may ask; it must be quick. `own` may ask how it is,
+    and for no metrics: a container's health check has the certificate of its own role and no other.
     """
 
     certificate: Path
     private_key: Path
     client_ca: Path
     admitted: Callable[[], Collection[str]]
+    own: str = ""
 
     def context(self) -> ssl.SSLContext:
         """Return a server context that requires a client certificate of `client_ca`."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(self.certificate, self.private_key)
-        context.load_verify_locations(self.client_ca)
         context.verify_mode = ssl.CERT_REQUIRED
-        return context
+        return load_files(context, self.certificate, self.private_key, self.client_ca)
 
 
 class Endpoint:
@@ -165,6 +166,7 @@ class _Server(ThreadingMixIn, TCPServer):
         self.registry = registry
         self.health = health
         self.admitted = tls.admitted if tls is not None else None
+        self.own = tls.own if tls is not None else ""
         self._context = tls.context() if tls is not None else None
         self._observer = observer
         self._refused: Counter[str] = Counter()
@@ -243,6 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     _admitted = True
+    _itself = False
 
     def handle(self) -> None:
         if isinstance(self.connection, ssl.SSLSocket):
@@ -252,8 +255,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.refuse(REFUSALS.get(error.reason or "", "handshake"))
                 raise
             assert self.server.admitted is not None
-            self._admitted = _common_name(self.connection) in self.server.admitted()
-            if not self._admitted:
+            name = _common_name(self.connection)
+            self._admitted = name in self.server.admitted()
+            self._itself = bool(name) and name == self.server.own
+            if not self._admitted and not self._itself:
                 self.server.refuse("not-named")
         super().handle()
 
@@ -275,7 +280,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _found(self, path: str) -> tuple[int, str, bytes]:
-        if not self._admitted:
+        if not self._admitted and not (self._itself and path in ("/healthz", "/readyz")):
             return 403, _JSON, _json({"error": "not-named"})
         if path == "/metrics":
             return self._metrics()

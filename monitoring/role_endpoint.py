@@ -11,7 +11,7 @@ def tls_of(role: Role) -> EndpointTls:
     """Return what a role's endpoint needs; RoleIncomplete if its directory lacks the endpoint's certificate.
 
     Admitted is who the declaration that holds now says scrapes, and the super user; but nobody all of whose
-    identity keys the trust list revokes: who is shut out sees no metrics either.
+    identity keys the trust list revokes: who is shut out sees no metrics either. The role itself may ask how it is.
     """
     directory = role.directory / ENDPOINT
     certificate, key = directory / f"{role.principal}.crt", directory / f"{role.principal}.key"
@@ -26,4 +26,4 @@ def tls_of(role: Role) -> EndpointTls:
             if name not in known or any(each.revoked_at is None for each in known[name].identities)
         )
 
-    return EndpointTls(certificate, key, role.tls.ca, admitted)
+    return EndpointTls(certificate, key, role.tls.ca, admitted, own=role.principal)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from hub.crypto.following_files import load_files
 from topics.names import endpoint_host
 
 _USER: Final = "prometheus"
@@ -35,8 +36,7 @@ class Scraper:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._context.minimum_version = ssl.TLSVersion.TLSv1_3
         self._context.hostname_checks_common_name = False
-        self._context.load_verify_locations(ca)
-        self._context.load_cert_chain(certificate, private_key)
+        load_files(self._context, certificate, private_key, ca)
 
     def get(self, url: str, principal: str, *, seconds: float = 5.0, password: str = "") -> Answer:
         """Ask `principal`'s process for `https://<address>:<port>/<page>`.

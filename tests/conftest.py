@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -34,6 +35,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if item.get_closest_marker("one_broker"):
                 item.add_marker(pytest.mark.skip(reason="written for one embedded broker"))
     items.sort(key=lambda item: place.get(item.path.stem, len(LONG_FILES)))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests stay to the end: walking over them again and again took a seventh of the time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
@@ -17,10 +16,10 @@ from hub.crypto.keyfile import (
     ML_DSA_44,
     NONCE_BYTES,
     SALT_BYTES,
-    STANDARD,
     Clear,
     PassphraseKeys,
     ScryptCost,
+    fresh_passphrase,
     open_file,
     seal_file,
 )
@@ -53,7 +52,7 @@ def create(
     name: str,
     passphrase: Path | None = None,
     algorithm: Algorithm = Algorithm.ML_DSA_44,
-    cost: ScryptCost = STANDARD,
+    cost: ScryptCost | None = None,
 ) -> NoteSigner:
     """Make a key file, and its passphrase if none is given. Raises KeyExists, WitnessNameRefused."""
     if not name.isascii() or not name.isprintable() or len(name) > 200 or not name_allowed(name):
@@ -67,9 +66,11 @@ def create(
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if passphrase is None:
         passphrase = passphrase_path(path)
-        _write(passphrase, secrets.token_hex(32).encode() + b"\n")
-    keys = PassphraseKeys(passphrase.read_bytes().strip(), allow_weak=cost != STANDARD)
-    clear = Clear(suite, name, cost, system_random(SALT_BYTES), system_random(NONCE_BYTES))
+        _write(passphrase, fresh_passphrase() + b"\n")
+    keys = PassphraseKeys(passphrase.read_bytes().strip(), allow_weak=cost is not None)
+    clear = Clear(
+        suite, name, keys.cost if cost is None else cost, system_random(SALT_BYTES), system_random(NONCE_BYTES)
+    )
     _write(path, seal_file(clear, key.seed(), keys))
     return signer
 

@@ -73,6 +73,11 @@ def write_private(path: Path, content: bytes) -> None:
     _write(path, content, 0o600)
 
 
+def write_public(path: Path, content: bytes) -> None:
+    """Write a file that everybody may read (0644), whole or not at all, durably."""
+    _write(path, content, 0o644)
+
+
 def _write(path: Path, content: bytes, mode: int) -> None:
     new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -239,6 +244,11 @@ def key_store(issued: IssuedCertificate, alias: str, password: str) -> bytes:
         [x509.load_pem_x509_certificate(issued.ca.read_bytes())],
         serialization.BestAvailableEncryption(password.encode()),
     )
+
+
+def first_certificate(path: Path) -> bytes:
+    """The first certificate of a PEM file, as PEM: of an authority's `ca.crt`, its own."""
+    return x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(serialization.Encoding.PEM)
 
 
 def expires_at(certificate: Path) -> datetime:

@@ -1,19 +1,25 @@
 """One private key in one file, under a passphrase.
 
     file   = clear ‖ AES-256-GCM(file key, nonce, seeds, aad = clear)
-    clear  = ASCII `ELTAXKEY` ‖ u8 version 1 ‖ u8 suite ‖ u8 log2 N ‖ u8 r ‖ u8 p ‖ salt(16) ‖ nonce(12)
+    clear  = ASCII `ELTAXKEY` ‖ u8 version ‖ u8 suite ‖ u8 log2 N ‖ u8 r ‖ u8 p ‖ salt(16) ‖ nonce(12)
              ‖ u16 len(name) ‖ UTF-8 name
     suite  = 1 Ed25519 (32-byte seed) | 2 MLKEM768_X25519 (64 + 32) | 3 X25519 (32) | 4 ML-DSA-44 (32)
-    file key = scrypt(passphrase, salt, N, r, p), 32 bytes
+    file key, version 1 = scrypt(passphrase, salt, N, r, p), 32 bytes
+    file key, version 2 = HKDF-Expand(key, L("key file") ‖ salt, 32); log2 N, r and p are 0
+
+Version 2 is for a passphrase that is none: `key-1:` and 64 lower-case hex digits, 32 random bytes that nobody can try
+out, as the hub makes it for whoever brings no passphrase (`fresh_passphrase`). Stretching it would cost each start and
+each command 0.3 s and 128 MiB for nothing; a file of version 2 opens under nothing else.
 
 Everything in the clear is authenticated, so a file cannot be passed off as another audience's, and costs
-cannot be lowered unseen. Files of one store share a salt: one derivation (0.28 s) opens them all;
+cannot be lowered unseen. Files of one store share a salt: one derivation (0.28 s with scrypt) opens them all;
 nonces are random, and a store holds tens of keys.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,10 +27,15 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hub.crypto.errors import KeyFileDamaged, WeakKeyFile
+from hub.crypto.hkdf import expand
+from hub.crypto.labels import label
+from hub.crypto.random import Randomness, system_random
 from hub.crypto.secret import Unprintable
 
 _MAGIC: Final = b"ELTAXKEY"
-_VERSION: Final = 1
+_STRETCHED, _UNSTRETCHED = 1, 2
+"""versions"""
+_RANDOM_KEY: Final = re.compile(rb"key-1:([0-9a-f]{64})")
 SALT_BYTES: Final = 16
 NONCE_BYTES: Final = 12
 _FIXED_BYTES: Final = len(_MAGIC) + 5 + SALT_BYTES + NONCE_BYTES + 2
@@ -52,6 +63,8 @@ class ScryptCost:
 
 
 STANDARD: Final = ScryptCost()
+NOTHING_TO_STRETCH: Final = ScryptCost(0, 0, 0)
+"""of files of version 2"""
 FOR_TESTS: Final = ScryptCost(4)
 """useless against anyone; refused unless a store is told to accept weak files"""
 
@@ -69,15 +82,19 @@ class Clear:
     def encode(self) -> bytes:
         """Write it."""
         name = self.name.encode()
-        numbers = bytes((_VERSION, self.suite, self.cost.log2_n, self.cost.r, self.cost.p))
+        version = _UNSTRETCHED if self.cost == NOTHING_TO_STRETCH else _STRETCHED
+        numbers = bytes((version, self.suite, self.cost.log2_n, self.cost.r, self.cost.p))
         return _MAGIC + numbers + self.salt + self.nonce + len(name).to_bytes(2, "big") + name
 
 
 def read_clear(data: bytes) -> tuple[Clear, int]:
     """Read the clear part; return it and its length. Raises KeyFileDamaged."""
-    if len(data) < _FIXED_BYTES or not data.startswith(_MAGIC) or data[8] != _VERSION:
+    if len(data) < _FIXED_BYTES or not data.startswith(_MAGIC):
         raise KeyFileDamaged
-    suite, log2_n, r, p = data[9:13]
+    version, suite, log2_n, r, p = data[8:13]
+    cost = ScryptCost(log2_n, r, p)
+    if version != (_UNSTRETCHED if cost == NOTHING_TO_STRETCH else _STRETCHED):
+        raise KeyFileDamaged
     salt = data[13 : 13 + SALT_BYTES]
     nonce = data[29 : 29 + NONCE_BYTES]
     end = _FIXED_BYTES + int.from_bytes(data[41:_FIXED_BYTES], "big")
@@ -88,24 +105,38 @@ def read_clear(data: bytes) -> tuple[Clear, int]:
         name = data[_FIXED_BYTES:end].decode()
     except UnicodeDecodeError as problem:
         raise KeyFileDamaged from problem
-    return Clear(suite, name, ScryptCost(log2_n, r, p), salt, nonce), end
+    return Clear(suite, name, cost, salt, nonce), end
+
+
+def fresh_passphrase(random: Randomness = system_random) -> bytes:
+    """Return a passphrase of 32 random bytes that needs no stretching: 70 ASCII characters."""
+    return b"key-1:" + random(32).hex().encode()
 
 
 class PassphraseKeys(Unprintable):
     """Derives file keys from one passphrase, each (salt, cost) once."""
 
-    __slots__ = ("_allow_weak", "_known", "_passphrase")
+    __slots__ = ("_allow_weak", "_key", "_known", "_passphrase")
 
     def __init__(self, passphrase: bytes, *, allow_weak: bool = False) -> None:
         """Hold the passphrase; `allow_weak` is for tests."""
         if not passphrase:
             raise WeakKeyFile("empty passphrase")
         self._passphrase = passphrase
+        random_key = _RANDOM_KEY.fullmatch(passphrase)
+        self._key = bytes.fromhex(random_key[1].decode()) if random_key is not None else None
         self._allow_weak = allow_weak
         self._known: dict[tuple[bytes, ScryptCost], bytes] = {}
 
+    @property
+    def cost(self) -> ScryptCost:
+        """What a new file under this passphrase costs."""
+        return STANDARD if self._key is None else NOTHING_TO_STRETCH
+
     def derive(self, salt: bytes, cost: ScryptCost) -> bytes:
-        """Return the 32-byte file key. Raises WeakKeyFile if the cost is not acceptable."""
+        """Return the 32-byte file key. Raises WeakKeyFile if the cost is not acceptable for this passphrase."""
+        if cost == NOTHING_TO_STRETCH and self._key is not None:
+            return expand(self._key, label("key file") + salt)
         if not cost.acceptable and not (self._allow_weak and cost == FOR_TESTS):
             raise WeakKeyFile(f"scrypt 2^{cost.log2_n}")
         key = self._known.get((salt, cost))

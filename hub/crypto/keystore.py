@@ -71,14 +71,17 @@ class FileKeyStore:
         directory: Path,
         passphrase: bytes,
         *,
-        cost: ScryptCost = keyfile.STANDARD,
+        cost: ScryptCost | None = None,
         allow_weak: bool = False,
         random: Randomness = system_random,
     ) -> None:
-        """Use `directory`, made on the first save; a `cost` below the standard needs `allow_weak` (tests)."""
+        """Use `directory`, made on the first save.
+
+        New files cost what their passphrase needs; a `cost` below the standard needs `allow_weak` (tests).
+        """
         self._directory = directory
         self._keys = PassphraseKeys(passphrase, allow_weak=allow_weak)
-        self._cost = cost
+        self._cost = self._keys.cost if cost is None else cost
         self._random = random
 
     def __repr__(self) -> str:

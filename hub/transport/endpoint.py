@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from hub.crypto.following_files import load_files
+
 _IDLE_SECONDS: Final = 15
 """We close what is idle before the brokers do (20 seconds, docs/runbooks/shut-out.md), so that no request meets
 a connection that is being closed."""
@@ -41,10 +43,11 @@ class Endpoint:
 
 
 def ssl_context(identity: TlsIdentity) -> ssl.SSLContext:
-    """A client context: TLS 1.3 only, our certificate, the broker's name checked against our authority alone."""
+    """A client context: TLS 1.3 only, our certificate, the broker's name checked against our authority alone.
+
+    Renewed files are taken up (`hub.crypto.following_files`).
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.hostname_checks_common_name = False  # a principal's name is no host's, whatever it is called
-    context.load_verify_locations(identity.ca)
-    context.load_cert_chain(identity.certificate, identity.private_key)
-    return context
+    return load_files(context, identity.certificate, identity.private_key, identity.ca)

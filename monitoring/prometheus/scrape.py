@@ -5,7 +5,9 @@ one. All read the same file of targets, which `eltax-hub up` writes whenever a p
 A target that no job knows (a tenant declared after the configuration was written) is not lost in silence: the last
 job takes it and cannot verify it, so that it shows as down.
 
-Every series has `job` (`hub` or `broker`), `instance` (the principal) and `role` (`review` of `review-131041`).
+Every series has `job` (`hub` or `broker`), `instance` (the principal) and `role` (`review` of `review-131041`). Where a
+principal has several workers, or there are several brokers, the file of targets names each as `worker`, and that
+becomes its `instance`.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ _BROKERS: Final = f"{BROKER}(-[0-9]+)?"
 """one alone, or the members of a cluster, which have one name for this and one password"""
 _BROKER: Final = re.compile(_BROKERS)
 STRANGER: Final = "unknown"
+WORKER: Final = "worker"
 INTERVAL_SECONDS: Final = 15
 _SAMPLES: Final = 100_000
 """of one scrape; beyond it the target counts as down, and labels that explode do not take Prometheus along"""
@@ -93,6 +96,8 @@ def _job(name: str, what: Scraping, action: str, pattern: str) -> Job:
         "file_sd_configs": [{"files": [str(what.targets)], "refresh_interval": "10s"}],
         "relabel_configs": [
             {"source_labels": ["instance"], "regex": pattern, "action": action},
+            {"source_labels": [WORKER], "regex": "(.+)", "target_label": "instance"},
+            {"regex": WORKER, "action": "labeldrop"},
             {"target_label": "job", "replacement": BROKER if name == BROKER else "hub"},
         ],
     }

@@ -203,6 +203,38 @@ def key_files() -> list[Json]:
     return made
 
 
+def key_files_2() -> list[Json]:
+    """One of each suite under a passphrase of 32 random bytes."""
+    made = []
+    for number, suite, name, count in (
+        (1, "Ed25519", "portal", 32),
+        (2, "MLKEM768_X25519", "review-131041/202604", 96),
+        (3, "X25519", "helpdesk-131041/202604", 32),
+        (4, "ML-DSA-44", "見本", 32),
+    ):
+        salt, nonce, key = seed(f"salt 2 of {name}", 16), seed(f"nonce 2 of {name}", 12), seed(f"key of {name}")
+        seeds = seed(f"seeds of {name}", count)
+        data, file_key = reference.key_file_2(number, name, salt, nonce, key, seeds)
+        made.append(
+            {
+                "suite": suite,
+                "suite_number": number,
+                "name": name,
+                "passphrase": f"key-1:{key.hex()}",
+                "log2_n": 0,
+                "r": 0,
+                "p": 0,
+                "salt": salt.hex(),
+                "nonce": nonce.hex(),
+                "file_key": file_key.hex(),
+                "clear": data[: -count - 16].hex(),
+                "seeds": seeds.hex(),
+                "file": data.hex(),
+            }
+        )
+    return made
+
+
 def documents() -> dict[str, Any]:
     """Every file's content by its name."""
     known = sessions()
@@ -218,6 +250,7 @@ def documents() -> dict[str, Any]:
         "operations.json": operations(),
         "merkle.json": merkle(sent),
         "key-files.json": key_files(),
+        "key-files-2.json": key_files_2(),
         "delivery-receipt.json": delivery_receipt(known, sent),
         "negative.json": negative(known, sent, listed),
     }

@@ -270,6 +270,14 @@ def file_key(passphrase: bytes, salt: bytes, log2_n: int) -> bytes:
     return hashlib.scrypt(passphrase, salt=salt, n=1 << log2_n, r=8, p=1, maxmem=1 << 28, dklen=32)
 
 
+def key_file_2(suite: int, name: str, salt: bytes, nonce: bytes, key: bytes, seeds: bytes) -> tuple[bytes, bytes]:
+    """ELTAXKEY, version 2, under 32 random bytes; and the file key."""
+    text = name.encode()
+    clear = b"ELTAXKEY" + bytes((2, suite, 0, 0, 0)) + salt + nonce + len(text).to_bytes(2, "big") + text
+    file_key = hmac.new(key, b"eltax-hub/v1/key file\0" + salt + b"\1", hashlib.sha256).digest()
+    return clear + AESGCM(file_key).encrypt(nonce, seeds, clear), file_key
+
+
 def hpke_seal_to_zero(suite_name: str, seeds: bytes, info: bytes, plaintext: bytes) -> bytes:
     """What must not open: sealed with an X25519 half of zeros, whose secret everybody knows."""
     public, zero = public_key(suite_name, seeds), bytes(32)

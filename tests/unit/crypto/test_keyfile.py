@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import pickle
 from typing import Any
 
@@ -11,7 +12,18 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hub.crypto import keyfile
 from hub.crypto.errors import KeyFileDamaged, WeakKeyFile
-from hub.crypto.keyfile import FOR_TESTS, STANDARD, Clear, PassphraseKeys, ScryptCost, open_file, read_clear, seal_file
+from hub.crypto.keyfile import (
+    FOR_TESTS,
+    NOTHING_TO_STRETCH,
+    STANDARD,
+    Clear,
+    PassphraseKeys,
+    ScryptCost,
+    fresh_passphrase,
+    open_file,
+    read_clear,
+    seal_file,
+)
 
 SALT, NONCE = bytes(range(16)), bytes(range(16, 28))
 SEED = bytes(range(32))
@@ -130,3 +142,59 @@ def test_passphrase_does_not_travel() -> None:
 
 def test_no_more_than_1024_bytes_are_read() -> None:
     assert keyfile.MAX_FILE_BYTES == 1_024
+
+
+KEYED = Clear(keyfile.ED25519, "portal", NOTHING_TO_STRETCH, SALT, NONCE)
+KEYED_HEAD = b"ELTAXKEY\x02\x01\x00\x00\x00" + SALT + NONCE + b"\x00\x06portal"
+
+
+def test_file_of_version_2_is_the_one_that_the_page_describes() -> None:
+    keys = PassphraseKeys(b"key-1:" + SEED.hex().encode())
+    data = seal_file(KEYED, SEED, keys)
+    key = hmac.digest(SEED, b"eltax-hub/v1/key file\0" + SALT + b"\1", "sha256")
+    assert data == KEYED_HEAD + AESGCM(key).encrypt(NONCE, SEED, KEYED_HEAD)
+    assert open_file(data, keys) == (KEYED, SEED)
+    assert read_clear(data) == (KEYED, len(KEYED_HEAD))
+
+
+@pytest.mark.parametrize(
+    ("version", "cost"),
+    [(1, b"\0\0\0"), (2, b"\0\0\1"), (2, b"\0\1\0"), (2, b"\1\0\0"), (2, b"\x11\x08\x01"), (3, b"\0\0\0")],
+)
+def test_version_and_cost_belong_together(version: int, cost: bytes) -> None:
+    with pytest.raises(KeyFileDamaged):
+        read_clear(KEYED_HEAD[:8] + bytes((version, 1)) + cost + KEYED_HEAD[13:] + bytes(48))
+
+
+@pytest.mark.parametrize(
+    "passphrase",
+    [
+        b"correct horse",
+        SEED.hex().encode(),
+        b"key-1:" + SEED.hex().encode()[:-1],
+        b"key-1:" + SEED.hex().encode() + b"0",
+        b"key-1:" + SEED.hex().upper().encode(),
+        b"key-2:" + SEED.hex().encode(),
+        b"key-1:" + SEED.hex().encode() + b"\n",
+    ],
+)
+def test_words_that_can_be_tried_out_open_no_file_of_version_2(passphrase: bytes) -> None:
+    data = seal_file(KEYED, SEED, PassphraseKeys(b"key-1:" + SEED.hex().encode()))
+    for keys in (PassphraseKeys(passphrase), PassphraseKeys(passphrase, allow_weak=True)):
+        assert keys.cost == STANDARD
+        with pytest.raises(WeakKeyFile) as refused:
+            open_file(data, keys)
+        assert refused.value.detail == "scrypt 2^0"
+
+
+def test_a_random_key_makes_files_of_version_2_and_opens_those_of_version_1_that_it_sealed() -> None:
+    fresh = [fresh_passphrase() for _ in range(100)]
+    assert len({*fresh}) == 100 and {len(each) for each in fresh} == {70}
+    assert fresh_passphrase(lambda count: bytes(range(count))) == b"key-1:" + SEED.hex().encode()
+    keys = PassphraseKeys(fresh[0], allow_weak=True)
+    assert keys.cost == NOTHING_TO_STRETCH
+    assert open_file(seal_file(CLEAR, SEED, keys), keys) == (CLEAR, SEED)
+    with pytest.raises(WeakKeyFile):
+        open_file(seal_file(CLEAR, SEED, keys), PassphraseKeys(fresh[0]))
+    with pytest.raises(KeyFileDamaged):
+        open_file(seal_file(KEYED, SEED, keys), PassphraseKeys(fresh[1]))

@@ -12,7 +12,17 @@ from hub.crypto import keyfile, keystore
 from hub.crypto.audience import AudiencePrivateKey, Suite
 from hub.crypto.errors import KeyExists, KeyFileDamaged, KeyFileExposed, KeyMissing
 from hub.crypto.identity import IdentityKey
-from hub.crypto.keyfile import FOR_TESTS, STANDARD, Clear, PassphraseKeys, ScryptCost, read_clear, seal_file
+from hub.crypto.keyfile import (
+    FOR_TESTS,
+    NOTHING_TO_STRETCH,
+    STANDARD,
+    Clear,
+    PassphraseKeys,
+    ScryptCost,
+    fresh_passphrase,
+    read_clear,
+    seal_file,
+)
 from hub.crypto.keystore import FileKeyStore, KeyEntry
 
 PASSPHRASE = b"correct horse"
@@ -139,3 +149,24 @@ def test_key_that_does_not_go_away_is_told(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(KeyExists) as still:
         at(tmp_path).destroy("router", 202604, KEY.key_id)
     assert still.value.detail == "router/202604"
+
+
+def test_new_files_cost_what_their_passphrase_needs(tmp_path: Path) -> None:
+    made = FileKeyStore(tmp_path / "key", fresh_passphrase())
+    made.save_audience("router", 202604, KEY)
+    made.save_identity(IDENTITY)
+    said = [read_clear(path.read_bytes())[0] for path in sorted((tmp_path / "key").iterdir())]
+    assert [each.cost for each in said] == [NOTHING_TO_STRETCH] * 2
+    assert len({each.salt for each in said}) == 1
+    FileKeyStore(tmp_path / "words", PASSPHRASE).save_identity(IDENTITY)
+    (path,) = (tmp_path / "words").iterdir()
+    assert read_clear(path.read_bytes())[0].cost == STANDARD
+
+
+def test_a_store_of_version_1_goes_on_under_its_passphrase(tmp_path: Path) -> None:
+    secret = fresh_passphrase()
+    FileKeyStore(tmp_path, secret, cost=STANDARD).save_identity(IDENTITY)
+    store = FileKeyStore(tmp_path, secret)
+    store.save_audience("router", 202604, KEY)
+    assert store.load_identities()[0].public == IDENTITY.public
+    assert store.load_audience("router", 202604).key_id == KEY.key_id

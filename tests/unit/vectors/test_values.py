@@ -181,9 +181,10 @@ def test_merkle_trees() -> None:
         assert not merkle.verify_consistency(first, roots[first - 1], second, roots[second], path)
 
 
-@pytest.mark.parametrize(
-    "each", load("key-files"), ids=[f"{one['suite']} 2^{one['log2_n']}" for one in load("key-files")]
-)
+KEY_FILES = [*load("key-files"), *load("key-files-2")]
+
+
+@pytest.mark.parametrize("each", KEY_FILES, ids=[f"{one['suite']} 2^{one['log2_n']}" for one in KEY_FILES])
 def test_key_files(each: dict[str, Any]) -> None:
     passphrase = PassphraseKeys(each["passphrase"].encode(), allow_weak=each["log2_n"] == FOR_TESTS.log2_n)
     data = b(each["file"])

@@ -79,7 +79,7 @@ async def test_an_endpoint_that_shows_metrics_to_anybody_stays_open_until_it_ref
 ) -> None:
     seen, told = list[Fact](), tmp_path / "targets.json"
     settings = WatchSettings(watch_ports="", watch_targets=told)
-    watch = NetworkWatch(Monitor(tmp_path, place.client()), seen.append, settings, seconds=2.0)
+    watch = NetworkWatch(Monitor(tmp_path, place.client()), seen.append, settings, seconds=0.4)
     try:
         for behaviour, verdict in ((moment("1.0"), A), (answers(b"HTTP/1.0 403 No\r\n\r\n"), R)):
             with peer(over_tls(place.server(), behaviour)) as address, peer(says(b"")) as other:

@@ -19,6 +19,7 @@ final class Vectors {
             Map.entry("events.json", RecordVectors::events),
             Map.entry("hpke.json", RecordVectors::hpke),
             Map.entry("key-files.json", RecordVectors::keyFiles),
+            Map.entry("key-files-2.json", RecordVectors::keyFiles),
             Map.entry("merkle.json", MerkleVectors::ofEvents),
             Map.entry("negative.json", NegativeVectors::check),
             Map.entry("operations.json", RecordVectors::operations),

@@ -102,8 +102,8 @@ class MainTest {
         assertEquals(2, Main.run(List.of("open", "--nonsense", "1")));
         assertEquals(2, Main.run(List.of("vectors")));
         Path vectors = Path.of("../../tests/vectors");
-        for (String name : List.of("delivery-receipt", "envelope-v1", "events", "hpke", "key-files", "merkle", "negative",
-                "operations", "primitives", "records", "rfc6962", "sessions", "world")) {
+        for (String name : List.of("delivery-receipt", "envelope-v1", "events", "hpke", "key-files", "key-files-2",
+                "merkle", "negative", "operations", "primitives", "records", "rfc6962", "sessions", "world")) {
             Files.copy(vectors.resolve(name + ".json"), directory.resolve(name + ".json"));
         }
         Path events = directory.resolve("events.json");

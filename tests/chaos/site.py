@@ -1,0 +1,212 @@
+"""Three brokers, two routers, two cities' desks and a portal that files: what a bad day happens to."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from broker.cluster import LocalCluster
+from cli.home import Home
+from cli.processes import RoleProcess, role_environment
+from cli.stack import Stack
+from schemas.generator import generate
+from tests.broker.hub import ENTRY, Hub, eventually
+from tests.chaos.counting import Counter
+from tests.chaos.load import Load
+from topics import names
+
+PARTITIONS: Final = 4
+SECOND: Final = "router-2"
+STORE: Final = "review-131041"
+"""the desk and the broker whose disks are small, where disks can be mounted"""
+SMALL_BROKER: Final = 3
+_BROKER_MIB, _STORE_MIB = 2_048, 1_024
+READY_SECONDS: Final = 120.0
+
+
+class Site:
+    """What faults are caused on."""
+
+    def __init__(self, hub: Hub, load: Load, disks: bool) -> None:
+        """Everything runs; `disks` tells whether those of one broker and one desk are small."""
+        self.hub, self.load, self.disks = hub, load, disks
+        kafka = hub.stack.kafka
+        assert isinstance(kafka, LocalCluster)
+        self.cluster = kafka
+        self.restarts = 0
+        self._counter = Counter(hub.home, kafka.bootstrap, PARTITIONS)
+
+    @property
+    def tenants(self) -> list[str]:
+        """Codes of the cities."""
+        return [tenant.code for tenant in self.hub.stack.topology.tenants]
+
+    @property
+    def tenant_of_topic(self) -> dict[str, str]:
+        """The topics that a router writes filings to, and whose they are."""
+        kinds = (names.review, names.helpdesk, names.audit)
+        return {kind(self.namespace, tenant): tenant for tenant in self.tenants for kind in kinds}
+
+    @property
+    def namespace(self) -> str:
+        """Of its topics."""
+        return self.hub.stack.topology.namespace
+
+    @property
+    def roles(self) -> dict[str, RoleProcess]:
+        """The role processes by name; the second router is one of them."""
+        return self.hub.stack.roles.running
+
+    def start_role(self, name: str, *, preload: str = "") -> RoleProcess:
+        """Start a role that has ended, in its place; a router beside the first has a directory of its own."""
+        if name in self.roles:
+            old = self.roles.pop(name)
+            old.process.kill()
+            old.process.wait()
+            old.stderr.close()
+        if name.startswith("router-"):
+            self.roles[name] = self._worker(name, preload)
+        else:
+            self.hub.stack._start_role(name)
+        return self.roles[name]
+
+    def stop_role(self, name: str) -> None:
+        """End a role politely."""
+        self.hub.stack.roles.stop([name])
+
+    def _worker(self, name: str, preload: str) -> RoleProcess:
+        home, stack = self.hub.home, self.hub.stack
+        directory = home.path / "workers" / name
+        if not directory.exists():
+            shutil.copytree(home.role("router"), directory, ignore=shutil.ignore_patterns("state"))
+            directory.chmod(0o700)
+        environment = role_environment(
+            home, "router", bootstrap=stack.bootstrap, namespace=self.namespace, partitions=PARTITIONS
+        )
+        environment |= {
+            "HUB_ROLE_DIR": str(directory),
+            "HUB_INSTANCE": name,
+            "HUB_LOG_FILE": str(home.logs / f"{name}.jsonl"),
+            "HUB_PARENT_PID": str(os.getpid()),
+        }
+        if preload:
+            library, _, offset = preload.partition("=")
+            environment |= {"LD_PRELOAD": library, "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        stderr = (home.logs / f"{name}.stderr").open("ab")
+        process = subprocess.Popen(
+            [*ENTRY, "route"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        run_file = directory / "state" / "run.json"
+        return RoleProcess("router", process, run_file, stderr, home.scraper())
+
+    def tend(self) -> list[str]:
+        """Start again what has ended, as a supervisor would; return whom."""
+        ended = [name for name, role in self.roles.items() if role.process.poll() is not None]
+        for name in ended:
+            self.start_role(name)
+        self.restarts += len(ended)
+        return ended
+
+    def ready(self) -> bool:
+        """Whether every role says that it is ready; who has ended is started again."""
+        return not self.tend() and all(role.ready() for role in list(self.roles.values()))
+
+    def records(self) -> tuple[dict[int, list[str]], dict[str, dict[int, list[str]]]]:
+        """Ids of events on the input, and on each output, by partition in the order of offsets."""
+        filed = names.submissions(self.namespace)
+        found = self._counter.read([filed, *self.tenant_of_topic])
+        events = {
+            topic: {partition: [key for key in keys if _is_event(key)] for partition, keys in each.items()}
+            for topic, each in found.items()
+        }
+        return events.pop(filed), events
+
+    def weights(self) -> dict[str, tuple[int, int]]:
+        """MiB of memory and open descriptors of every role that runs, and of the brokers."""
+        pids = {name: role.process.pid for name, role in self.roles.items()}
+        pids |= {node.name: node.pid for node in self.cluster.nodes if node.running()}
+        found = {}
+        for name, pid in pids.items():
+            with contextlib.suppress(psutil.Error):
+                process = psutil.Process(pid)
+                found[name] = (process.memory_info().rss // 2**20, process.num_fds())
+        return found
+
+
+def _is_event(key: str) -> bool:
+    return len(key) == 36 and key.count("-") == 4
+
+
+@contextmanager
+def site(directory: Path, *, seed: int, events: int, rate: float, disks: bool = False) -> Iterator[Site]:
+    """Start everything, and the filing of `events` submissions at `rate` a second; stop everything in the end.
+
+    With `disks` (root only) one broker and one desk have file systems of their own that can be filled.
+    """
+    home = Home(directory / "home")
+    with ExitStack() as stack:
+        if disks:
+            for place, size in (
+                (home.brokers / f"broker-{SMALL_BROKER}", _BROKER_MIB),
+                (home.role(STORE) / "state", _STORE_MIB),
+            ):
+                stack.enter_context(_mounted(place, size))
+        up = stack.enter_context(
+            Stack(home, namespace="rehearsal", partitions=PARTITIONS, brokers=3, broker_metrics=False)
+        )
+        hub = Hub(up)
+        tenants = [tenant.code for tenant in up.topology.tenants]
+        load = Load(
+            hub.environment(), directory / "portal.stderr", generate(seed, events, tenants, rehearsal=True), rate
+        )
+        found = Site(hub, load, disks)
+        found.start_role(SECOND)
+        eventually(found.ready, READY_SECONDS)
+        load.start()
+        try:
+            yield found
+        except BaseException:
+            _show_last_words(home.logs)
+            raise
+        finally:
+            found.cluster.thaw()
+            load.finish()
+
+
+def _show_last_words(logs: Path) -> None:
+    """What the roles said last on standard error, for whoever reads why a day failed; never content."""
+    for path in sorted(logs.glob("*.stderr")):
+        text = path.read_text(errors="replace")[-2_000:]
+        if text.strip():
+            print(f"--- {path.name}\n{text}", file=sys.stderr)
+
+
+@contextmanager
+def _mounted(place: Path, mebibytes: int) -> Iterator[None]:
+    place.mkdir(parents=True, mode=0o700)
+    place.parent.chmod(0o700)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m,mode=0700", "eltax-hub", str(place)], check=True)
+    try:
+        yield
+    finally:
+        for _ in range(50):
+            if subprocess.run(["umount", str(place)], check=False, capture_output=True).returncode == 0:
+                break
+            time.sleep(0.2)
+        else:
+            subprocess.run(["umount", "--lazy", str(place)], check=False)

@@ -1,0 +1,1 @@
+"""What every schema registry must do, pinned ids and Apicurio alike."""

@@ -1,0 +1,1 @@
+"""What is generated for containers, and what is in their images."""
