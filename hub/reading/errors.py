@@ -39,7 +39,7 @@ class KeyNotLoaded(HubError):
     code: ClassVar[str] = "key.not-loaded"
     retriable: ClassVar[bool] = True
     hint: ClassVar[str] = (
-        "`eltax-hub keys rotate`, or put the epoch's key file into keys/, or record that it was destroyed."
+        "`eltax-hub keys rotate`, or the epoch's key file in keys/, or a record that it was destroyed."
     )
 
 
