@@ -104,6 +104,8 @@ class Topology:
     """other rights than those of the principals, for trials of what happens then"""
     _by_name: Mapping[str, Principal] = field(init=False, repr=False, compare=False)
     _by_tenant: Mapping[str, tuple[Route, ...]] = field(init=False, repr=False, compare=False)
+    codes: frozenset[str] = field(init=False, repr=False, compare=False)
+    """of all tenants; asked for each submission"""
     _acls: frozenset[Acl] | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
@@ -111,6 +113,7 @@ class Topology:
         routes: defaultdict[str, list[Route]] = defaultdict(list)
         for route in self.routes:
             routes[route.tenant].append(route)
+        object.__setattr__(self, "codes", frozenset(tenant.code for tenant in self.tenants))
         object.__setattr__(self, "_by_name", {each.name: each for each in reversed(self.principals)})
         object.__setattr__(self, "_by_tenant", {tenant: tuple(some) for tenant, some in routes.items()})
 
