@@ -118,7 +118,7 @@ class ReceiptReader:
         """`new_reader` gives a started reader from the journal's positions, or (True) of all there is.
 
         `tenants` maps each status topic to its tenant, as they are now, and is asked at each poll: when that changes a
-        new reader is asked for. `trust` gives the list that holds now; `confirmed` is told how many entries were trimmed.
+        new reader is asked for. `trust` gives the list that holds now; `confirmed` hears how many entries were trimmed.
         """
         self._new_reader = new_reader
         self._reader: StatusReader | None = None
