@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import time
@@ -31,11 +30,11 @@ _COMMAND_SECONDS: Final = 180
 _AT_ONCE: Final = 3
 
 
-class NoCompose(HubError):
-    """Docker Compose is not here, or did not do what was asked."""
+class NoEngine(HubError):
+    """The Docker engine is not there, or did not do what was asked."""
 
-    code = "deploy.compose"
-    hint = "`make status` shows what runs; HUB_COMPOSE names the command, `docker compose` or `docker-compose`."
+    code = "deploy.engine"
+    hint = "`make status` shows what runs; what it said itself stands above."
 
 
 class LoadIncomplete(HubError):
@@ -47,85 +46,67 @@ class LoadIncomplete(HubError):
 
 @dataclass(frozen=True, slots=True)
 class Containers:
-    """A running deployment: its directory, and the compose file that it was started with."""
+    """A running deployment, by its directory."""
 
     top: Path
-    compose_file: Path
 
     @property
     def home(self) -> Home:
         """The administrator's home."""
         return Home(self.top / "home")
 
-    def compose(self, *arguments: str) -> str:
-        """Run Docker Compose and return its output. Raises NoCompose."""
-        files = ("--file", str(self.compose_file), "--project-name", os.environ.get("HUB_PROJECT", "eltax-hub"))
-        return _output([*compose_command(), *files, *profiles(), *arguments], self.top)
+    def running(self) -> dict[str, str]:
+        """The containers of this deployment that run: service -> id. Raises NoEngine."""
+        project = f"label=com.docker.compose.project={os.environ.get('HUB_PROJECT', 'eltax-hub')}"
+        listed = _docker("ps", "--filter", project, "--format", '{{.Label "com.docker.compose.service"}} {{.ID}}')
+        return dict(line.split(None, 1) for line in listed.splitlines())
 
-    def report(self, principal: str, kinds: Sequence[Kind]) -> None:
+    def report(self, principal: str, kinds: Sequence[Kind], running: Mapping[str, str]) -> None:
         """Let a role write its reports, in its own container; one without a container gets one, without a network."""
-        directory = self.home.role(principal) / _REPORTS
         inside = f"{STATE}/{principal}"
         chosen = [part for kind in kinds for part in ("--kind", kind.value)]
+        directory = self.home.role(principal) / _REPORTS
+        if not directory.exists():
+            directory.mkdir(mode=0o700)
+            owner = self.home.role(principal).stat()
+            os.chown(directory, owner.st_uid, owner.st_gid)
         command = ["report", "--directory", f"{inside}/{_REPORTS}", *chosen]
-        if principal in self.compose("config", "--services").split():
-            self.compose("exec", "-T", principal, "mkdir", "-p", f"{inside}/{_REPORTS}")
-            self.compose("exec", "-T", principal, "eltax-hub", *command)
+        if principal in running:
+            _docker("exec", running[principal], "eltax-hub", *command)
             return
-        directory.mkdir(mode=0o700, exist_ok=True)
-        owner = self.home.role(principal).stat()
-        os.chown(directory, owner.st_uid, owner.st_gid)
+        owner = directory.stat()
         limits = ["--network", "none", "--read-only", "--cap-drop", "ALL", "--tmpfs", "/tmp"]  # noqa: S108 - in there
         told = {"HUB_ROLE_DIR": inside, "HUB_BOOTSTRAP": "127.0.0.1:1", "HUB_NAMESPACE": self.home.running().namespace}
-        _output(
-            [
-                *("docker", "run", "--rm", *limits, "--user", f"{owner.st_uid}:{owner.st_gid}"),
-                *(part for name, value in told.items() for part in ("--env", f"{name}={value}")),
-                *("--volume", f"{self.home.role(principal)}:{inside}", _image(), *command),
-            ],
-            self.top,
+        _docker(
+            *("run", "--rm", *limits, "--user", f"{owner.st_uid}:{owner.st_gid}"),
+            *(part for name, value in told.items() for part in ("--env", f"{name}={value}")),
+            *("--volume", f"{self.home.role(principal)}:{inside}", _image(), *command),
         )
-
-
-def compose_command() -> list[str]:
-    """`docker compose` where the client has it, else `docker-compose`; HUB_COMPOSE says another. Raises NoCompose."""
-    if given := os.environ.get("HUB_COMPOSE"):
-        return shlex.split(given)
-    docker = shutil.which("docker")
-    if docker and not subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:  # noqa: S603 - a fixed command
-        return [docker, "compose"]
-    alone = shutil.which("docker-compose")
-    if alone is None:
-        raise NoCompose("(not installed)")
-    return [alone]
-
-
-def profiles() -> list[str]:
-    """All profiles: a service that is not named by one cannot be asked about."""
-    return ["--profile", "core", "--profile", "monitoring"]
 
 
 def _image() -> str:
     return os.environ.get("HUB_IMAGE") or HUB_IMAGE.partition(":-")[2].rstrip("}")
 
 
-def _output(command: Sequence[str], top: Path) -> str:
-    done = subprocess.run(  # noqa: S603 - our own arguments
-        command,
-        env={**os.environ, "HUB_DEPLOYMENT": str(top)},
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        timeout=_COMMAND_SECONDS,
-        check=False,
-    )
+def _docker(*arguments: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - our own arguments
+            ["docker", *arguments],  # noqa: S607 - as the person's shell finds it
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+        raise NoEngine(f"({arguments[0]}: {type(error).__name__})") from None
     if done.returncode:
-        raise NoCompose(f"({' '.join([command[0], *command[-3:]])}, status {done.returncode})")
+        raise NoEngine(f"({arguments[0]}, status {done.returncode})")
     return done.stdout
 
 
 def drive(containers: Containers, count: int, seed: int, seconds: float) -> dict[str, Any]:
-    """File `count` submissions, wait until all desks have them, and reconcile. Raises LoadIncomplete, NoCompose."""
+    """File `count` submissions, wait until all desks have them, and reconcile. Raises LoadIncomplete, NoEngine."""
     deadline = time.monotonic() + seconds
     began = time.monotonic()
     answers = _file(containers, count, seed, deadline)
@@ -178,8 +159,9 @@ def _gather(containers: Containers) -> Any:
     ) -> list[Path]:
         directory = home.path / "reports"
         directory.mkdir(exist_ok=True, mode=0o700)
+        running = containers.running()
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(lambda each: containers.report(*each), wanted.items()))
+            list(pool.map(lambda each: containers.report(each, wanted[each], running), wanted))
         found = []
         for principal, kinds in wanted.items():
             for kind in kinds:

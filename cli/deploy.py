@@ -64,7 +64,6 @@ def setup(top: Top) -> None:
 @reports_errors
 def load(
     top: Top,
-    compose: Annotated[str, typer.Option(help="the compose file that runs")] = "docker-compose.yml",
     submissions: Annotated[int, typer.Option("--submissions", "-n", min=1, help="how many")] = 900,
     seed: Annotated[int, typer.Option(help="of the generator")] = 131041,
     seconds: Annotated[float, typer.Option(min=1, help="in which all must have arrived")] = 300.0,
@@ -73,7 +72,7 @@ def load(
     """File N artificial submissions in a running deployment and reconcile; exit 1 on any loss. / 負荷をかけ照合する"""
     from cli.containers import Containers, drive
 
-    found = drive(Containers(top.resolve(), Path(compose)), submissions, seed, seconds)
+    found = drive(Containers(top.resolve()), submissions, seed, seconds)
     if as_json:
         json_line(found)
     else:

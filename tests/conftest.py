@@ -15,8 +15,15 @@ from tests.kafka import TestKafka, fresh_namespace, kind, start
 
 os.environ.setdefault("HUB_KAFKA_COMPILER", "quick")  # its nodes live for minutes
 LONG_FILES = (
-    *("test_story", "test_hub", "test_evil_broker", "test_router", "test_returns", "test_node", "test_java_reader"),
-    *("test_portal", "test_spoiled_events", "test_exchanged_fields", "test_letters", "test_router_insider"),
+    *("test_chaos", "test_story", "test_hub", "test_evil_broker", "test_router", "test_returns", "test_node"),
+    *(
+        "test_java_reader",
+        "test_portal",
+        "test_spoiled_events",
+        "test_exchanged_fields",
+        "test_letters",
+        "test_router_insider",
+    ),
 )
 """long ones first, or several workers would wait for one in the end; those with a whole hub of their own apart from
 one another: a dozen processes cost even when they do nothing"""

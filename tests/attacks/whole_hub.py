@@ -121,9 +121,9 @@ def planted(worked: Hub, temporary: Path) -> Iterator[dict[str, str]]:
     asyncio.run(_plant(worked, header, b"", [("planted", mark.encode("cp932"))]))
     asyncio.run(_plant(worked, value, base64.b32encode(mark.encode()), []))
     segments = {
-        str(node / "data" / f"{topic}-0" / f"{0:020}.log")
+        str(node.directory / "data" / f"{topic}-0" / f"{0:020}.log")
         for topic in (header, value)
-        for node in worked.home.broker_nodes
+        for node in worked.stack.kafka.nodes
     }
     with subprocess.Popen(
         [sys.executable, "-c", "import time; print(flush=True); time.sleep(170)", mark],

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from cli.home import Home
 from cli.processes import RoleProcess
 from cli.stack import Stack
@@ -139,8 +137,6 @@ def running(directory: Path, *, partitions: int = 3, broker_metrics: bool = Fals
     """A hub in a fresh home, on the Kafka of HUB_TEST_KAFKA; with `broker_metrics`, the brokers are watched too."""
     home, foreign, namespace = Home(directory / "home"), kind() in ("containers", "external"), "rehearsal"
     if kind() == "external":
-        if broker_metrics:
-            pytest.skip("asks the brokers' own exporters")
         home.prepare()
         authority_for(home.path / "authority")
         namespace = fresh_namespace()
@@ -149,7 +145,7 @@ def running(directory: Path, *, partitions: int = 3, broker_metrics: bool = Fals
         namespace=namespace,
         partitions=partitions,
         brokers=brokers_here(),
-        kafka=(lambda authority: brokers(directory, authority)) if foreign else None,
+        kafka=(lambda authority: brokers(home.path, authority)) if foreign else None,
         broker_metrics=broker_metrics,
     ) as stack:
         yield Hub(stack)

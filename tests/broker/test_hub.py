@@ -22,6 +22,7 @@ from tests.attacking import Attacker
 from tests.attacking.plugin import Attack
 from tests.broker.documents import SECRETS, document
 from tests.broker.hub import ENTRY, Hub, eventually, metrics_of, running
+from tests.kafka import own_exporter
 from topics.names import endpoint_host
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
@@ -170,6 +171,7 @@ def test_every_process_answers_for_its_health(hub: Hub) -> None:
 
 
 def test_the_broker_exports_what_is_declared_and_no_other_name(hub: Hub) -> None:
+    own_exporter()
     urls = hub.stack.describe().broker_metrics.values()
     assert len(urls) == len(hub.home.broker_nodes)
     scraper, password = hub.home.scraper("prometheus"), hub.home.broker_password.read_text()
@@ -194,6 +196,7 @@ def test_the_broker_exports_what_is_declared_and_no_other_name(hub: Hub) -> None
 
 
 def test_the_broker_shows_its_numbers_to_who_knows_the_password_alone(hub: Hub, attack: Attack) -> None:
+    own_exporter()
     tried = attack(
         Attacker.CONTRACTOR, "scrapes the broker's exporter without its password, in the clear or over older TLS"
     )
@@ -217,6 +220,7 @@ def test_the_broker_shows_its_numbers_to_who_knows_the_password_alone(hub: Hub, 
 
 
 def test_the_exporter_is_not_told_its_password(hub: Hub) -> None:
+    own_exporter()
     directory, password = hub.home.broker_nodes[0] / "config", hub.home.broker_password.read_bytes()
     assert len(password) >= 43, "256 bits"
     for path in directory.rglob("*"):
@@ -298,8 +302,8 @@ def test_the_network_watch_finds_all_refused_and_every_role_on_its_path(hub: Hub
         *("undeclared-listener", "metrics-scrape"),
     }
     addresses = hub.stack.bootstrap.split(",")
-    up_rows = [row["up"] for row in rows if "path" in row]
-    assert up_rows == [True] * 2 * len(addresses), "each broker's listener and its controller's"
+    controllers = [each for each in hub.stack.kafka.controllers.split(",") if each]
+    assert [row["up"] for row in rows if "path" in row] == [True] * len(addresses + controllers)
     up = 'hub_watch_path_up{listener="%s",principal="%s"} 1.0'
     for name, role in hub.stack.roles.running.items():
         wanted = [up % (each, name) for each in addresses]

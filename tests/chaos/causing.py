@@ -82,12 +82,12 @@ def router_zombie(site: Site, draw: int) -> str:
 
 
 def rebalance_storm(site: Site, draw: int) -> str:
-    """A third worker, five times: partitions change hands ten times."""
+    """Partitions change hands ten times."""
     for _ in range(5):
-        site.start_role("router-3")
-        eventually(site.roles["router-3"].ready, READY_SECONDS, pause=0.1)
-        site.stop_role("router-3")
-    return "router-3"
+        site.stop_role(SECOND)
+        site.start_role(SECOND)
+        eventually(site.roles[SECOND].ready, READY_SECONDS, pause=0.1)
+    return SECOND
 
 
 def desk_killed(kind: str) -> Callable[[Site, int], str]:

@@ -86,7 +86,7 @@ class Site:
 
     def _worker(self, name: str, preload: str) -> RoleProcess:
         home, stack = self.hub.home, self.hub.stack
-        directory = home.path / "workers" / name
+        directory = home.path / "workers" / name / "router"  # a role directory has the name of its principal
         if not directory.exists():
             shutil.copytree(home.role("router"), directory, ignore=shutil.ignore_patterns("state"))
             directory.chmod(0o700)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from cli.home import Home, NoHub, Running
 from cli.main import app
+from hub.settings import RoleSettings
 from schemas.edge_cases import EDGE_CASES
 
 
@@ -134,3 +137,26 @@ def test_reasons_of_a_discard_are_listed() -> None:
     answer = CliRunner().invoke(app, ["dead-letters", "reasons", "--json"])
     codes = [json.loads(line)["code"] for line in answer.stdout.splitlines()]
     assert {"sent-again", "not-ours", "damaged", "forged"} <= set(codes)
+
+
+def test_a_hub_that_others_run_is_found_without_a_process_here(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    said = Running("kafka-1:19092", str(home.path), str(home.certificates), "rehearsal", 6, [])
+    home.announce(said)
+    with pytest.raises(NoHub):
+        home.running()
+    home.announce(replace(said, elsewhere=True))
+    assert home.running().bootstrap == "kafka-1:19092"
+
+
+def test_an_endpoint_listens_on_an_address_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_ROLE_DIR", str(tmp_path))
+    monkeypatch.setenv("HUB_BOOTSTRAP", "127.0.0.1:9092")
+    assert RoleSettings.from_environment().metrics_address == "127.0.0.1"
+    monkeypatch.setenv("HUB_METRICS_ADDRESS", "0.0.0.0")
+    assert RoleSettings.from_environment().metrics_address == "0.0.0.0"
+    for wrong in ("localhost", "", "127.0.0.1:9000"):
+        monkeypatch.setenv("HUB_METRICS_ADDRESS", wrong)
+        with pytest.raises(ValidationError):
+            RoleSettings.from_environment()
