@@ -45,7 +45,7 @@ from hub.loop import loop_run
 from hub.role import Role, load_role
 from hub.router.engine import Router
 from hub.settings import RoleSettings
-from hub.transport import BatchWriter, Outgoing
+from hub.transport import BatchWriter, Outgoing, PartitionReader
 from hub.transport.admin import Admin
 from schemas.generator import generate
 from topics import names
@@ -57,6 +57,7 @@ _FIRST: Final = 90_000
 """no prefecture has a number above 47: nobody's code"""
 _PATIENCE: Final = 240.0
 _RECORD_ROOM: Final = 500
+_REQUESTS: Final = 200
 
 
 def codes(count: int) -> list[str]:
@@ -156,6 +157,7 @@ class Trial:
             self.memory["broker, empty"] = resident_mib(node.pid)
             self._apply(node, wanted, authority)
             self.memory["broker, applied"] = resident_mib(node.pid)
+            self.found["request_ms"] = loop_run(self._asked(node))
             if roles:
                 self._roles(node)
             self.found["router"] = loop_run(self._rates(node, wanted, enrolled, events, rounds))
@@ -187,6 +189,23 @@ class Trial:
         more = Wanted.of(declared(self.count + 1), NAMESPACE, self.partitions)
         with self.clock.timed("apply, one tenant more"):
             loop_run(apply(home, more, authority, endpoint, now))
+
+    async def _asked(self, node: EmbeddedKafka) -> dict[str, float]:
+        """Milliseconds of one request of a desk, to a topic that all have a right to and to one of its own tenant.
+
+        The broker looks through all rights to a topic each time.
+        """
+        code = codes(1)[0]
+        found = {}
+        for kind, topic in (("everybody's", names.control(NAMESPACE)), ("its own", f"{NAMESPACE}.{code}.review")):
+            async with PartitionReader(_role(self, node, f"review-{code}").endpoint, {(topic, 0): None}) as reader:
+                taken = []
+                for _ in range(_REQUESTS):
+                    began = time.perf_counter()
+                    await reader.end_offsets()
+                    taken.append(time.perf_counter() - began)
+            found[kind] = round(statistics.median(taken) * 1_000, 2)
+        return found
 
     def _roles(self, node: EmbeddedKafka) -> None:
         """The processes of a hub and of two of its tenants: how long until each is ready, and what it holds."""
