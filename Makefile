@@ -8,11 +8,15 @@ SECONDS ?= 30
 RUNS ?= 500
 SEED ?= 1
 EVENTS ?=
+TENANTS ?= 1 10 100
+PARTITIONS ?= 6
+HEAP ?= 1g
+DIRECTORY ?= /dev/shm
 .DEFAULT_GOAL := help
 
 READER := examples/java/target/eltax-hub-reader.jar
 
-.PHONY: help pictures demo hub images up down status load containers test unit coverage soak attacks-long watch-long chaos test-cluster registry runbooks lint java bench docs attacks fuzz machines mutate lock clean
+.PHONY: help pictures demo hub images up down status load containers test unit coverage soak attacks-long watch-long chaos test-cluster registry runbooks lint java bench capacity docs attacks fuzz machines mutate lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +97,11 @@ java: $(READER) ## build the reader in Java, run its tests, and let it check the
 
 bench: $(READY) ## ratios against a bare relay, on this machine, in one run
 	$(BIN)/python -m benchmarks --rounds $(ROUNDS)
+
+capacity: $(READY) ## docs/capacity.md's figures: TENANTS="1 10 100" PARTITIONS=6 DIRECTORY=/dev/shm HEAP=1g; long
+	$(BIN)/python -m benchmarks.tenants --tenants $(TENANTS) --partitions $(PARTITIONS) --heap $(HEAP) --directory $(DIRECTORY)
+	$(BIN)/python -m benchmarks.scale_out --directory $(DIRECTORY)
+	$(BIN)/python -m benchmarks.flood --directory $(DIRECTORY)
 
 docs: $(READY) ## write the generated pages again
 	$(BIN)/python -m monitoring.document

@@ -81,15 +81,15 @@ class Bench:
         )
         return load_role(settings, allow_weak=True)
 
-    def seal(self, count: int) -> dict[int, list[Outgoing]]:
+    def seal(self, count: int, *, partitions: int = PARTITIONS) -> dict[int, list[Outgoing]]:
         """Seal events of all tenants, by partition."""
-        made: dict[int, list[Outgoing]] = {partition: [] for partition in range(PARTITIONS)}
+        made: dict[int, list[Outgoing]] = {partition: [] for partition in range(partitions)}
         now_ms = to_ms(datetime.now(UTC))
         for number in range(self.sealed, self.sealed + count):
             secrets = self.sessions[number % len(self.sessions)]
             tenant = secrets.session.tenant
             receipt = f"R8-{tenant[:5]}-{number:09d}"
-            partition = partition_for(receipt, PARTITIONS)
+            partition = partition_for(receipt, partitions)
             header = secrets.header(
                 partition=partition,
                 sequence=number,

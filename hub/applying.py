@@ -22,6 +22,7 @@ from hub.enrolment import Enrolled, administrator, enrol, listed_at, pinned_at
 from hub.envelope.declared import AppliedDeclaration, DeclarationRefused
 from hub.envelope.names import ADMIN, ROUTER
 from hub.envelope.trust import Trust, TrustRefused
+from hub.handing_out import hand_out
 from hub.hearing import Hearing
 from hub.reading.control import DECLARATION_KEY, TRUST_KEY
 from hub.shut_out_book import shut_out_at
@@ -227,8 +228,7 @@ def _declare(home: Path, wanted: Wanted, published: Mapping[bytes, bytes], now: 
     if not value:
         made = AppliedDeclaration(topology.namespace, serial + 1, now, topology.partitions, wanted.text)
         value = made.sign(administrator(home, cost=cost))
-    for each in topology.roles:
-        write_private(home / "roles" / each.name / DECLARATION, value)
+    hand_out([home / "roles" / each.name for each in topology.roles], DECLARATION, value)
     write_private(path, value)
     return value
 

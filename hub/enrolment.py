@@ -6,7 +6,6 @@ sends the public halves; what is signed is the same.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from hub.envelope.signed import sign
 from hub.envelope.times import epoch_bounds, epoch_of, next_epoch
 from hub.envelope.trust import Right, Trust
 from hub.envelope.trust_builder import TrustBuilder
+from hub.handing_out import hand_out
 from hub.shut_out_book import shut_out_at
 from hub.transport import BatchWriter, Endpoint, Outgoing, TlsIdentity
 from topics import names
@@ -36,6 +36,8 @@ _IDENTITY_LIFE: Final = timedelta(days=3 * 366)
 _SKEW: Final = timedelta(hours=1)
 ENDPOINT: Final = "endpoint"
 """the directory of a role that holds the certificate of its own endpoint"""
+_HANDS: Final = 16
+"""principals that are made at once: each waits for the disk some twenty times"""
 _EPOCHS: Final = 2
 """the current month's audience keys and the next month's"""
 
@@ -91,7 +93,7 @@ def enrol(
     epochs = [epoch_of(now)]
     while len(epochs) < _EPOCHS:
         epochs.append(next_epoch(epochs[-1]))
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # scrypt takes its time, and lets others run
+    with ThreadPoolExecutor(max_workers=_HANDS) as pool:  # the disk takes its time, and lets others run
         made = list(pool.map(lambda each: _keys(home, each, epochs, authority, cost), missing))
     for name in (each.name for each in topology.principals if each.certificate_only):
         if not (home / "certificates" / f"{name}.crt").exists():
@@ -119,11 +121,15 @@ def enrol(
     fresh = next((each.identity for each in made if each.principal.name == ADMIN), None)
     admin = administrator(home, cost=cost) if fresh is None else fresh
     value = builder.at_least(least_serial).sign(now, admin) if changed else (home / "trust.bin").read_bytes()
-    for each in made:
+
+    def announce(each: _Keys) -> None:
         for epoch, key in zip(epochs, each.audience_keys, strict=False):
             record = _announce(each, epoch, key)
             signed = sign(AudienceKey.RECORD, record.encode(), each.identity, admin)
             write_private(published / record.key.replace("/", "_"), signed)
+
+    with ThreadPoolExecutor(max_workers=_HANDS) as pool:
+        list(pool.map(announce, made))
     if fresh is not None:
         _pin(home / "roles" / ADMIN, (admin.public,))
     # home first: what a crash leaves undone here, the next run hands out, and never another list of this serial
@@ -198,13 +204,11 @@ def pinned_at(home: Path) -> tuple[bytes, ...]:
 
 def _hand_out(home: Path, topology: Topology, value: bytes, pinned: Sequence[bytes]) -> None:
     """Put the trust list, and the administrator's public keys, into the role directories that lack them."""
-    for principal in topology.roles:
-        directory = home / "roles" / principal.name
+    directories = [home / "roles" / principal.name for principal in topology.roles]
+    for directory in directories:
         if not (directory / "admin.pub").exists():
             _pin(directory, pinned)
-        path = directory / "trust.bin"
-        if not path.exists() or path.read_bytes() != value:
-            write_private(path, value)
+    hand_out(directories, "trust.bin", value)
 
 
 def _pin(directory: Path, pinned: Sequence[bytes]) -> None:

@@ -95,16 +95,21 @@ class Standing:
         self._namespace = namespace
         self._administrators = tuple(administrators)
         self._seen: dict[str, Seen] = {}
+        self._held: dict[str, bytes] = {}
+        """what was verified and holds, as it came: the topic says the same again at every start"""
         self.ask: Callable[[], Awaitable[None]] = _nobody
         """reads the control topic to its end, where somebody follows it"""
         value = (directory / TRUST).read_bytes()
         self.trust, seen = self._read_trust(value)
         self._note(TRUST, seen)
+        self._held[TRUST] = value
         self.declaration: AppliedDeclaration | None = None
         applied = directory / DECLARATION
         if applied.exists():
-            self.declaration, self.topology, seen = self._read_declaration(applied.read_bytes())
+            value = applied.read_bytes()
+            self.declaration, self.topology, seen = self._read_declaration(value)
             self._note(DECLARATION, seen)
+            self._held[DECLARATION] = value
         else:
             if self._on_disk().get(DECLARATION, _NOTHING).serial:
                 raise RolledBack(f"{DECLARATION} was there and is gone")
@@ -120,6 +125,8 @@ class Standing:
 
         Raises TrustRefused, RolledBack.
         """
+        if self._held.get(TRUST) == value:
+            return False
         trust, seen = self._read_trust(value)
         if trust.namespace != self._namespace:
             raise TrustRefused("namespace")
@@ -128,6 +135,7 @@ class Standing:
         accept(trust)
         write_private(self._directory / TRUST, value)
         self._note(TRUST, seen)
+        self._held[TRUST] = value
         self.trust = trust
         return True
 
@@ -136,12 +144,15 @@ class Standing:
 
         Raises DeclarationRefused, RolledBack.
         """
+        if self._held.get(DECLARATION) == value:
+            return False
         declaration, topology, seen = self._read_declaration(value)
         if not self._seen.get(DECLARATION, _NOTHING).check(seen):
             return False
         accept(topology)
         write_private(self._directory / DECLARATION, value)
         self._note(DECLARATION, seen)
+        self._held[DECLARATION] = value
         self.declaration, self.topology = declaration, topology
         return True
 

@@ -140,8 +140,16 @@ class PortalProducer:
         directory = KeyDirectory(audiences, lambda: role.trust, journal.highest_epoch, self._observer)
         partitions = role.topology.partitions
 
+        laid_out: Topology | None = None
+        by_topic: dict[str, str] = {}
+
         def tenants() -> dict[str, str]:
-            return {names.status(namespace, tenant.code): tenant.code for tenant in role.topology.tenants}
+            """Asked at each poll; the answer changes with the topology."""
+            nonlocal laid_out, by_topic
+            if role.topology is not laid_out:
+                laid_out = role.topology
+                by_topic = {names.status(namespace, tenant.code): tenant.code for tenant in laid_out.tenants}
+            return by_topic
 
         async def new_status_reader(whole: bool) -> StatusReader:
             reader = PartitionReader(endpoint, _starts(journal, list(tenants()), partitions, whole))
@@ -188,7 +196,7 @@ class PortalProducer:
             journal,
             key,
             rehearsal=is_rehearsal(namespace),
-            tenants=lambda: [tenant.code for tenant in role.topology.tenants],
+            tenants=lambda: role.topology.codes,
             catch_up=role.catch_up,
             observer=self._observer,
             wall=self._wall,
@@ -232,11 +240,11 @@ class PortalProducer:
 
 def _starts(journal: Journal, topics: list[str], partitions: int, whole: bool) -> dict[tuple[str, int], int | None]:
     """Return where to go on reading each status partition; None: from its beginning, all of them if `whole`."""
-    return {
-        (topic, partition): None if whole else journal.positions(topic).get(partition)
-        for topic in topics
-        for partition in range(partitions)
-    }
+    starts: dict[tuple[str, int], int | None] = {}
+    for topic in topics:
+        known = {} if whole else journal.positions(topic)
+        starts |= {(topic, partition): known.get(partition) for partition in range(partitions)}
+    return starts
 
 
 @contextlib.asynccontextmanager

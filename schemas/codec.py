@@ -98,7 +98,8 @@ def encode(name: str, value: Mapping[str, Any]) -> bytes:
 
 
 def _bound(contract: registry.Contract, framed: bytes) -> None:
-    if len(framed) > counting.COUNTED_BYTES and counting.too_many(_walk(contract), framed, FRAME_BYTES):
+    most = counting.MOST_ITEMS.get(contract.name, counting.MAX_ITEMS)
+    if len(framed) > counting.COUNTED_BYTES and counting.too_many(_walk(contract), framed, FRAME_BYTES, most):
         raise TooManyItems(contract.name)
 
 

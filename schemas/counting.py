@@ -12,6 +12,9 @@ from typing import Any, Final, TypeAlias
 MAX_ITEMS: Final = 25_000
 """of all arrays of a record together; the fullest record is a part of a report with 20,000 entries. Items that are
 digests alone are not counted: they take twice their size, and a destroyed key may name as many leaves as fit."""
+MOST_ITEMS: Final[Mapping[str, int]] = {"Trust": 150_000}
+"""of records that may have more: the trust list is decoded only behind the administrator's signature, and has 37 items
+for each tenant, 66,000 for 1,788; the rest is for keys that are replaced"""
 COUNTED_BYTES: Final = 64 * 2**10
 """below this nothing is counted: it cannot grow beyond a few MiB"""
 
@@ -26,12 +29,12 @@ class TooMany(Exception):
     """More items than any reader takes."""
 
 
-def too_many(walk: Walk, data: bytes, at: int) -> bool:
-    """Say whether a record's arrays have more than MAX_ITEMS items; what is cut short has what it has."""
+def too_many(walk: Walk, data: bytes, at: int, most: int = MAX_ITEMS) -> bool:
+    """Say whether a record's arrays have more than `most` items; what is cut short has what it has."""
     if isinstance(walk, int):
         return False
     try:
-        walk(data, at, [MAX_ITEMS])
+        walk(data, at, [most])
     except TooMany:
         return True
     except IndexError:

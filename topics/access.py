@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from topics.layout import Acl, Operation, Resource, Topology
+from topics.layout import Operation, Resource, Topology
 
 
 class Deed(StrEnum):
@@ -60,15 +60,29 @@ _IN_GROUP: Final = {
 }
 
 
+class Rights:
+    """What one principal may do, for who asks about many resources: each answer costs a look-up."""
+
+    def __init__(self, topology: Topology, principal: str) -> None:
+        """Lay out its rights; one that is not declared has none."""
+        self._everything = principal in _super_users(topology)
+        held = topology.acls_of(principal)
+        self._exact = frozenset((acl.resource, acl.name, acl.operation) for acl in held if not acl.prefixed)
+        self._prefixed = tuple(acl for acl in held if acl.prefixed)
+
+    def may(self, resource: Resource, name: str, operation: Operation) -> bool:
+        """Say whether they reach an operation."""
+        if self._everything:
+            return True
+        wanted = IMPLIED.get(operation, (operation,))
+        return any((resource, name, each) in self._exact for each in wanted) or any(
+            acl.resource is resource and acl.operation in wanted and name.startswith(acl.name) for acl in self._prefixed
+        )
+
+
 def may(topology: Topology, principal: str, resource: Resource, name: str, operation: Operation) -> bool:
     """Say whether the declared rights of a principal reach an operation; nobody is known who is not declared."""
-    if principal in _super_users(topology):
-        return True
-    wanted = IMPLIED.get(operation, (operation,))
-    return any(
-        acl.principal == principal and acl.resource is resource and acl.operation in wanted and _names(acl, name)
-        for acl in topology.acls
-    )
+    return Rights(topology, principal).may(resource, name, operation)
 
 
 def may_topic(topology: Topology, principal: str, topic: str, deed: Deed) -> bool:
@@ -96,15 +110,10 @@ def may_cluster(topology: Topology, principal: str, deed: ClusterDeed) -> bool:
     """Say whether a principal may do something to the cluster. Who may write anything may do so idempotently."""
     if deed is ClusterDeed.PRODUCE_IDEMPOTENTLY:
         return principal in _super_users(topology) or any(
-            acl.principal == principal and acl.resource is Resource.TOPIC and acl.operation is Operation.WRITE
-            for acl in topology.acls
+            acl.resource is Resource.TOPIC and acl.operation is Operation.WRITE for acl in topology.acls_of(principal)
         )
     return principal in _super_users(topology)
 
 
 def _super_users(topology: Topology) -> frozenset[str]:
     return frozenset(each.name for each in topology.principals if each.super_user)
-
-
-def _names(acl: Acl, name: str) -> bool:
-    return name.startswith(acl.name) if acl.prefixed else name == acl.name

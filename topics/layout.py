@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 from topics.declaration import Declaration, PrincipalTemplate, Tenant, TopicTemplate
 
@@ -96,9 +98,42 @@ class Topology:
     tenants: tuple[Tenant, ...]
     topics: tuple[Topic, ...]
     principals: tuple[Principal, ...]
-    acls: frozenset[Acl]
     quotas: tuple[Quota, ...]
     routes: tuple[Route, ...]
+    only_acls: frozenset[Acl] | None = None
+    """other rights than those of the principals, for trials of what happens then"""
+    _by_name: Mapping[str, Principal] = field(init=False, repr=False, compare=False)
+    _by_tenant: Mapping[str, tuple[Route, ...]] = field(init=False, repr=False, compare=False)
+    codes: frozenset[str] = field(init=False, repr=False, compare=False)
+    """of all tenants; asked for each submission"""
+    _acls: frozenset[Acl] | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Index what is looked up: with 1,788 tenants there are 12,500 principals."""
+        routes: defaultdict[str, list[Route]] = defaultdict(list)
+        for route in self.routes:
+            routes[route.tenant].append(route)
+        object.__setattr__(self, "codes", frozenset(tenant.code for tenant in self.tenants))
+        object.__setattr__(self, "_by_name", {each.name: each for each in reversed(self.principals)})
+        object.__setattr__(self, "_by_tenant", {tenant: tuple(some) for tenant, some in routes.items()})
+
+    @property
+    def acls(self) -> frozenset[Acl]:
+        """Every right. Laid out when first asked for: no role asks, and with 1,788 tenants there are 295,000."""
+        if self.only_acls is not None:
+            return self.only_acls
+        if self._acls is None:
+            made = frozenset(acl for principal in self.principals for acl in _rights(principal))
+            object.__setattr__(self, "_acls", made)
+            return made
+        return self._acls
+
+    def acls_of(self, principal: str) -> Collection[Acl]:
+        """The rights of one principal; none for one that is not declared."""
+        if self.only_acls is not None:
+            return [acl for acl in self.only_acls if acl.principal == principal]
+        known = self._by_name.get(principal)
+        return [] if known is None else _rights(known)
 
     @property
     def audiences(self) -> tuple[str, ...]:
@@ -117,44 +152,64 @@ class Topology:
 
     def principal(self, name: str) -> Principal:
         """The principal of that name; KeyError if it is not declared."""
-        for each in self.principals:
-            if each.name == name:
-                return each
-        raise KeyError(name)
+        return self._by_name[name]
 
     def routes_of(self, tenant: str) -> tuple[Route, ...]:
         """The outputs of one tenant; empty for an unknown tenant."""
-        return tuple(route for route in self.routes if route.tenant == tenant)
+        return self._by_tenant.get(tenant, ())
+
+
+class _Laid:
+    """The topics that one template made, also by tenant: each principal asks, and there are many of both."""
+
+    def __init__(self, topics: Sequence[Topic]) -> None:
+        self.all = tuple(topics)
+        self._by_tenant: defaultdict[str | None, list[Topic]] = defaultdict(list)
+        for topic in topics:
+            self._by_tenant[topic.tenant].append(topic)
+
+    def of(self, tenant: str | None) -> Sequence[Topic]:
+        """What a principal of a tenant may be concerned with: its own and everybody's; all for one without a tenant."""
+        if tenant is None:
+            return self.all
+        return (*self._by_tenant.get(None, ()), *self._by_tenant.get(tenant, ()))
+
+    def one(self, tenant: str | None) -> Topic:
+        """The topic of a tenant, or everybody's; KeyError if there is none."""
+        found = self._by_tenant.get(tenant)
+        if not found:
+            raise KeyError(tenant)
+        return found[0]
 
 
 def expand(declaration: Declaration, namespace: str, *, partitions: int | None = None) -> Topology:
     """Lay out a declaration under a namespace; `partitions` overrides the routes' number (trials, tests)."""
     shared = declaration.partitions if partitions is None else partitions
-    by_key: dict[str, list[Topic]] = {}
+    by_key: dict[str, _Laid] = {}
     principals = [each for template in declaration.principals for each in _each(template, declaration, namespace)]
     for key, template in declaration.topics.items():
+        configs = MappingProxyType(_configs(template, declaration))
         if "{principal}" in template.name:
             made = [
-                _topic(template, declaration, shared, principal.dead_letters, None)
+                _topic(template, declaration, shared, principal.dead_letters, None, configs)
                 for principal in principals
                 if principal.dead_letters
             ]
         else:
             tenants = declaration.tenants if template.per_tenant else (None,)
             made = [
-                _topic(template, declaration, shared, _fill(template.name, namespace, tenant), tenant)
+                _topic(template, declaration, shared, _fill(template.name, namespace, tenant), tenant, configs)
                 for tenant in tenants
             ]
-        by_key[key] = made
+        by_key[key] = _Laid(made)
     resolved = [_resolve(principal, by_key) for principal in principals]
     return Topology(
         namespace=namespace,
         partitions=shared,
         min_in_sync=declaration.min_in_sync,
         tenants=declaration.tenants,
-        topics=tuple(topic for made in by_key.values() for topic in made),
+        topics=tuple(topic for made in by_key.values() for topic in made.all),
         principals=tuple(resolved),
-        acls=frozenset(acl for principal in resolved for acl in _rights(principal, by_key)),
         quotas=tuple(
             Quota(principal.name, template.produce_bytes_per_second)
             for template in declaration.principals
@@ -165,8 +220,8 @@ def expand(declaration: Declaration, namespace: str, *, partitions: int | None =
             Route(
                 route.name,
                 tenant.code,
-                _one(by_key[route.source], None).name,
-                _one(by_key[route.topic], tenant.code).name,
+                by_key[route.source].one(None).name,
+                by_key[route.topic].one(tenant.code).name,
                 None if route.keeps is None else _fill(route.keeps, namespace, tenant),
             )
             for tenant in declaration.tenants
@@ -192,10 +247,7 @@ def _fill(text: str, namespace: str, tenant: Tenant | None, item: str | None = N
     )
 
 
-def _topic(
-    template: TopicTemplate, declaration: Declaration, shared: int, name: str | None, tenant: Tenant | None
-) -> Topic:
-    assert name is not None
+def _configs(template: TopicTemplate, declaration: Declaration) -> dict[str, str]:
     configs = {
         "cleanup.policy": "compact" if template.compacted else "delete",
         "compression.type": "uncompressed",  # a small batch must not unpack to more than the limit
@@ -205,6 +257,18 @@ def _topic(
     }
     if template.retention_hours is not None:
         configs["retention.ms"] = str(template.retention_hours * 3_600_000)
+    return configs
+
+
+def _topic(
+    template: TopicTemplate,
+    declaration: Declaration,
+    shared: int,
+    name: str | None,
+    tenant: Tenant | None,
+    configs: Mapping[str, str],
+) -> Topic:
+    assert name is not None
     return Topic(
         name,
         template.key,
@@ -243,21 +307,16 @@ def _principal(
     )
 
 
-def _resolve(principal: Principal, by_key: Mapping[str, list[Topic]]) -> Principal:
+def _resolve(principal: Principal, by_key: Mapping[str, _Laid]) -> Principal:
     """Replace topic keys by full names: those of its own tenant, or of all for a principal without one."""
     if principal.certificate_only:
         return principal
 
     def names(keys: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(
-            topic.name
-            for key in keys
-            for topic in by_key[key]
-            if principal.tenant is None or topic.tenant in (None, principal.tenant)
-        )
+        return tuple(topic.name for key in keys for topic in by_key[key].of(principal.tenant))
 
     everyone = ("audiences", "sessions", "control")
-    desks = tuple(topic.name for topic in by_key.get("desk-sessions", []) if principal.tenant in (None, topic.tenant))
+    desks = names(("desk-sessions",)) if "desk-sessions" in by_key else ()
     reads = dict.fromkeys(names(tuple(key for key in (*everyone, *principal.reads) if key in by_key)) + desks)
     writes = dict.fromkeys(names(principal.writes) + names(tuple(key for key in ("operations",) if key in by_key)))
     if principal.dead_letters:
@@ -278,7 +337,7 @@ def _resolve(principal: Principal, by_key: Mapping[str, list[Topic]]) -> Princip
     )
 
 
-def _rights(principal: Principal, by_key: Mapping[str, list[Topic]]) -> list[Acl]:
+def _rights(principal: Principal) -> list[Acl]:
     if principal.super_user:
         return []
     rights = []
@@ -294,10 +353,3 @@ def _rights(principal: Principal, by_key: Mapping[str, list[Topic]]) -> list[Acl
             for each in (Operation.WRITE, Operation.DESCRIBE)
         ]
     return rights
-
-
-def _one(topics: list[Topic], tenant: str | None) -> Topic:
-    for topic in topics:
-        if topic.tenant == tenant:
-            return topic
-    raise KeyError(tenant)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from topics.errors import PartitionsChanged
@@ -268,14 +270,14 @@ def plan(
         changes, surplus = _topic_steps(topic, found.get(topic.name), current.brokers, prune)
         steps += changes
         drift += surplus
-    steps += [AllowAcl(acl) for acl in sorted(wanted.acls - current.acls)]
+    steps += [AllowAcl(acl) for acl in sorted(wanted.acls - current.acls, key=_in_order)]
     have = {quota.principal: quota for quota in current.quotas}
     steps += [SetQuota(quota) for quota in sorted(wanted.quotas) if have.get(quota.principal) != quota]
     steps += tenants_removed(applied, wanted)
 
     acls = frozenset[Acl]() if applied is None else applied.acls
     quotas = set[str]() if applied is None else {quota.principal for quota in applied.quotas}
-    for acl in sorted(current.acls - wanted.acls):
+    for acl in sorted(current.acls - wanted.acls, key=_in_order):
         (steps if acl in acls or prune else drift).append(RemoveAcl(acl))
     declared = {quota.principal for quota in wanted.quotas}
     for quota in sorted(current.quotas):
@@ -289,15 +291,19 @@ def plan(
     return Plan(tuple(steps), tuple(drift), tuple(sorted(current.denied & set(shut_out))))
 
 
+def _in_order(acl: Acl) -> tuple[str, str, str, str, bool]:
+    """The order of rights; as a key it is made once per right and not per comparison."""
+    return acl.principal, acl.resource, acl.name, acl.operation, acl.prefixed
+
+
 def tenants_added(applied: Topology | None, wanted: Topology) -> tuple[AddTenant, ...]:
     """The tenants that are wanted and were not applied."""
     if applied is None:
         return ()
     known = {tenant.code for tenant in applied.tenants}
+    names = _principals(wanted)
     return tuple(
-        AddTenant(tenant.code, _principals(wanted, tenant.code))
-        for tenant in wanted.tenants
-        if tenant.code not in known
+        AddTenant(tenant.code, names.get(tenant.code, ())) for tenant in wanted.tenants if tenant.code not in known
     )
 
 
@@ -306,15 +312,21 @@ def tenants_removed(applied: Topology | None, wanted: Topology) -> tuple[RemoveT
     if applied is None:
         return ()
     kept = {tenant.code for tenant in wanted.tenants}
+    names = _principals(applied)
     return tuple(
-        RemoveTenant(tenant.code, _principals(applied, tenant.code))
-        for tenant in applied.tenants
-        if tenant.code not in kept
+        RemoveTenant(tenant.code, names.get(tenant.code, ())) for tenant in applied.tenants if tenant.code not in kept
     )
 
 
-def _principals(topology: Topology, tenant: str) -> tuple[str, ...]:
-    return tuple(each.name for each in topology.principals if each.tenant == tenant)
+def _principals(topology: Topology) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for tenant, each in groupby(sorted(_of_tenants(topology), key=itemgetter(0)), key=itemgetter(0)):
+        found[tenant] = tuple(name for _, name in each)
+    return found
+
+
+def _of_tenants(topology: Topology) -> list[tuple[str, str]]:
+    return [(each.tenant, each.name) for each in topology.principals if each.tenant is not None]
 
 
 def _topic_steps(topic: Topic, found: FoundTopic | None, brokers: int, prune: bool) -> tuple[list[Step], list[Step]]:

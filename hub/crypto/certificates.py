@@ -181,7 +181,9 @@ class CertificateAuthority:
         )
         write_private(made.private_key, _pem_key(key))
         _write(made.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
-        _write(made.ca, self.certificate_path.read_bytes(), 0o644)
+        ours = self.certificate_path.read_bytes()
+        if not made.ca.exists() or made.ca.read_bytes() != ours:  # many share a directory
+            _write(made.ca, ours, 0o644)
         return made
 
     def renew(self, certificate: Path, *, now: datetime | None = None) -> datetime:

@@ -19,8 +19,10 @@ nonces are random, and a store holds tens of keys.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -36,6 +38,8 @@ _MAGIC: Final = b"ELTAXKEY"
 _STRETCHED, _UNSTRETCHED = 1, 2
 """versions"""
 _RANDOM_KEY: Final = re.compile(rb"key-1:([0-9a-f]{64})")
+_STRETCHING: Final = BoundedSemaphore(os.cpu_count() or 1)
+"""each takes 128 MiB and a core, however many threads ask"""
 SALT_BYTES: Final = 16
 NONCE_BYTES: Final = 12
 _FIXED_BYTES: Final = len(_MAGIC) + 5 + SALT_BYTES + NONCE_BYTES + 2
@@ -142,15 +146,16 @@ class PassphraseKeys(Unprintable):
         key = self._known.get((salt, cost))
         if key is None:
             memory = 128 << cost.log2_n
-            key = hashlib.scrypt(
-                self._passphrase,
-                salt=salt,
-                n=1 << cost.log2_n,
-                r=cost.r,
-                p=cost.p,
-                maxmem=memory * cost.r + (1 << 20),
-                dklen=32,
-            )
+            with _STRETCHING:
+                key = hashlib.scrypt(
+                    self._passphrase,
+                    salt=salt,
+                    n=1 << cost.log2_n,
+                    r=cost.r,
+                    p=cost.p,
+                    maxmem=memory * cost.r + (1 << 20),
+                    dklen=32,
+                )
             self._known[salt, cost] = key
         return key
 

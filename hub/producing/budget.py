@@ -1,9 +1,10 @@
-"""How much may be under way at once. Callers wait their turn, first come first served; nothing is dropped."""
+"""How much may be under way at once. Callers wait their turn, city by city; nothing is dropped."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+
+from hub.producing.turns import Turns
 
 
 class Budget:
@@ -15,7 +16,7 @@ class Budget:
         self._max_items = max_items
         self._bytes = 0
         self._items = 0
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._waiting: Turns[tuple[int, asyncio.Future[None]]] = Turns()
         self._unused = asyncio.Event()
         self._unused.set()
 
@@ -29,13 +30,13 @@ class Budget:
             return True
         return self._items < self._max_items and self._bytes + size <= self._max_bytes
 
-    async def take(self, size: int) -> None:
-        """Wait until `size` bytes and one item fit, then hold them until `give_back`."""
+    async def take(self, size: int, name: str = "") -> None:
+        """Wait until `size` bytes and one item fit, then hold them until `give_back`; `name` is whose they are."""
         if not self._waiting and self._fits(size):
             self._hold(size)
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((size, turn))
+        self._waiting.put(name, (size, turn))
         try:
             await turn
         except asyncio.CancelledError:
@@ -50,11 +51,11 @@ class Budget:
         if self._items == 0:
             self._unused.set()
         while self._waiting:
-            following, turn = self._waiting[0]
+            following, turn = self._waiting.first()
             if turn.done():  # cancelled
-                self._waiting.popleft()
+                self._waiting.take()
             elif self._fits(following):
-                self._waiting.popleft()
+                self._waiting.take()
                 self._hold(following)
                 turn.set_result(None)
             else:

@@ -147,13 +147,14 @@ class SessionProducer:
         """Journal, send and return when all in-sync replicas have the event.
 
         `journaled` is called with the event id as soon as the sealed bytes have survived a power cut here.
-        Waits while too much is under way. Raises `EventTooLarge`, `EventVoid` (both final) or, to be tried
-        again, `JournalUnavailable`, `AudienceKeyMissing`, `ProducerClosed`; and `AudienceKeyRefused`.
+        Waits while too much is under way, and tenants that wait go in turn. Raises `EventTooLarge`, `EventVoid` (both
+        final) or, to be tried again, `JournalUnavailable`, `AudienceKeyMissing`, `ProducerClosed`; and
+        `AudienceKeyRefused`.
         """
         size = sealed_size(draft)
         if size > MAX_EVENT_BYTES:
             raise EventTooLarge(f"{MAX_EVENT_BYTES} bytes")
-        await self._budget.take(size)
+        await self._budget.take(size, draft.tenant)
         try:
             if self._closing or self._group is None:
                 raise ProducerClosed

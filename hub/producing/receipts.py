@@ -117,8 +117,8 @@ class ReceiptReader:
     ) -> None:
         """`new_reader` gives a started reader from the journal's positions, or (True) of all there is.
 
-        `tenants` maps each status topic to its tenant, as they are now: when that changes a new reader is asked
-        for, at the next poll. `trust` gives the list that holds now; `confirmed` is told how many entries were trimmed.
+        `tenants` maps each status topic to its tenant, as they are now, and is asked at each poll: when that changes a
+        new reader is asked for. `trust` gives the list that holds now; `confirmed` hears how many entries were trimmed.
         """
         self._new_reader = new_reader
         self._reader: StatusReader | None = None
@@ -143,7 +143,7 @@ class ReceiptReader:
         await self._open(False)
 
     async def _open(self, whole: bool) -> None:
-        reading = dict(self._tenants())
+        reading = self._tenants()
         self._reader = await self._new_reader(whole)
         self._reading = reading
 
@@ -176,7 +176,8 @@ class ReceiptReader:
 
     async def _poll(self) -> dict[tuple[str, int], list[KafkaRecord]]:
         by_place: dict[tuple[str, int], list[KafkaRecord]] = defaultdict(list)
-        if self._reader is not None and self._reading != self._tenants():
+        reading = self._tenants()
+        if self._reader is not None and self._reading is not reading and self._reading != reading:
             await self.close()  # a tenant came or left; positions are in the journal
         if self._reader is None:
             await self._open(self._whole)

@@ -7,7 +7,6 @@ One batch at a time is what keeps order: concurrent sends under backpressure inv
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +31,7 @@ from hub.producing.journal_rows import (
 )
 from hub.producing.lanes import OpenLane
 from hub.producing.sealing import LiveSession, Signer
+from hub.producing.turns import Turns
 from hub.transport import Outgoing
 from schemas.errors import HubError
 
@@ -91,7 +91,8 @@ class PartitionWorker:
         self.partition = partition
         self._tools = tools
         self._sessions = sessions
-        self._inbox: deque[Job] = deque()
+        self._inbox: Turns[Job] = Turns()
+        """tenants in turn: one city's flood holds up nobody else's filing"""
         self._lanes: dict[bytes, OpenLane] = {}
         self._wake = asyncio.Event()
         self._stopping = False
@@ -101,7 +102,7 @@ class PartitionWorker:
 
     def put(self, job: Job) -> None:
         """Queue a job; the producer bounds how many there are."""
-        self._inbox.append(job)
+        self._inbox.put(job.draft.tenant, job)
         self._wake.set()
 
     def adopt(self, lane: OpenLane) -> None:
@@ -166,10 +167,10 @@ class PartitionWorker:
         jobs: list[Job] = []
         size = 0
         while self._inbox and len(jobs) < MAX_BATCH_EVENTS:
-            size += self._inbox[0].size_bytes
+            size += self._inbox.first().size_bytes
             if jobs and size > MAX_BATCH_BYTES:
                 break
-            job = self._inbox.popleft()
+            job = self._inbox.take()
             if not job.result.done():  # its caller may have been cancelled while it waited here
                 jobs.append(job)
         return jobs

@@ -50,7 +50,9 @@ class PartitionReader:
             await consumer.start()
             partitions = {TopicPartition(*place): start for place, start in self._starts.items()}
             async with asyncio.timeout(_START_SECONDS):
-                for topic in {topic for topic, _ in self._starts}:
+                topics = {topic for topic, _ in self._starts}
+                await consumer._client.set_topics(topics)  # all at once: one by one, each answer names all before it
+                for topic in topics:
                     # a topic that we may not read would let the consumer wait for ever, in silence
                     await consumer._client._wait_on_metadata(topic)
                 consumer.assign(list(partitions))

@@ -18,7 +18,7 @@ from monitoring.network.judgement import Verdict, judged_codes
 from monitoring.network.kafka import CLUSTER_DENIED, GROUP_DENIED, TOPIC_DENIED, TRANSACTION_DENIED
 from monitoring.network.line import Deadline, Ended, Line
 from monitoring.network.reach import verified
-from topics.access import may
+from topics.access import Rights
 from topics.layout import Operation, Resource, Topology
 
 _NODE: Final = "1"
@@ -43,12 +43,14 @@ class Beyond:
 def beyond(topology: Topology, principal: str) -> Beyond:
     """Lay out what a principal may not do; for one that is not declared, that is everything. Pure."""
 
+    rights = Rights(topology, principal)
+
     def may_topic(name: str, operation: Operation) -> bool:
-        return may(topology, principal, Resource.TOPIC, name, operation)
+        return rights.may(Resource.TOPIC, name, operation)
 
     all_topics = tuple(topic.name for topic in topology.topics)
     all_groups = tuple(each.group for each in topology.principals if each.group)
-    mine = frozenset(group for group in all_groups if may(topology, principal, Resource.GROUP, group, Operation.READ))
+    mine = frozenset(group for group in all_groups if rights.may(Resource.GROUP, group, Operation.READ))
     prefixes = tuple(each.transactional_ids for each in topology.principals if each.transactional_ids)
     return Beyond(
         reads=tuple(name for name in all_topics if not may_topic(name, Operation.READ)),
@@ -57,7 +59,7 @@ def beyond(topology: Topology, principal: str) -> Beyond:
         transactional_ids=tuple(
             f"{each}watch"
             for each in prefixes
-            if not may(topology, principal, Resource.TRANSACTIONAL_ID, f"{each}watch", Operation.WRITE)
+            if not rights.may(Resource.TRANSACTIONAL_ID, f"{each}watch", Operation.WRITE)
         ),
         shown=frozenset(name for name in all_topics if may_topic(name, Operation.DESCRIBE)),
         shown_groups=mine,

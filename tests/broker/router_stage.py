@@ -167,7 +167,7 @@ class Stage:
         wanted = replace(
             self.topology,
             topics=tuple(topic for topic in self.topology.topics if topic.name not in without),
-            acls=frozenset(acl for acl in self.topology.acls if acl.name not in without),
+            only_acls=frozenset(acl for acl in self.topology.acls if acl.name not in without),
         )
         async with Admin(self.role("admin").endpoint) as admin:
             await admin.execute(plan(await admin.current(wanted), wanted))

@@ -55,7 +55,7 @@ class Desk:
         wanted = replace(
             topology,
             topics=tuple(topic for topic in topology.topics if topic.name in names),
-            acls=frozenset(
+            only_acls=frozenset(
                 acl for acl in topology.acls if acl.name in names or acl.name == f"{month.namespace}.analysis"
             ),
         )

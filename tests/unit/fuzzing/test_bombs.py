@@ -175,6 +175,18 @@ def test_counting_steps_over_every_record_that_there_is() -> None:
                 assert not counting.too_many(walk, data[:cut], codec.FRAME_BYTES)
 
 
+def test_a_trust_list_of_all_municipalities_is_written_and_read_and_no_endless_one() -> None:
+    value: dict[str, Any] = {"namespace": "n", "serial": 1, "issued_at": 0}
+    audience = {"name": "a", "owner": "a", "minimum_epoch": 0, "suites": []}
+    for count, fits in ((counting.MAX_ITEMS + 1, True), (counting.MOST_ITEMS["Trust"] + 1, False)):
+        value |= {"principals": [], "audiences": [audience] * count}
+        if fits:
+            assert len(codec.decode(codec.encode("Trust", value), {"Trust"}).value["audiences"]) == count
+        else:
+            with pytest.raises(TooManyItems):
+                codec.encode("Trust", value)
+
+
 def test_what_is_too_much_to_read_is_not_written_and_digests_alone_are_not_too_much() -> None:
     items = [{"name": "a", "group": None, "row": None, "shown": ""}] * (counting.MAX_ITEMS + 1)
     empty: dict[str, Any] = {"procedure": "p", "receipt_number": "r", "tenant": "1", "tax_item": None}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hub.crypto.identity import IdentityKey
 from hub.envelope.declared import DeclarationRefused
-from hub.envelope.trust import TrustRefused
+from hub.envelope.trust import Trust, TrustRefused
 from hub.envelope.trust_builder import TrustBuilder
 from hub.standing import RoleChanged, RoleWithdrawn, RolledBack
 from schemas.errors import HubError
@@ -161,3 +162,25 @@ def test_a_record_of_serials_that_cannot_be_read_stops_the_role(office: Office) 
 
 def test_the_namespace_of_the_world_is_the_one_that_was_enrolled(office: Office) -> None:
     assert office.role("router").trust.namespace == NS
+
+
+def test_what_holds_is_not_judged_again_when_the_topic_says_it_at_every_start(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = office.role("router")
+    held = (office.home / "roles" / "router" / "trust.bin").read_bytes()
+    newer = office.sign(office.following())
+    judged: list[bytes] = []
+    load = Trust.load
+
+    def counted(value: bytes, administrators: Any) -> Trust:
+        judged.append(value)
+        return load(value, administrators)
+
+    monkeypatch.setattr(Trust, "load", counted)
+    assert role.take_trust(held) is False
+    assert judged == []
+    assert (role.take_trust(newer), role.take_trust(newer)) == (True, False)
+    with pytest.raises(RolledBack):
+        role.take_trust(held)
+    assert judged == [newer, held]

@@ -35,6 +35,7 @@ LIMITS = {
     "entries of a receipt": limits.MAX_RECEIPT_ENTRIES,
     "entries of a report's part": limits.MAX_REPORT_ENTRIES,
     f"items of all arrays of a record longer than {counting.COUNTED_BYTES:,} bytes": counting.MAX_ITEMS,
+    "the same of a trust list": counting.MOST_ITEMS["Trust"],
     "body of a signed record": limits.MAX_BODY_BYTES,
     "signatures of a record": limits.MAX_SIGNATURES,
     "time": limits.MAX_TIME_MS,

@@ -19,13 +19,18 @@ final class StrictAvro {
     private static final int LARGE_BYTES = 65_536;
     private static final int LARGE_ITEMS = 25_000;
 
+    /** A trust list's, which is read behind the administrator's signature only. */
+    private static final int TRUST_ITEMS = 150_000;
+
     private final byte[] data;
+    private final int mostItems;
     private int at;
     private long items;
     private boolean otherwise;
 
-    private StrictAvro(byte[] data, int from) {
+    private StrictAvro(byte[] data, int from, int mostItems) {
         this.data = data;
+        this.mostItems = mostItems;
         this.at = from;
     }
 
@@ -34,7 +39,8 @@ final class StrictAvro {
 
     /** Walks the value that begins at {@code from}. */
     static Walked walk(Schema schema, byte[] data, int from) {
-        StrictAvro walker = new StrictAvro(data, from);
+        boolean trust = schema.getType() == Schema.Type.RECORD && schema.getName().equals("Trust");
+        StrictAvro walker = new StrictAvro(data, from, trust ? TRUST_ITEMS : LARGE_ITEMS);
         walker.value(schema);
         return new Walked(walker.at, walker.otherwise);
     }
@@ -74,7 +80,7 @@ final class StrictAvro {
             here += count;
             items += count;
             boolean bounded = most == null || count <= most && here <= most;
-            bounded &= data.length <= LARGE_BYTES || count <= LARGE_ITEMS && items <= LARGE_ITEMS;
+            bounded &= data.length <= LARGE_BYTES || count <= mostItems && items <= mostItems;
             Refusal.unless(bounded, Reason.TOO_LARGE, count + " of " + of.getName());
             for (long each = 0; each < count; each++) {
                 value(of); // at least one byte in every contract, or a count alone could keep us busy
