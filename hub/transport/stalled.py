@@ -1,11 +1,12 @@
 """Notices that the Kafka client has stopped fetching: records lie there, none come, and nothing says why.
 
-Seen with aiokafka 0.14 when all brokers but one were killed under load: its fetcher stood still for good while the same
-client went on answering where partitions end. Whoever reads begins anew then, from where it stood.
+aiokafka's fetcher is a task that nobody looks after: when it ends, or waits for an answer that never comes, the same
+client goes on answering where partitions end. Whoever reads begins anew then, from where it stood.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
@@ -53,7 +54,18 @@ def ended(consumer: AIOKafkaConsumer) -> bool:
 
 
 async def put_away(consumer: AIOKafkaConsumer) -> None:
-    """Stop a consumer, also one whose fetching has ended in an error, which its own `stop` would raise half-way."""
+    """Stop a consumer, whatever has become of it.
+
+    Its own `stop` waits for requests that it has just cancelled, and passes that cancellation on to whoever stops it;
+    where fetching has ended in an error it raises that, half-way.
+    """
+    fetcher = consumer._fetcher
+    if fetcher is not None:
+        under_way = [fetcher._fetch_task, *fetcher._pending_tasks]
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        fetcher._pending_tasks.clear()
     try:
         await consumer.stop()
     except KafkaError:

@@ -130,3 +130,17 @@ async def test_a_member_of_a_group_joins_again_with_another_client(kafka: TestKa
     finally:
         await reader.close()
     assert by_partition(found) == {partition: list(range(60)) for partition in range(PARTITIONS)}
+
+
+async def test_closing_while_a_request_waits_to_be_made_again_cancels_nobody(kafka: TestKafka, namespace: str) -> None:
+    """The client waits a moment after a request that failed, and was seen to cancel whoever closed it just then."""
+    where = await made(kafka, namespace)
+    reader = PartitionReader(where, {(namespace, 0): None})
+    await reader.start()
+    waits = asyncio.create_task(asyncio.sleep(60))
+    reader._running()._fetcher._pending_tasks.add(waits)
+    connections = dict(reader._running()._client._conns)
+    await asyncio.sleep(0)
+    await reader.close()
+    assert waits.cancelled()
+    assert connections and not any(each.connected() for each in connections.values())
