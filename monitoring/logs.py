@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import re
 import sys
 import threading
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -61,6 +63,8 @@ KEYS: Final = frozenset(
 
 _PLAIN: Final = re.compile(r"[\x20-\x7e]*")
 _PERSONAL_NUMBER: Final = re.compile(r"(?<![0-9A-Za-z-])[0-9]{12,13}(?![0-9A-Za-z-])")
+_SAME_SECONDS: Final = 10.0
+_MOST_KINDS: Final = 256
 _LEAST_NUMBER: Final = 10**11
 """from here on an integer could be a 個人番号 (12 digits) or 法人番号 (13); no count of ours gets there"""
 
@@ -196,16 +200,41 @@ class _Logger:
 
 
 class LibraryHandler(logging.Handler):
-    """Takes what libraries log, WARNING and above, and passes on logger, level and error class."""
+    """Takes what libraries log, WARNING and above, and passes on logger, level and error class.
+
+    The same again within ten seconds is counted and stands in the next line of its kind: while brokers are away, the
+    Kafka clients of one process have 300 lines a second to say.
+    """
+
+    def __init__(self, level: int = logging.WARNING, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take what is of this level or above; `clock` is in seconds."""
+        super().__init__(level)
+        self._clock = clock
+        self._said: dict[tuple[str, bool, str], tuple[float, int]] = {}
+        """when each kind was said last, and how often it came since"""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line without the record's text and arguments."""
+        """Write one line without the record's text and arguments, unless the same was said just now."""
         fields: dict[str, object] = {"event": "library", "logger": record.name}
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             fields.update(described(error))
+        kind = (
+            record.name,
+            record.levelno >= logging.ERROR,
+            f"{fields.get('exception', '')} {fields.get('where', '')}",
+        )
+        now, (said_at, since) = self._clock(), self._said.get(kind, (-math.inf, 0))
+        if now - said_at < _SAME_SECONDS:
+            self._said[kind] = (said_at, since + 1)
+            return
+        if len(self._said) >= _MOST_KINDS:
+            self._said.clear()
+        self._said[kind] = (now, 0)
+        if since:
+            fields["count"] = since + 1
         log = structlog.get_logger()
-        (log.error if record.levelno >= logging.ERROR else log.warning)(**fields)
+        (log.error if kind[1] else log.warning)(**fields)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
         """Say nothing: the standard library would print the record's text."""

@@ -47,7 +47,7 @@ def grant(site: Paged, *principals: str, allowed: bool) -> None:
     asyncio.run(change())
 
 
-def write(site: Paged, *records: tuple[str, bytes]) -> int:
+def write(site: Paged, *records: tuple[str, bytes], key: bytes = b"k") -> int:
     """Write records, each (topic, value), as the portal; return how many the brokers denied it."""
 
     async def written(role: Role) -> int:
@@ -55,7 +55,7 @@ def write(site: Paged, *records: tuple[str, bytes]) -> int:
         async with BatchWriter(role.endpoint) as writer:
             for where, value in records:
                 try:
-                    await writer.write(where, 0, [Outgoing(b"k", value)])
+                    await writer.write(where, 0, [Outgoing(key, value)])
                 except NotAuthorized:
                     denied += 1
         return denied

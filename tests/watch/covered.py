@@ -18,7 +18,7 @@ IN_CI: Final = (
 """tests/watch/test_alerts_fire.py"""
 BROKERS_AWAY: Final = (
     *("HubBrokersUnreachable", "HubPaused", "HubNotReady", "HubPathDown", "HubJournalWaiting"),
-    *("HubOperationsWaiting", "HubBrokerDown"),
+    *("HubOperationsWaiting", "HubBrokerDown", "HubAnalysisSilent"),
 )
 STORE_LOCKED: Final = ("HubLag", "HubJournalDeep", "HubBacklogOld")
 LONG: Final = (
@@ -29,7 +29,6 @@ LONG: Final = (
     *(
         "HubFindingTicket",
         "HubAnalysisRefuses",
-        "HubAnalysisSilent",
         "HubHandshakesRefused",
         "HubBrokerAuthenticationFailures",
     ),

@@ -220,6 +220,31 @@ def test_what_libraries_say_loses_its_text(written: Path) -> None:
     assert_clean(written.read_bytes())
 
 
+def test_a_library_that_says_the_same_again_and_again_is_counted(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    (ours,) = (handler for handler in logging.getLogger().handlers if isinstance(handler, LibraryHandler))
+    monkeypatch.setattr(ours, "_clock", lambda: now)
+    for _ in range(300):
+        logging.getLogger("aiokafka").error("no broker")
+    logging.getLogger("aiokafka").warning("no broker")
+    logging.getLogger("aiokafka.consumer").error("no broker")
+    now += 10.0
+    for _ in range(5):
+        logging.getLogger("aiokafka").error("no broker")
+    now += 10.0
+    logging.getLogger("aiokafka").error("no broker")
+    found = [(line["logger"], line["level"], line.get("count")) for line in lines(written)]
+    assert found == [
+        ("aiokafka", "error", None),
+        ("aiokafka", "warning", None),
+        ("aiokafka.consumer", "error", None),
+        ("aiokafka", "error", 300),
+        ("aiokafka", "error", 5),
+    ]
+
+
 def test_a_library_message_that_does_not_fit_its_arguments_prints_nothing(
     written: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
