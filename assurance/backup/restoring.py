@@ -9,6 +9,7 @@ import shutil
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hmac import compare_digest
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -92,7 +93,7 @@ def _restore(
     manifest = _unpack(backup, key, fresh)
     wanted = {each["epoch"]: (each["file"], each["sha256"]) for each in manifest.get("escrows", [])}
     for epoch, path in escrows.items():
-        if epoch not in wanted or digest(path) != wanted[epoch][1]:
+        if epoch not in wanted or not compare_digest(digest(path), wanted[epoch][1]):
             raise NotTheseArchives(f"({path.name})")
     for epoch, path in sorted(escrows.items()):
         _unpack(path, key, fresh)

@@ -212,14 +212,14 @@ def test_a_new_authority_makes_every_old_certificate_worthless(office: Office, t
 
 def test_a_new_authority_that_was_cut_short_is_finished(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     office.enrol()
-    before = enrolment._certify
+    before = enrolment.certify
 
     def fails(home: Path, name: str, authority: CertificateAuthority) -> None:
         if name == "router":
             raise OSError
         before(home, name, authority)
 
-    monkeypatch.setattr(enrolment, "_certify", fails)
+    monkeypatch.setattr(enrolment, "certify", fails)
     with pytest.raises(OSError):
         new_authority(office.home, now=NOW)
     monkeypatch.undo()
