@@ -35,7 +35,7 @@ from cli.home import Home
 from cli.processes import Roles
 from hub.applying import Wanted, admin_endpoint, apply, survey
 from hub.crypto.certificates import CertificateAuthority
-from hub.enrolment import Enrolled, enrol, published_keys
+from hub.enrolment import enrol, published_keys
 from hub.envelope.records import AudienceKey
 from hub.envelope.session import SessionSecrets
 from hub.envelope.signed import Signed
@@ -126,13 +126,13 @@ class Trial:
         self.memory: dict[str, float] = {}
         self.found: dict[str, Any] = {}
 
-    def run(self, events: int, rounds: int, *, roles: bool) -> dict[str, Any]:
-        """Measure all of it; what an operator would do, in its order."""
+    def make(self) -> None:
+        """Declare, enrol, apply: what an operator would do, in its order. Leaves everything as it is."""
         timed = self.clock.timed
         self.home.prepare()
         self.home.declaration.write_text(declared(self.count), encoding="utf-8")
         with timed("lay out"):
-            wanted = Wanted.of(self.home.declaration.read_text("utf-8"), NAMESPACE, self.partitions)
+            wanted = self._wanted()
         topology = wanted.topology
         with timed("rights laid out"):
             rights = len(topology.acls)
@@ -150,29 +150,41 @@ class Trial:
             "trust_list_bytes": len(enrolled.trust),
             "audience_keys_bytes": sum(len(value) for _, value in enrolled.audience_keys),
         }
-        with timed("broker started"):
-            node = EmbeddedKafka(self.home.path / "kafka", authority, heap=self.heap)
-            node.start()
-        try:
-            self.memory["broker, empty"] = resident_mib(node.pid)
+        with self._broker("broker started") as node:
             self._apply(node, wanted, authority)
             self.memory["broker, applied"] = resident_mib(node.pid)
+            self.found["broker_maps"] = len(Path(f"/proc/{node.pid}/maps").read_text("ascii").splitlines())
+            self.found["broker_files"] = len(list(Path(f"/proc/{node.pid}/fd").iterdir()))
+
+    def use(self, events: int, rounds: int, *, roles: bool) -> None:
+        """Start the broker again, the roles and two tenants' desks, and route."""
+        with self._broker("broker started again") as node:
             self.found["request_ms"] = loop_run(self._asked(node))
             if roles:
                 self._roles(node)
-            self.found["router"] = loop_run(self._rates(node, wanted, enrolled, events, rounds))
+            self.found["router"] = loop_run(self._rates(node, events, rounds))
             self.memory["broker, at the end"] = resident_mib(node.pid)
-            self.found["broker_maps"] = len(Path(f"/proc/{node.pid}/maps").read_text("ascii").splitlines())
-            self.found["broker_files"] = len(list(Path(f"/proc/{node.pid}/fd").iterdir()))
+
+    def says(self) -> dict[str, Any]:
+        """What was found up to now."""
+        about = {"tenants": self.count, "partitions_of_a_route": self.partitions}
+        return {**about, **self.found, "seconds": self.clock.seconds, "resident_mib": self.memory}
+
+    def _wanted(self) -> Wanted:
+        return Wanted.of(self.home.declaration.read_text("utf-8"), NAMESPACE, self.partitions)
+
+    @contextmanager
+    def _broker(self, name: str) -> Iterator[EmbeddedKafka]:
+        authority = CertificateAuthority.load(self.home.path / "authority")
+        node = EmbeddedKafka(self.home.path / "kafka", authority, heap=self.heap)
+        with self.clock.timed(name):
+            node.start()
+        try:
+            self.memory[name] = resident_mib(node.pid)
+            yield node
         finally:
-            node.stop()
-        return {
-            "tenants": self.count,
-            "partitions_of_a_route": self.partitions,
-            **self.found,
-            "seconds": self.clock.seconds,
-            "resident_mib": self.memory,
-        }
+            with self.clock.timed(name.replace("started", "stopped")):
+                node.stop()
 
     def _apply(self, node: EmbeddedKafka, wanted: Wanted, authority: CertificateAuthority) -> None:
         """`topics plan` on an empty cluster, `apply`, `plan` again, and one tenant less and back."""
@@ -257,11 +269,9 @@ class Trial:
         self.memory["portal, at most"] = round(used.ru_maxrss / 1_024, 1)
         roles.check()
 
-    async def _rates(
-        self, node: EmbeddedKafka, wanted: Wanted, enrolled: Enrolled, events: int, rounds: int
-    ) -> dict[str, Any]:
+    async def _rates(self, node: EmbeddedKafka, events: int, rounds: int) -> dict[str, Any]:
         """The router's events per second, of all tenants and of one, in turns, after their sessions are known."""
-        bench = Bench(self.home.path, node.bootstrap, wanted.topology, [])
+        bench = Bench(self.home.path, node.bootstrap, self._wanted().topology, [])
         async with Admin(admin_endpoint(self.home.path, node.bootstrap)) as admin:
             start = sum((await admin.committed(f"{NAMESPACE}.router")).values())
         tell(f"  routed before: {start}")
@@ -366,20 +376,26 @@ def main() -> None:
     parser.add_argument("--heap", default="1g", help="of the broker")
     parser.add_argument("--directory", type=Path, help="where the hubs are made; a RAM disk spares waiting for fsync")
     parser.add_argument("--no-roles", action="store_true", help="start no processes")
+    parser.add_argument("--keep", type=Path, help="make the hub of one number here, and leave it for --use")
+    parser.add_argument("--use", type=Path, help="measure on the hub that --keep left here, and remove it")
     chosen = parser.parse_args()
+    fixed = chosen.keep or chosen.use
     for count in chosen.tenants:
         tell(f"{count} tenants")
-        directory = Path(tempfile.mkdtemp(prefix="eltax-hub-tenants-", dir=chosen.directory))
+        directory = fixed or Path(tempfile.mkdtemp(prefix="eltax-hub-tenants-", dir=chosen.directory))
         trial = Trial(directory, count, chosen.partitions, chosen.heap)
+        done = False
         try:
-            found = trial.run(chosen.events, chosen.rounds, roles=not chosen.no_roles)
-        except BaseException:
-            tell(json.dumps({"tenants": count, **trial.found, "seconds": trial.clock.seconds, "mib": trial.memory}))
-            raise
+            if not chosen.use:
+                trial.make()
+            if not chosen.keep:
+                trial.use(chosen.events, chosen.rounds, roles=not chosen.no_roles)
+            done = True
         finally:
-            shutil.rmtree(directory, ignore_errors=True)
-        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+            sys.stdout.write(json.dumps({**trial.says(), "whole": done}, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+            if not (chosen.keep and done):
+                shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":
