@@ -47,6 +47,7 @@ from hub.router.engine import Router
 from hub.settings import RoleSettings
 from hub.transport import BatchWriter, Outgoing, PartitionReader
 from hub.transport.admin import Admin
+from hub.transport.survey import Surveyor
 from schemas.generator import generate
 from topics import names
 from topics.declaration import municipality_check_digit, read
@@ -217,6 +218,12 @@ class Trial:
                     await reader.end_offsets()
                     taken.append(time.perf_counter() - began)
             found[kind] = round(statistics.median(taken) * 1_000, 2)
+        router = _role(self, node, "router")
+        surveyor = Surveyor(router.endpoint)
+        began = time.perf_counter()
+        await surveyor.survey([route.topic for route in router.topology.routes])
+        found["router's survey"] = round((time.perf_counter() - began) * 1_000, 2)
+        await surveyor.close()
         return found
 
     def _roles(self, node: EmbeddedKafka) -> None:
