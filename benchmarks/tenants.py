@@ -45,7 +45,7 @@ from hub.loop import loop_run
 from hub.role import Role, load_role
 from hub.router.engine import Router
 from hub.settings import RoleSettings
-from hub.transport import BatchWriter, Outgoing, PartitionReader
+from hub.transport import BatchWriter, Outgoing
 from hub.transport.admin import Admin
 from hub.transport.survey import Surveyor
 from schemas.generator import generate
@@ -211,12 +211,13 @@ class Trial:
         code = codes(1)[0]
         found = {}
         for kind, topic in (("everybody's", names.control(NAMESPACE)), ("its own", f"{NAMESPACE}.{code}.review")):
-            async with PartitionReader(_role(self, node, f"review-{code}").endpoint, {(topic, 0): None}) as reader:
-                taken = []
-                for _ in range(_REQUESTS):
-                    began = time.perf_counter()
-                    await reader.end_offsets()
-                    taken.append(time.perf_counter() - began)
+            asking = Surveyor(_role(self, node, f"review-{code}").endpoint)
+            taken = []
+            for _ in range(_REQUESTS):
+                began = time.perf_counter()
+                await asking.survey([topic])
+                taken.append(time.perf_counter() - began)
+            await asking.close()
             found[kind] = round(statistics.median(taken) * 1_000, 2)
         router = _role(self, node, "router")
         surveyor = Surveyor(router.endpoint)
