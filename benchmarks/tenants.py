@@ -66,15 +66,19 @@ def codes(count: int) -> list[str]:
     return [f"{five}{municipality_check_digit(five)}" for five in (str(_FIRST + n) for n in range(count))]
 
 
-def declared(count: int, text: str | None = None) -> str:
-    """The packaged declaration with so many artificial municipalities in place of its own."""
-    text = read() if text is None else text
+def declared(count: int, teams: int | None = None) -> str:
+    """The packaged declaration with so many artificial municipalities in place of its own, and `teams` tax items."""
+    text = read()
     head, rest = text.split("tenants:\n", 1)
     tail = rest[rest.index("tax_items:") :]
     rows = "".join(
         f'  - {{code: "{code}", name: 架空市{n:04d}, name_en: Artificial City {n:04d}, artificial: true}}\n'
         for n, code in enumerate(codes(count))
     )
+    if teams is not None:
+        before, behind = tail.split("tax_items: [", 1)
+        items, after = behind.split("]", 1)
+        tail = f"{before}tax_items: [{', '.join(items.split(', ')[:teams])}]{after}"
     return f"{head}tenants:\n{rows}\n{tail}"
 
 
@@ -117,8 +121,9 @@ def now() -> datetime:
 class Trial:
     """One number of tenants, on a hub of its own."""
 
-    def __init__(self, directory: Path, count: int, partitions: int, heap: str) -> None:
-        """Nothing is made before `run`."""
+    def __init__(self, directory: Path, count: int, partitions: int, heap: str, teams: int | None) -> None:
+        """Nothing is made before `make`."""
+        self.teams = teams
         self.home = Home(directory / "home")
         self.count = count
         self.partitions = partitions
@@ -131,7 +136,7 @@ class Trial:
         """Declare, enrol, apply: what an operator would do, in its order. Leaves everything as it is."""
         timed = self.clock.timed
         self.home.prepare()
-        self.home.declaration.write_text(declared(self.count), encoding="utf-8")
+        self.home.declaration.write_text(declared(self.count, self.teams), encoding="utf-8")
         with timed("lay out"):
             wanted = self._wanted()
         topology = wanted.topology
@@ -168,7 +173,7 @@ class Trial:
 
     def says(self) -> dict[str, Any]:
         """What was found up to now."""
-        about = {"tenants": self.count, "partitions_of_a_route": self.partitions}
+        about = {"tenants": self.count, "partitions_of_a_route": self.partitions, "tax_items": self.teams}
         return {**about, **self.found, "seconds": self.clock.seconds, "resident_mib": self.memory}
 
     def _wanted(self) -> Wanted:
@@ -199,7 +204,7 @@ class Trial:
         if not left.empty or not done.left.empty:
             raise RuntimeError(f"{len(left.steps)} steps are left")
         self.found["steps"] = steps
-        more = Wanted.of(declared(self.count + 1), NAMESPACE, self.partitions)
+        more = Wanted.of(declared(self.count + 1, self.teams), NAMESPACE, self.partitions)
         with self.clock.timed("apply, one tenant more"):
             loop_run(apply(home, more, authority, endpoint, now))
 
@@ -383,6 +388,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--heap", default="1g", help="of the broker")
     parser.add_argument("--directory", type=Path, help="where the hubs are made; a RAM disk spares waiting for fsync")
+    parser.add_argument("--teams", type=int, help="tax items, each with a team's topic in each tenant; default: all")
     parser.add_argument("--no-roles", action="store_true", help="start no processes")
     parser.add_argument("--keep", type=Path, help="make the hub of one number here, and leave it for --use")
     parser.add_argument("--use", type=Path, help="measure on the hub that --keep left here, and remove it")
@@ -391,7 +397,7 @@ def main() -> None:
     for count in chosen.tenants:
         tell(f"{count} tenants")
         directory = fixed or Path(tempfile.mkdtemp(prefix="eltax-hub-tenants-", dir=chosen.directory))
-        trial = Trial(directory, count, chosen.partitions, chosen.heap)
+        trial = Trial(directory, count, chosen.partitions, chosen.heap, chosen.teams)
         done = False
         try:
             if not chosen.use:
@@ -402,7 +408,7 @@ def main() -> None:
         finally:
             sys.stdout.write(json.dumps({**trial.says(), "whole": done}, ensure_ascii=False) + "\n")
             sys.stdout.flush()
-            if not (chosen.keep and done):
+            if not chosen.keep:
                 shutil.rmtree(directory, ignore_errors=True)
 
 
