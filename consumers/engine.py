@@ -37,6 +37,7 @@ from hub.facts import (
     Ready,
     Unconfirmed,
 )
+from hub.loop import TaskGroup
 from hub.reading.backlog import Backlog
 from hub.transport import KafkaRecord
 from schemas.errors import HubError
@@ -132,7 +133,7 @@ class Engine:
         self._observe(Ready("store", True))
         last, give_up = asyncio.Event(), asyncio.Event()
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 tasks.create_task(self._read(reader, stop, last, give_up), name=f"{self._name}-read")
                 tasks.create_task(self._sender.run(writer, last, give_up), name=f"{self._name}-send")
                 tasks.create_task(self._watch(reader, stop), name=f"{self._name}-watch")

@@ -1,10 +1,12 @@
-"""The event loop of a role process: uvloop where it exists, asyncio's own elsewhere."""
+"""The event loop of a role process: uvloop where it exists, asyncio's own elsewhere; and its groups of tasks."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
+
+from schemas.errors import HubError
 
 T = TypeVar("T")
 
@@ -29,3 +31,32 @@ def loop_run(main: Coroutine[Any, Any, T]) -> T:
 
     with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(main)
+
+
+class StrayCancellation(HubError):
+    """A task came to a cancellation that nobody had asked for."""
+
+    code: ClassVar[str] = "task.cancelled"
+    hint: ClassVar[str] = "What it waited for was cancelled elsewhere. Start the process again, and report it."
+
+
+class TaskGroup(asyncio.TaskGroup):
+    """A group whose tasks cannot end unseen.
+
+    asyncio takes a task that ends in CancelledError for one that was cancelled on purpose, and lets the others go on.
+    It may as well have waited for something that somebody else cancelled: a desk went on so, ready, without its reader.
+    """
+
+    def create_task(self, coro: Any, *, name: str | None = None, context: Any = None) -> asyncio.Task[Any]:
+        """Start a task; a cancellation that nobody asked for ends the group as StrayCancellation."""
+        return super().create_task(_not_unseen(coro), name=name, context=context)
+
+
+async def _not_unseen(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return await work
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise StrayCancellation from None

@@ -6,7 +6,6 @@ in `portal.submitting`, the guarantees in `hub.producing`.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -20,6 +19,7 @@ from hub.envelope.names import ROUTER
 from hub.envelope.records import ReportEntry
 from hub.envelope.trust import Trust
 from hub.facts import Observer, Ready, ignore
+from hub.loop import TaskGroup
 from hub.producing.delivery import Delivery, Writer
 from hub.producing.journal import Journal
 from hub.producing.key_directory import KeyDirectory
@@ -253,7 +253,7 @@ async def _background(receipts: ReceiptReader) -> AsyncIterator[None]:
     await receipts.start()
     raised: Exception | None = None
     try:
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             task = group.create_task(receipts.run(), name="receipts")
             try:
                 yield

@@ -88,7 +88,7 @@ def known(kind: str) -> dict[str, Outcome]:
 
 
 def page(kind: str, found: dict[str, Outcome]) -> str:
-    """The report."""
+    """The report; it says which files were never run."""
     rows = [found[file] for file in sorted(found)]
     passed, failed, skipped = (sum(getattr(row, name) for row in rows) for name in ("passed", "failed", "skipped"))
     lines = [
@@ -101,6 +101,9 @@ def page(kind: str, found: dict[str, Outcome]) -> str:
         "|---|---|---|---|---|---|---|---|",
         *(row.row() for row in rows),
     ]
+    missing = [file for file in files() if file not in found]
+    if missing:
+        lines += ["", "Not run yet: " + ", ".join(f"`{file}`" for file in missing) + "."]
     return "\n".join(lines) + "\n"
 
 

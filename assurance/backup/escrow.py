@@ -105,7 +105,7 @@ def register(home: Path, *new: Registered) -> None:
     write_private(home / REGISTER, "".join(lines).encode())
 
 
-def digest(path: Path) -> str:
+def fingerprint(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

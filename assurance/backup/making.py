@@ -16,7 +16,7 @@ from typing import Final
 from assurance.backup.contents import Item, items
 from assurance.backup.databases import copy, part_data_keys
 from assurance.backup.errors import BackupExists, BackupFailed
-from assurance.backup.escrow import REGISTER, EscrowPublic, Registered, digest, escrow_of, register
+from assurance.backup.escrow import REGISTER, EscrowPublic, Registered, escrow_of, fingerprint, register
 from hub.crypto.archive import ArchiveWriter
 from hub.crypto.durable import sync_directory
 
@@ -74,7 +74,7 @@ def _make(home: Path, out: Path, key: EscrowPublic, scratch: Path, stamp: str, n
             escrows[epoch] = out / f"escrow-{epoch}-{stamp}.eltax"
             partial.append(_write(escrows[epoch], key, {**said, "kind": "escrow", "epoch": epoch}, {}, members))
         new = [
-            Registered(now.isoformat(), epoch, escrows[epoch].name, digest(path))
+            Registered(now.isoformat(), epoch, escrows[epoch].name, fingerprint(path))
             for epoch, path in zip(escrows, partial, strict=True)
         ]
         register(home, *new)  # before they have their names: what is not registered could be forgotten

@@ -9,14 +9,13 @@ import shutil
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from hmac import compare_digest
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from assurance.backup.contents import JOURNALS, items
 from assurance.backup.databases import check, join_data_keys
 from assurance.backup.errors import HomeTaken, NotTheseArchives, RestoreBroken
-from assurance.backup.escrow import digest, private_escrow, registered
+from assurance.backup.escrow import fingerprint, private_escrow, registered
 from assurance.backup.making import DATA_KEYS, MANIFEST, VERSION
 from hub.crypto.archive import ArchiveDamaged, ArchiveReader, read_head
 from hub.crypto.audience import AudiencePrivateKey
@@ -93,7 +92,7 @@ def _restore(
     manifest = _unpack(backup, key, fresh)
     wanted = {each["epoch"]: (each["file"], each["sha256"]) for each in manifest.get("escrows", [])}
     for epoch, path in escrows.items():
-        if epoch not in wanted or not compare_digest(digest(path), wanted[epoch][1]):
+        if epoch not in wanted or fingerprint(path) != wanted[epoch][1]:
             raise NotTheseArchives(f"({path.name})")
     for epoch, path in sorted(escrows.items()):
         _unpack(path, key, fresh)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.output import reports_errors
+from hub.loop import TaskGroup
 
 if TYPE_CHECKING:
     from hub.facts import Observer
@@ -51,6 +52,6 @@ async def _watch(role: Role, observer: Observer, stop: asyncio.Event) -> None:
             NetworkWatch(role, observer, WatchSettings()).run(stop),
             OperationsWatch(role, observer, now, spool.note, settings=settings, cosigners=cosigners).run(stop),
         )
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             for part in parts:
                 group.create_task(part)

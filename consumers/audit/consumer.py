@@ -12,6 +12,7 @@ from consumers.audit.tree import Tree
 from consumers.audit.verify import Verification, verify
 from consumers.store.port import Store
 from hub.envelope.names import Kind
+from hub.loop import TaskGroup
 from topics import names
 
 
@@ -48,7 +49,7 @@ class AuditConsumer:
             await around.run(judge, [*expected, *sessions], stop, None)
             return
         ended = asyncio.Event()
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             tasks.create_task(
                 publish_while_running(self._publication, role.principal, around.observer, ended),
                 name=f"{role.principal}-publish",

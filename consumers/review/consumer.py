@@ -13,6 +13,7 @@ from consumers.review.deadlines import SERVICE_DAYS, due_on
 from consumers.review.desk import ReviewDesk
 from consumers.review.export.watch import ExportWatch
 from consumers.review.outbox import DecisionOutbox, Lane, utc
+from hub.loop import TaskGroup
 from hub.producing.delivery import Writer
 from hub.producing.journal import Journal
 from hub.producing.key_directory import KeyDirectory
@@ -36,7 +37,7 @@ class ReviewConsumer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`; raises what cannot heal."""
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             tasks.create_task(self._receive(stop), name="receive")
             tasks.create_task(self._tell(stop), name="tell")
             tasks.create_task(self._watch_exports(stop), name="exports")

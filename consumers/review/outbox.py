@@ -30,6 +30,7 @@ from hub.crypto.labels import label
 from hub.envelope.header import Cause
 from hub.envelope.times import from_ms
 from hub.facts import Alarm, DecisionsTold, Observer
+from hub.loop import TaskGroup
 from hub.producing.drafts import Draft, Published
 from hub.producing.errors import EventTooLarge, EventVoid
 from hub.producing.journal import Journal
@@ -124,7 +125,7 @@ class DecisionOutbox:
         Filers do not wait for a tax team whose key is not published: each topic has a loop of its own.
         """
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 tasks.create_task(self._loop(self._status, self._tell_all, stop), name="tell-status")
                 tasks.create_task(self._loop(self._accepted, self._hand_over_all, stop), name="tell-accepted")
         finally:

@@ -38,7 +38,7 @@ class AudienceKeyMissing(HubError):
 
     code = "audience.missing"
     retriable = True
-    hint = "Publish the current epoch's key of this audience."
+    hint = "`eltax-hub keys rotate` makes and publishes the coming months' keys."
 
 
 class AudienceKeyRefused(HubError):

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from hub.facts import Alarm, JournalDepth, Observer
+from hub.loop import TaskGroup
 from hub.producing.budget import Budget
 from hub.producing.delivery import Delivery, NewWriter
 from hub.producing.drafts import Draft, Job, Published
@@ -89,7 +90,7 @@ class SessionProducer:
         )
         self._workers = [PartitionWorker(partition, tools, self._keeper) for partition in range(place.partitions)]
         self._keeper.serve(self._workers)
-        self._group: asyncio.TaskGroup | None = None
+        self._group: TaskGroup | None = None
         self._running: list[asyncio.Task[None]] = []
         self._close_seconds = close_seconds
         self._closing = False
@@ -103,7 +104,7 @@ class SessionProducer:
             raise
         self._tally.unacknowledged = 0
         self._tallied()
-        self._group = await asyncio.TaskGroup().__aenter__()
+        self._group = await TaskGroup().__aenter__()
         self._running = [
             self._group.create_task(worker.run(), name=f"produce {worker.partition}") for worker in self._workers
         ]

@@ -7,7 +7,6 @@ gone; the close may postdate the session's end. Nothing is sealed here. A crash 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from typing import Final
 from hub import crashpoints
 from hub.envelope.times import from_ms
 from hub.facts import CheckpointWritten, Observer, SessionEnded
+from hub.loop import TaskGroup
 from hub.producing.delivery import Delivery
 from hub.producing.journal import Journal
 from hub.producing.journal_rows import (
@@ -55,7 +55,7 @@ class Closer:
         left = [found for found in self.journal.open_sessions() if found.topic == self.topic]
         for found in left:
             await self._announce(found)
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 for lane in self.journal.lanes(found.session):
                     group.create_task(self._finish(lane, found), name=f"recover {lane.partition}")
             await self.close(found)

@@ -38,7 +38,9 @@ class KeyNotLoaded(HubError):
 
     code: ClassVar[str] = "key.not-loaded"
     retriable: ClassVar[bool] = True
-    hint: ClassVar[str] = "Put the epoch's key file into keys/, or record that the epoch was destroyed."
+    hint: ClassVar[str] = (
+        "`eltax-hub keys rotate`, or the epoch's key file in keys/, or a record that it was destroyed."
+    )
 
 
 class QuarantineKeyMissing(HubError):

@@ -23,6 +23,7 @@ from hub.crashpoints import reached
 from hub.envelope.names import ROUTER
 from hub.envelope.times import epoch_of
 from hub.facts import Alarm, BacklogAge, Lag, Observer, PartitionFenced, PartitionLost, Paused, Ready
+from hub.loop import TaskGroup
 from hub.reading.audiences import AudienceDirectory
 from hub.reading.backlog import Backlog
 from hub.reading.errors import KeyNotLoaded
@@ -132,7 +133,7 @@ class Router:
         try:
             if not await self._caught_up(reader, stop):
                 return
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 refresh = tasks.create_task(self._refresh(), name="refresh")
                 watch = tasks.create_task(self._watch(reader), name="watch")
                 try:
@@ -196,7 +197,7 @@ class Router:
             self._observer(Paused(ROUTER, now, True))
             self._observer(Alarm(now, ROUTER))
 
-    async def _turn(self, reader: GroupReader, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+    async def _turn(self, reader: GroupReader, tasks: TaskGroup, stop: asyncio.Event) -> None:
         assigned = reader.take_assignment()
         if assigned is not None:
             for partition in sorted(assigned):

@@ -7,18 +7,22 @@ wrong in a callback comes out of `poll`.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError
 
 from hub.transport.endpoint import Endpoint
-from hub.transport.errors import translate
+from hub.transport.errors import BrokerUnavailable, translate
 from hub.transport.reader import MAX_FETCH_BYTES
 from hub.transport.records import KafkaRecord
+from hub.transport.stalled import Stall, ended, put_away, told
 
+_LOOK_SECONDS: Final = 5.0
 OnRevoked = Callable[[frozenset[int]], Awaitable[None]]
 
 
@@ -36,6 +40,10 @@ class GroupReader:
         self._released: set[int] = set()
         self._held: deque[KafkaRecord] = deque()
         self._failure: BaseException | None = None
+        self._stall = Stall(time.monotonic)
+        self._open = False
+        self.replaced = 0
+        """how many clients stood still"""
 
     async def start(self) -> None:
         """Connect and join. Raises BrokerUnavailable, NotAuthorized."""
@@ -59,14 +67,17 @@ class GroupReader:
             await consumer.start()
         except (KafkaError, OSError) as error:
             self._consumer = None
-            await consumer.stop()
+            await put_away(consumer)
             raise translate(error) from error
+        self._open = True
+        self._stall.moved()
 
     async def close(self) -> None:
         """Leave the group."""
+        self._open = False
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
-            await consumer.stop()
+            await put_away(consumer)
         self._held.clear()
 
     def take_assignment(self) -> frozenset[int] | None:
@@ -125,12 +136,19 @@ class GroupReader:
         Raises what a callback raised, BrokerUnavailable, NotAuthorized, OffsetGone.
         """
         if not self._held:
+            if self._open and self._consumer is None:
+                await self.start()  # the one before was put away, and this one did not come up yet
+            consumer = self._running()
             try:
-                found = await self._running().getmany(timeout_ms=timeout_ms)
+                found = await consumer.getmany(timeout_ms=timeout_ms)
             except NoOffsetForPartitionError:
                 found = {}  # of a held partition, that has no committed offset yet; `release` says where to begin
             except (KafkaError, OSError) as error:
                 raise translate(error) from error
+            if found:
+                self._stall.moved()
+            elif ended(consumer) or (self._stall.due and await self._stands_still(consumer)):
+                await self._replace(consumer)
             for place, records in found.items():
                 if place.partition in self._released:
                     self._held.extend(
@@ -148,6 +166,29 @@ class GroupReader:
                 taken.append(record)
                 size += record.size
         return taken
+
+    async def _stands_still(self, consumer: AIOKafkaConsumer) -> bool:
+        """Whether records of released partitions lie there and do not come; a paused partition waits for its queue."""
+        places = [
+            place
+            for place in consumer.assignment()
+            if place.partition in self._released and place not in consumer.paused()
+        ]
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                positions = {place: int(await consumer.position(place)) for place in places}
+                return self._stall.seen(positions, await consumer.end_offsets(places) if places else {})
+        except (KafkaError, OSError, TimeoutError):
+            return False  # brokers are away, and say nothing of us
+
+    async def _replace(self, consumer: AIOKafkaConsumer) -> None:
+        """Let go of everything, and join again with another client. Raises BrokerUnavailable, NotAuthorized."""
+        await self.revoked(frozenset(place.partition for place in consumer.assignment()))
+        self._consumer = None
+        self.replaced += 1
+        told()
+        await put_away(consumer)
+        await self.start()
 
     async def end_offset(self, partition: int) -> int:
         """The offset behind the last committed record of a partition."""
@@ -178,6 +219,8 @@ class GroupReader:
 
     def _running(self) -> AIOKafkaConsumer:
         if self._consumer is None:
+            if self._open:
+                raise BrokerUnavailable("(another client is on its way)")
             raise RuntimeError("the reader is not started")
         return self._consumer
 

@@ -1,10 +1,14 @@
-"""Reads given partitions from given offsets, committed records only; the caller keeps the offsets."""
+"""Reads given partitions from given offsets, committed records only; the caller keeps the offsets.
+
+A client that stands still is replaced by another one, which goes on where it stood (`hub.transport.stalled`).
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Final, Self
 
@@ -12,13 +16,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from hub.transport.endpoint import Endpoint
-from hub.transport.errors import translate
+from hub.transport.errors import BrokerUnavailable, translate
 from hub.transport.records import KafkaRecord
+from hub.transport.stalled import Stall, ended, put_away, told
 
 Place = tuple[str, int]
 """topic, partition"""
 
 _START_SECONDS: Final = 20.0
+_LOOK_SECONDS: Final = 5.0
 MAX_FETCH_BYTES: Final = 18 * 2**20
 """holds one record of the largest topic (dead letters, 16 MiB) with its batch"""
 
@@ -26,12 +32,22 @@ MAX_FETCH_BYTES: Final = 18 * 2**20
 class PartitionReader:
     """Manual assignment. `starts` gives the first offset wanted per partition; None: from the oldest record."""
 
-    def __init__(self, endpoint: Endpoint, starts: Mapping[Place, int | None]) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        starts: Mapping[Place, int | None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Nothing is connected before `start`."""
         self._endpoint = endpoint
         self._starts = dict(starts)
         self._consumer: AIOKafkaConsumer | None = None
         self._held: deque[KafkaRecord] = deque()
+        self._stall = Stall(clock)
+        self._open = False
+        self.replaced = 0
+        """how many clients stood still"""
 
     async def start(self) -> None:
         """Connect and go to the starts. Raises BrokerUnavailable, NotAuthorized."""
@@ -60,15 +76,17 @@ class PartitionReader:
             for partition, start in partitions.items():
                 consumer.seek(partition, oldest[partition] if start is None else start)
         except (KafkaError, OSError, TimeoutError) as error:
-            await consumer.stop()
+            await put_away(consumer)
             raise translate(error) from error
-        self._consumer = consumer
+        self._consumer, self._open = consumer, True
+        self._stall.moved()
 
     async def close(self) -> None:
         """Disconnect; records held back are forgotten, as their offsets were never given to the caller."""
+        self._open = False
         if self._consumer is not None:
-            await self._consumer.stop()
-            self._consumer = None
+            consumer, self._consumer = self._consumer, None
+            await put_away(consumer)
         self._held.clear()
 
     async def __aenter__(self) -> Self:
@@ -97,16 +115,44 @@ class PartitionReader:
         return taken
 
     async def _fetch(self, timeout_ms: int) -> None:
+        if self._open and self._consumer is None:
+            await self.start()  # the one before was put away, and this one did not come up yet
         consumer = self._running()
         try:
             found = await consumer.getmany(timeout_ms=timeout_ms)
         except (KafkaError, OSError) as error:
             raise translate(error) from error
+        if found:
+            self._stall.moved()
+        elif ended(consumer) or (self._stall.due and await self._stands_still(consumer)):
+            await self._replace(consumer)
         for records in found.values():
             self._held.extend(
                 KafkaRecord(each.topic, each.partition, each.offset, each.timestamp, each.key, each.value)
                 for each in records
             )
+
+    async def _stands_still(self, consumer: AIOKafkaConsumer) -> bool:
+        places = [TopicPartition(*place) for place in self._starts]
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                positions = {place: int(await consumer.position(place)) for place in places}
+                return self._stall.seen(positions, await consumer.end_offsets(places))
+        except (KafkaError, OSError, TimeoutError):
+            return False  # brokers are away, and say nothing of us
+
+    async def _replace(self, consumer: AIOKafkaConsumer) -> None:
+        """Put the client away and let another one go on where it stood. Raises BrokerUnavailable, NotAuthorized."""
+        assigned = consumer._subscription.subscription.assignment
+        for place in self._starts:
+            state = assigned.state_value(TopicPartition(*place))
+            if state.has_valid_position:
+                self._starts[place] = int(state.position)
+        self._consumer = None
+        self.replaced += 1
+        told()
+        await put_away(consumer)
+        await self.start()
 
     async def end_offsets(self) -> dict[Place, int]:
         """The offset behind the last committed record of each partition."""
@@ -139,5 +185,7 @@ class PartitionReader:
 
     def _running(self) -> AIOKafkaConsumer:
         if self._consumer is None:
+            if self._open:
+                raise BrokerUnavailable("(another client is on its way)")
             raise RuntimeError("the reader is not started")
         return self._consumer

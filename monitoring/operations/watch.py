@@ -19,6 +19,7 @@ from hub.crypto.notes import NoteSigner, SignatureType, VerifierKey
 from hub.envelope.times import to_ms
 from hub.envelope.trust import Trust
 from hub.facts import Alarm, Fact, LogPublished, Observer, Paused, WitnessAnswered
+from hub.loop import TaskGroup
 from hub.operations import Note
 from hub.settings import LogSettings
 from monitoring.operations.broker_logs import BrokerWatch
@@ -119,7 +120,7 @@ class OperationsWatch:
             return
         with store:
             collector = Collector(self._role, store, self._observe, self._now)
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 group.create_task(collector.run(stop))
                 group.create_task(self._publish(store, stop))
                 group.create_task(self._sweep(store, stop))

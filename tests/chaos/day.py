@@ -171,7 +171,7 @@ def _asked(site: Site) -> tuple[bool, bool, int]:
     return (
         bool(said["agreed"]),
         all(each["verified"] for each in logs),
-        int(said["submissions"]["dead_letters"]["count"]),
+        int(said["dead_letters"]),
     )
 
 

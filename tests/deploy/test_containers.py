@@ -120,6 +120,9 @@ def deployment() -> Iterator[Deployment]:
 def test_all_is_healthy_and_the_load_is_reconciled(deployment: Deployment) -> None:
     found = deployment.load(SUBMISSIONS, 131_041)
     print(found)
+    print(
+        docker("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}} {{.CPUPerc}}", *deployment.ids().values())
+    )
     assert (found["accepted"], found["duplicate"], found["refused"]) == (SUBMISSIONS, 0, 0)
     assert found["reconciled"]["lost"] == found["reconciled"]["duplicates"] == 0
 
