@@ -25,9 +25,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from benchmarks.artificial import codes
 from benchmarks.bench_router import Bench
 from benchmarks.ground import Ground
-from benchmarks.tenants import NAMESPACE, codes, sessions, tell
+from benchmarks.tenants import NAMESPACE, sessions, tell
 from hub.applying import admin_endpoint
 from hub.enrolment import published_keys
 from hub.loop import loop_run

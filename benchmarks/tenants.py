@@ -29,6 +29,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.artificial import codes, declared
 from benchmarks.bench_router import Bench
 from broker.node import EmbeddedKafka
 from cli.home import Home
@@ -50,36 +51,12 @@ from hub.transport.admin import Admin
 from hub.transport.survey import Surveyor
 from schemas.generator import generate
 from topics import names
-from topics.declaration import municipality_check_digit, read
 
 SEED: Final = 20251201
 NAMESPACE: Final = "rehearsal"
-_FIRST: Final = 90_000
-"""no prefecture has a number above 47: nobody's code"""
 _PATIENCE: Final = 240.0
 _RECORD_ROOM: Final = 500
 _REQUESTS: Final = 200
-
-
-def codes(count: int) -> list[str]:
-    """The codes of so many artificial municipalities, each with its check digit."""
-    return [f"{five}{municipality_check_digit(five)}" for five in (str(_FIRST + n) for n in range(count))]
-
-
-def declared(count: int, teams: int | None = None) -> str:
-    """The packaged declaration with so many artificial municipalities in place of its own, and `teams` tax items."""
-    text = read()
-    head, rest = text.split("tenants:\n", 1)
-    tail = rest[rest.index("tax_items:") :]
-    rows = "".join(
-        f'  - {{code: "{code}", name: 架空市{n:04d}, name_en: Artificial City {n:04d}, artificial: true}}\n'
-        for n, code in enumerate(codes(count))
-    )
-    if teams is not None:
-        before, behind = tail.split("tax_items: [", 1)
-        items, after = behind.split("]", 1)
-        tail = f"{before}tax_items: [{', '.join(items.split(', ')[:teams])}]{after}"
-    return f"{head}tenants:\n{rows}\n{tail}"
 
 
 @dataclass(slots=True)
