@@ -21,9 +21,10 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.artificial import codes
 from benchmarks.ground import Ground
 from benchmarks.scale_out import _so, owners, until
-from benchmarks.tenants import NAMESPACE, SEED, codes, tell
+from benchmarks.tenants import NAMESPACE, SEED, tell
 from hub.loop import loop_run
 from hub.producing.turns import Turns
 from hub.transport import PartitionReader

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from benchmarks.tenants import NAMESPACE, declared, now
+from benchmarks.artificial import declared
+from benchmarks.tenants import NAMESPACE, now
 from broker.node import EmbeddedKafka
 from cli.home import Home
 from hub.applying import Wanted, admin_endpoint, apply

@@ -23,18 +23,20 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from benchmarks.artificial import codes
 from benchmarks.bench_router import Bench
 from benchmarks.ground import Ground
-from benchmarks.tenants import NAMESPACE, codes, sessions, tell
+from benchmarks.tenants import NAMESPACE, sessions, tell
 from hub.applying import admin_endpoint
 from hub.enrolment import published_keys
 from hub.loop import loop_run
-from hub.transport import BatchWriter, Outgoing, PartitionReader
+from hub.transport import BatchWriter, BrokerUnavailable, Outgoing, PartitionReader
 from hub.transport.admin import Admin
 from topics import names
 
+T = TypeVar("T")
 _GROUP: Final = f"{NAMESPACE}.router"
 _SUBMISSIONS: Final = names.submissions(NAMESPACE)
 _ROUND_SECONDS: Final = 150.0
@@ -113,13 +115,23 @@ def _key(record: Outgoing) -> bytes:
 async def committed(ground: Ground) -> int:
     """How many events the group has routed."""
     async with Admin(admin_endpoint(ground.home.path, ground.bootstrap)) as admin:
-        return sum((await admin.committed(_GROUP)).values())
+        return sum((await patiently(lambda: admin.committed(_GROUP))).values())
 
 
 async def owners(ground: Ground) -> int:
     """How many routers are members of the group."""
     async with Admin(admin_endpoint(ground.home.path, ground.bootstrap)) as admin:
-        return len(await admin.members(_GROUP))
+        return len(await patiently(lambda: admin.members(_GROUP)))
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask again while the broker makes its topic of groups, which it does for the first one."""
+    for _ in range(60):
+        try:
+            return await ask()
+        except BrokerUnavailable:
+            await asyncio.sleep(0.5)
+    return await ask()
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = _PATIENCE) -> None:

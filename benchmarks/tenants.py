@@ -29,13 +29,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.artificial import codes, declared
 from benchmarks.bench_router import Bench
 from broker.node import EmbeddedKafka
 from cli.home import Home
 from cli.processes import Roles
 from hub.applying import Wanted, admin_endpoint, apply, survey
 from hub.crypto.certificates import CertificateAuthority
-from hub.enrolment import Enrolled, enrol, published_keys
+from hub.enrolment import enrol, published_keys
 from hub.envelope.records import AudienceKey
 from hub.envelope.session import SessionSecrets
 from hub.envelope.signed import Signed
@@ -45,36 +46,17 @@ from hub.loop import loop_run
 from hub.role import Role, load_role
 from hub.router.engine import Router
 from hub.settings import RoleSettings
-from hub.transport import BatchWriter, Outgoing, PartitionReader
+from hub.transport import BatchWriter, Outgoing
 from hub.transport.admin import Admin
+from hub.transport.survey import Surveyor
 from schemas.generator import generate
 from topics import names
-from topics.declaration import municipality_check_digit, read
 
 SEED: Final = 20251201
 NAMESPACE: Final = "rehearsal"
-_FIRST: Final = 90_000
-"""no prefecture has a number above 47: nobody's code"""
 _PATIENCE: Final = 240.0
 _RECORD_ROOM: Final = 500
 _REQUESTS: Final = 200
-
-
-def codes(count: int) -> list[str]:
-    """The codes of so many artificial municipalities, each with its check digit."""
-    return [f"{five}{municipality_check_digit(five)}" for five in (str(_FIRST + n) for n in range(count))]
-
-
-def declared(count: int, text: str | None = None) -> str:
-    """The packaged declaration with so many artificial municipalities in place of its own."""
-    text = read() if text is None else text
-    head, rest = text.split("tenants:\n", 1)
-    tail = rest[rest.index("tax_items:") :]
-    rows = "".join(
-        f'  - {{code: "{code}", name: 架空市{n:04d}, name_en: Artificial City {n:04d}, artificial: true}}\n'
-        for n, code in enumerate(codes(count))
-    )
-    return f"{head}tenants:\n{rows}\n{tail}"
 
 
 @dataclass(slots=True)
@@ -116,8 +98,9 @@ def now() -> datetime:
 class Trial:
     """One number of tenants, on a hub of its own."""
 
-    def __init__(self, directory: Path, count: int, partitions: int, heap: str) -> None:
-        """Nothing is made before `run`."""
+    def __init__(self, directory: Path, count: int, partitions: int, heap: str, teams: int | None) -> None:
+        """Nothing is made before `make`."""
+        self.teams = teams
         self.home = Home(directory / "home")
         self.count = count
         self.partitions = partitions
@@ -126,13 +109,13 @@ class Trial:
         self.memory: dict[str, float] = {}
         self.found: dict[str, Any] = {}
 
-    def run(self, events: int, rounds: int, *, roles: bool) -> dict[str, Any]:
-        """Measure all of it; what an operator would do, in its order."""
+    def make(self) -> None:
+        """Declare, enrol, apply: what an operator would do, in its order. Leaves everything as it is."""
         timed = self.clock.timed
         self.home.prepare()
-        self.home.declaration.write_text(declared(self.count), encoding="utf-8")
+        self.home.declaration.write_text(declared(self.count, self.teams), encoding="utf-8")
         with timed("lay out"):
-            wanted = Wanted.of(self.home.declaration.read_text("utf-8"), NAMESPACE, self.partitions)
+            wanted = self._wanted()
         topology = wanted.topology
         with timed("rights laid out"):
             rights = len(topology.acls)
@@ -150,29 +133,41 @@ class Trial:
             "trust_list_bytes": len(enrolled.trust),
             "audience_keys_bytes": sum(len(value) for _, value in enrolled.audience_keys),
         }
-        with timed("broker started"):
-            node = EmbeddedKafka(self.home.path / "kafka", authority, heap=self.heap)
-            node.start()
-        try:
-            self.memory["broker, empty"] = resident_mib(node.pid)
+        with self._broker("broker started") as node:
             self._apply(node, wanted, authority)
             self.memory["broker, applied"] = resident_mib(node.pid)
+            self.found["broker_maps"] = len(Path(f"/proc/{node.pid}/maps").read_text("ascii").splitlines())
+            self.found["broker_files"] = len(list(Path(f"/proc/{node.pid}/fd").iterdir()))
+
+    def use(self, events: int, rounds: int, *, roles: bool) -> None:
+        """Start the broker again, the roles and two tenants' desks, and route."""
+        with self._broker("broker started again") as node:
             self.found["request_ms"] = loop_run(self._asked(node))
             if roles:
                 self._roles(node)
-            self.found["router"] = loop_run(self._rates(node, wanted, enrolled, events, rounds))
+            self.found["router"] = loop_run(self._rates(node, events, rounds))
             self.memory["broker, at the end"] = resident_mib(node.pid)
-            self.found["broker_maps"] = len(Path(f"/proc/{node.pid}/maps").read_text("ascii").splitlines())
-            self.found["broker_files"] = len(list(Path(f"/proc/{node.pid}/fd").iterdir()))
+
+    def says(self) -> dict[str, Any]:
+        """What was found up to now."""
+        about = {"tenants": self.count, "partitions_of_a_route": self.partitions, "tax_items": self.teams}
+        return {**about, **self.found, "seconds": self.clock.seconds, "resident_mib": self.memory}
+
+    def _wanted(self) -> Wanted:
+        return Wanted.of(self.home.declaration.read_text("utf-8"), NAMESPACE, self.partitions)
+
+    @contextmanager
+    def _broker(self, name: str) -> Iterator[EmbeddedKafka]:
+        authority = CertificateAuthority.load(self.home.path / "authority")
+        node = EmbeddedKafka(self.home.path / "kafka", authority, heap=self.heap)
+        with self.clock.timed(name):
+            node.start()
+        try:
+            self.memory[name] = resident_mib(node.pid)
+            yield node
         finally:
-            node.stop()
-        return {
-            "tenants": self.count,
-            "partitions_of_a_route": self.partitions,
-            **self.found,
-            "seconds": self.clock.seconds,
-            "resident_mib": self.memory,
-        }
+            with self.clock.timed(name.replace("started", "stopped")):
+                node.stop()
 
     def _apply(self, node: EmbeddedKafka, wanted: Wanted, authority: CertificateAuthority) -> None:
         """`topics plan` on an empty cluster, `apply`, `plan` again, and one tenant less and back."""
@@ -186,7 +181,7 @@ class Trial:
         if not left.empty or not done.left.empty:
             raise RuntimeError(f"{len(left.steps)} steps are left")
         self.found["steps"] = steps
-        more = Wanted.of(declared(self.count + 1), NAMESPACE, self.partitions)
+        more = Wanted.of(declared(self.count + 1, self.teams), NAMESPACE, self.partitions)
         with self.clock.timed("apply, one tenant more"):
             loop_run(apply(home, more, authority, endpoint, now))
 
@@ -198,13 +193,20 @@ class Trial:
         code = codes(1)[0]
         found = {}
         for kind, topic in (("everybody's", names.control(NAMESPACE)), ("its own", f"{NAMESPACE}.{code}.review")):
-            async with PartitionReader(_role(self, node, f"review-{code}").endpoint, {(topic, 0): None}) as reader:
-                taken = []
-                for _ in range(_REQUESTS):
-                    began = time.perf_counter()
-                    await reader.end_offsets()
-                    taken.append(time.perf_counter() - began)
+            asking = Surveyor(_role(self, node, f"review-{code}").endpoint)
+            taken = []
+            for _ in range(_REQUESTS):
+                began = time.perf_counter()
+                await asking.survey([topic])
+                taken.append(time.perf_counter() - began)
+            await asking.close()
             found[kind] = round(statistics.median(taken) * 1_000, 2)
+        router = _role(self, node, "router")
+        surveyor = Surveyor(router.endpoint)
+        began = time.perf_counter()
+        await surveyor.survey([route.topic for route in router.topology.routes])
+        found["router's survey"] = round((time.perf_counter() - began) * 1_000, 2)
+        await surveyor.close()
         return found
 
     def _roles(self, node: EmbeddedKafka) -> None:
@@ -257,11 +259,9 @@ class Trial:
         self.memory["portal, at most"] = round(used.ru_maxrss / 1_024, 1)
         roles.check()
 
-    async def _rates(
-        self, node: EmbeddedKafka, wanted: Wanted, enrolled: Enrolled, events: int, rounds: int
-    ) -> dict[str, Any]:
+    async def _rates(self, node: EmbeddedKafka, events: int, rounds: int) -> dict[str, Any]:
         """The router's events per second, of all tenants and of one, in turns, after their sessions are known."""
-        bench = Bench(self.home.path, node.bootstrap, wanted.topology, [])
+        bench = Bench(self.home.path, node.bootstrap, self._wanted().topology, [])
         async with Admin(admin_endpoint(self.home.path, node.bootstrap)) as admin:
             start = sum((await admin.committed(f"{NAMESPACE}.router")).values())
         tell(f"  routed before: {start}")
@@ -351,7 +351,7 @@ async def routed(role: Role, known: int, count: int) -> tuple[float, float]:
 
     await Router(role, observe).run(stop)
     (first, before), (last, after) = marks[0], marks[-1]
-    if len(marks) < 4:
+    if len(marks) < 3:
         raise RuntimeError("too few batches to tell a rate: more --events")
     return first - began, (after - before) / (last - first)
 
@@ -361,25 +361,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tenants", type=int, nargs="+", default=[1, 10, 100])
     parser.add_argument("--partitions", type=int, default=6, help="of each topic of a route")
-    parser.add_argument("--events", type=int, default=8_000, help="of a round, for each of the two rates")
+    parser.add_argument("--events", type=int, default=16_000, help="of a round, for each of the two rates")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--heap", default="1g", help="of the broker")
     parser.add_argument("--directory", type=Path, help="where the hubs are made; a RAM disk spares waiting for fsync")
+    parser.add_argument("--teams", type=int, help="tax items, each with a team's topic in each tenant; default: all")
     parser.add_argument("--no-roles", action="store_true", help="start no processes")
+    parser.add_argument("--keep", type=Path, help="make the hub of one number here, and leave it for --use")
+    parser.add_argument("--use", type=Path, help="measure on the hub that --keep left here, and remove it")
     chosen = parser.parse_args()
+    fixed = chosen.keep or chosen.use
     for count in chosen.tenants:
         tell(f"{count} tenants")
-        directory = Path(tempfile.mkdtemp(prefix="eltax-hub-tenants-", dir=chosen.directory))
-        trial = Trial(directory, count, chosen.partitions, chosen.heap)
+        directory = fixed or Path(tempfile.mkdtemp(prefix="eltax-hub-tenants-", dir=chosen.directory))
+        trial = Trial(directory, count, chosen.partitions, chosen.heap, chosen.teams)
+        done = False
         try:
-            found = trial.run(chosen.events, chosen.rounds, roles=not chosen.no_roles)
-        except BaseException:
-            tell(json.dumps({"tenants": count, **trial.found, "seconds": trial.clock.seconds, "mib": trial.memory}))
-            raise
+            if not chosen.use:
+                trial.make()
+            if not chosen.keep:
+                trial.use(chosen.events, chosen.rounds, roles=not chosen.no_roles)
+            done = True
         finally:
-            shutil.rmtree(directory, ignore_errors=True)
-        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+            sys.stdout.write(json.dumps({**trial.says(), "whole": done}, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+            if not chosen.keep:
+                shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":

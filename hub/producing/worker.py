@@ -194,16 +194,19 @@ class PartitionWorker:
     async def _usable(self, tenants: set[str]) -> tuple[dict[str, LiveSession | HubError], datetime]:
         """Return each tenant's session, or why there is none; all of them unexpired at one moment."""
         while True:
-            sessions: dict[str, LiveSession | HubError] = {}
-            for tenant in tenants:
-                try:
-                    sessions[tenant] = await self._sessions.current(tenant)
-                except HubError as problem:
-                    sessions[tenant] = problem
+            # together: each that has to be opened waits for the disk and for Kafka twice
+            found = await asyncio.gather(*(self._session(tenant) for tenant in tenants))
+            sessions = dict(zip(tenants, found, strict=True))
             now = self._tools.wall()
             live = [session for session in sessions.values() if isinstance(session, LiveSession)]
             if all(session.usable(now) and not self._lanes[session.session].retiring for session in live):
                 return sessions, now
+
+    async def _session(self, tenant: str) -> LiveSession | HubError:
+        try:
+            return await self._sessions.current(tenant)
+        except HubError as problem:
+            return problem
 
     def _due_checkpoints(self) -> list[_Checkpoint]:
         now = self._tools.monotonic()

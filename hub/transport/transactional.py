@@ -184,6 +184,7 @@ async def _send(
     producer: AIOKafkaProducer, outputs: Mapping[Place, Sequence[Outgoing]], sent: list[asyncio.Future[Any]]
 ) -> dict[Place, _Batches]:
     """Send batches, adding their futures to `sent`; return them by place, with how many records each has."""
+    await _know(producer, outputs)
     placed: dict[Place, _Batches] = {}
     for place, records in outputs.items():
         placed[place] = []
@@ -192,6 +193,17 @@ async def _send(
             sent.append(future)
             placed[place].append((future, count))
     return placed
+
+
+async def _know(producer: AIOKafkaProducer, outputs: Mapping[Place, Sequence[Outgoing]]) -> None:
+    """Learn where new topics are, all at once: the client would ask for each by itself, and for all before it again.
+
+    What cannot be learned now the client asks for at the send.
+    """
+    known = producer.client._topics
+    wanted = {topic for topic, _ in outputs}
+    if not wanted <= known:
+        await producer.client.set_topics(known | wanted)
 
 
 def _offsets(sent: _Batches) -> list[int]:

@@ -93,3 +93,54 @@ async def test_withdrawn_key_is_gone_and_a_new_one_is_seen_without_a_restart() -
         await keys.current(["router"], NOW)
     topic.publish(*world.audience_key("router"))
     await keys.current(["router"], NOW)
+
+
+class Slow(Topic):
+    """A topic whose end takes a while to reach, as Kafka's does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readings = 0
+        self.gate = asyncio.Event()
+
+    async def read_to_end(self) -> list[KafkaRecord]:
+        self.readings += 1
+        found = await super().read_to_end()
+        await self.gate.wait()
+        return found
+
+
+async def test_who_asks_together_shares_a_reading_but_none_that_began_before() -> None:
+    topic, world = Slow(), World()
+    keys = directory(topic)
+    topic.publish(*world.audience_key("review-131041"))
+    first = asyncio.create_task(keys.current(["review-131041"], NOW))
+    while not topic.readings:  # noqa: ASYNC110 - a test looks from outside
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    topic.publish(*world.audience_key("router"))  # behind what is being read
+    later = [asyncio.create_task(keys.current(["router"], NOW)) for _ in range(50)]
+    await asyncio.sleep(0)
+    topic.gate.set()
+    assert len(await first) == 1
+    assert all(len(found) == 1 for found in await asyncio.gather(*later))
+    assert topic.readings == 2
+
+
+async def test_a_reading_that_fails_is_nobodys() -> None:
+    topic, world = Slow(), World()
+    keys = directory(topic)
+    reading = topic.read_to_end
+
+    async def fails() -> list[KafkaRecord]:
+        await asyncio.sleep(0)
+        topic.read_to_end = reading  # type: ignore[method-assign]
+        raise OSError
+
+    topic.read_to_end = fails  # type: ignore[method-assign]
+    topic.gate.set()
+    topic.publish(*world.audience_key("router"))
+    asked = [asyncio.create_task(keys.current(["router"], NOW)) for _ in range(2)]
+    one, other = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(one, OSError)
+    assert not isinstance(other, BaseException) and len(other) == 1

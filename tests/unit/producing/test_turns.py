@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.producing.audience_keys import SealingKey
 from hub.producing.budget import Budget
 from hub.producing.journal import Journal
 from hub.producing.turns import Turns
@@ -97,3 +99,32 @@ async def test_a_filing_goes_out_ahead_of_another_citys_flood(journal: Journal) 
     sent = [key.decode() for key, _ in memory.records[partition] if not key.startswith(b"checkpoint/")]
     assert sent.index(ids[-1]) < 600
     assert [each for each in sent if each != ids[-1]] == ids[:-1]
+
+
+async def test_sessions_of_many_cities_are_opened_together(journal: Journal) -> None:
+    """Of one batch; one after the other, a morning of 1,788 cities would take minutes."""
+    memory, at_once, most = Memory(), 0, 0
+    cities = [f"{number:06d}" for number in range(20)]
+    made = producer(memory, journal)
+    keys = made._keeper._keys
+    current = keys.current
+
+    async def slowly(audiences: Sequence[str], now: datetime) -> tuple[SealingKey, ...]:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        at_once -= 1
+        return await current(audiences, now)
+
+    keys.current = slowly  # type: ignore[method-assign]
+    one = draft(1, cities[0])
+    async with made as out:
+        drafts = [
+            dataclasses.replace(draft(number, city), receipt_number=one.receipt_number)
+            for number, city in enumerate(cities)
+        ]
+        await asyncio.gather(*(out.publish(each) for each in drafts))
+    assert most == len(cities)
+    assert len(memory.seen().sessions) == len(cities)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.tenants import codes, declared
+from benchmarks.artificial import codes, declared
 from topics.access import IMPLIED, may
 from topics.declaration import Declaration, parse
 from topics.layout import Acl, Operation, Resource, Topology, expand
