@@ -49,7 +49,15 @@ class TaskGroup(asyncio.TaskGroup):
 
     def create_task(self, coro: Any, *, name: str | None = None, context: Any = None) -> asyncio.Task[Any]:
         """Start a task; a cancellation that nobody asked for ends the group as StrayCancellation."""
-        return super().create_task(_not_unseen(coro), name=name, context=context)
+        watched = _not_unseen(coro)
+        try:
+            task = super().create_task(watched, name=name, context=context)
+        except BaseException:
+            watched.close()
+            coro.close()
+            raise
+        task.add_done_callback(lambda _: coro.close())  # one that was cancelled before it began has not awaited it
+        return task
 
 
 async def _not_unseen(work: Coroutine[Any, Any, T]) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -70,3 +71,18 @@ async def test_results_and_errors_of_tasks_are_as_ever() -> None:
         async with TaskGroup() as tasks:
             tasks.create_task(fails())
     assert [type(each) for each in problem.value.exceptions] == [KeyError]
+
+
+async def test_a_task_that_never_began_leaves_nothing_behind() -> None:
+    ended: list[str] = []
+    async with TaskGroup() as tasks:
+        tasks.create_task(forever(ended)).cancel()
+    gc.collect()
+    assert ended == []
+
+
+async def test_a_group_that_ends_takes_no_more_and_leaves_nothing_behind() -> None:
+    tasks = TaskGroup()
+    with pytest.raises(RuntimeError):
+        tasks.create_task(forever([]))
+    gc.collect()
