@@ -23,7 +23,7 @@ from hub.crypto.keystore import FileKeyStore
 from hub.envelope.announcements import AudienceKey
 from hub.envelope.names import ADMIN, parse_topic
 from hub.envelope.signed import sign
-from hub.envelope.times import epoch_bounds, epoch_of, next_epoch
+from hub.envelope.times import epoch_bounds, epochs_ahead
 from hub.envelope.trust import Right, Trust
 from hub.envelope.trust_builder import TrustBuilder
 from hub.handing_out import hand_out
@@ -90,9 +90,7 @@ def enrol(
     gone = _unnamed(trust, {each.name for each in topology.roles}) if trust is not None and withdraw else {}
     if trust is not None:
         gone |= {name: ids for name, ids in _unnamed(trust, {each.name for each in served}).items() if name in out}
-    epochs = [epoch_of(now)]
-    while len(epochs) < _EPOCHS:
-        epochs.append(next_epoch(epochs[-1]))
+    epochs = epochs_ahead(now, _EPOCHS)
     with ThreadPoolExecutor(max_workers=_HANDS) as pool:  # the disk takes its time, and lets others run
         made = list(pool.map(lambda each: _keys(home, each, epochs, authority, cost), missing))
     for name in (each.name for each in topology.principals if each.certificate_only):
@@ -122,14 +120,13 @@ def enrol(
     admin = administrator(home, cost=cost) if fresh is None else fresh
     value = builder.at_least(least_serial).sign(now, admin) if changed else (home / "trust.bin").read_bytes()
 
-    def announce(each: _Keys) -> None:
+    def announce_all(each: _Keys) -> None:
         for epoch, key in zip(epochs, each.audience_keys, strict=False):
-            record = _announce(each, epoch, key)
-            signed = sign(AudienceKey.RECORD, record.encode(), each.identity, admin)
-            write_private(published / record.key.replace("/", "_"), signed)
+            assert each.principal.audience is not None
+            announce(home, each.principal.audience, epoch, key, each.identity, admin)
 
     with ThreadPoolExecutor(max_workers=_HANDS) as pool:
-        list(pool.map(announce, made))
+        list(pool.map(announce_all, made))
     if fresh is not None:
         _pin(home / "roles" / ADMIN, (admin.public,))
     # home first: what a crash leaves undone here, the next run hands out, and never another list of this serial
@@ -291,11 +288,13 @@ def _list(builder: TrustBuilder, served: Sequence[Principal], made: Sequence[_Ke
                 builder.owned(principal.audience, principal.name)
 
 
-def _announce(keys: _Keys, epoch: int, key: AudiencePrivateKey) -> AudienceKey:
-    audience = keys.principal.audience
-    assert audience is not None
-    begin, end = epoch_bounds(epoch)
-    return AudienceKey(audience, epoch, key.key_id, key.suite, key.public, begin, end)
+def announce(
+    home: Path, audience: str, epoch: int, key: AudiencePrivateKey, identity: IdentityKey, admin: IdentityKey
+) -> None:
+    """Sign an audience's key of an epoch, as its owner and the administrator; it waits in `home` to be published."""
+    record = AudienceKey(audience, epoch, key.key_id, key.suite, key.public, *epoch_bounds(epoch))
+    signed = sign(AudienceKey.RECORD, record.encode(), identity, admin)
+    write_private(home / "audience-keys" / record.key.replace("/", "_"), signed)
 
 
 async def publish_audience_keys(bootstrap: str, home: Path, topology: Topology, enrolled: Enrolled) -> None:

@@ -14,15 +14,12 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from hub.crypto.audience import AudiencePrivateKey, Suite
-from hub.crypto.certificates import write_private
 from hub.crypto.errors import KeyMissing
 from hub.crypto.identity import IdentityKey
 from hub.crypto.keyfile import ScryptCost
 from hub.crypto.keystore import FileKeyStore
-from hub.enrolment import administrator, listed_at, store_of
-from hub.envelope.announcements import AudienceKey
-from hub.envelope.signed import sign
-from hub.envelope.times import epoch_bounds, epoch_of, next_epoch
+from hub.enrolment import administrator, announce, listed_at, store_of
+from hub.envelope.times import epochs_ahead
 from hub.envelope.trust import Trust
 from hub.shut_out_book import shut_out_at
 from schemas.errors import HubError
@@ -61,14 +58,6 @@ class Rotated:
 
     made: tuple[Due, ...]
     waiting: tuple[Due, ...]
-
-
-def epochs_ahead(now: datetime, months: int) -> tuple[int, ...]:
-    """The epoch of a time (aware) and those after it, `months` in all."""
-    epochs = [epoch_of(now)]
-    while len(epochs) < months:
-        epochs.append(next_epoch(epochs[-1]))
-    return tuple(epochs)
 
 
 def due(home: Path, topology: Topology, now: datetime, months: int = MONTHS) -> tuple[Due, ...]:
@@ -115,7 +104,7 @@ def rotate(
         identity = _identity(store, trust, topology.principal(name))
         for each in listed:
             used(each.audience, each.epoch)
-            _announce(home, each, _key(store, each), identity, admin)
+            announce(home, each.audience, each.epoch, _key(store, each), identity, admin)
     return Rotated(todo, tuple(each for each in wanted if each.principal in out))
 
 
@@ -127,13 +116,6 @@ def _key(store: FileKeyStore, wanted: Due) -> AudiencePrivateKey:
         key = AudiencePrivateKey.generate(Suite.HYBRID)
         store.save_audience(wanted.audience, wanted.epoch, key)
         return key
-
-
-def _announce(home: Path, wanted: Due, key: AudiencePrivateKey, identity: IdentityKey, admin: IdentityKey) -> None:
-    begin, end = epoch_bounds(wanted.epoch)
-    record = AudienceKey(wanted.audience, wanted.epoch, key.key_id, key.suite, key.public, begin, end)
-    signed = sign(AudienceKey.RECORD, record.encode(), identity, admin)
-    write_private(home / "audience-keys" / record.key.replace("/", "_"), signed)
 
 
 def _identity(store: FileKeyStore, trust: Trust, principal: Principal) -> IdentityKey:

@@ -55,3 +55,11 @@ def epoch_bounds(epoch: int) -> tuple[datetime, datetime]:
 def next_epoch(epoch: int) -> int:
     """Return the epoch after this one."""
     return epoch_of(epoch_bounds(epoch)[1])
+
+
+def epochs_ahead(now: datetime, months: int) -> tuple[int, ...]:
+    """The epoch of a time (aware) and those after it, `months` in all."""
+    epochs = [epoch_of(now)]
+    while len(epochs) < months:
+        epochs.append(next_epoch(epochs[-1]))
+    return tuple(epochs)

@@ -7,11 +7,10 @@ wrong in a callback comes out of `poll`.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any, Final
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError
@@ -20,9 +19,8 @@ from hub.transport.endpoint import Endpoint
 from hub.transport.errors import BrokerUnavailable, translate
 from hub.transport.reader import MAX_FETCH_BYTES
 from hub.transport.records import KafkaRecord
-from hub.transport.stalled import Stall, ended, put_away, told
+from hub.transport.stalled import Stall, ended, put_away, stands_still, told
 
-_LOOK_SECONDS: Final = 5.0
 OnRevoked = Callable[[frozenset[int]], Awaitable[None]]
 
 
@@ -147,7 +145,9 @@ class GroupReader:
                 raise translate(error) from error
             if found:
                 self._stall.moved()
-            elif ended(consumer) or (self._stall.due and await self._stands_still(consumer)):
+            elif ended(consumer) or (
+                self._stall.due and await stands_still(consumer, self._awaited(consumer), self._stall)
+            ):
                 await self._replace(consumer)
             for place, records in found.items():
                 if place.partition in self._released:
@@ -167,19 +167,10 @@ class GroupReader:
                 size += record.size
         return taken
 
-    async def _stands_still(self, consumer: AIOKafkaConsumer) -> bool:
-        """Whether records of released partitions lie there and do not come; a paused partition waits for its queue."""
-        places = [
-            place
-            for place in consumer.assignment()
-            if place.partition in self._released and place not in consumer.paused()
-        ]
-        try:
-            async with asyncio.timeout(_LOOK_SECONDS):
-                positions = {place: int(await consumer.position(place)) for place in places}
-                return self._stall.seen(positions, await consumer.end_offsets(places) if places else {})
-        except (KafkaError, OSError, TimeoutError):
-            return False  # brokers are away, and say nothing of us
+    def _awaited(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+        """Released partitions that are fetched; a paused one waits for its queue."""
+        held_up = consumer.paused()
+        return [each for each in consumer.assignment() if each.partition in self._released and each not in held_up]
 
     async def _replace(self, consumer: AIOKafkaConsumer) -> None:
         """Let go of everything, and join again with another client. Raises BrokerUnavailable, NotAuthorized."""

@@ -18,13 +18,12 @@ from aiokafka.errors import KafkaError
 from hub.transport.endpoint import Endpoint
 from hub.transport.errors import BrokerUnavailable, translate
 from hub.transport.records import KafkaRecord
-from hub.transport.stalled import Stall, ended, put_away, told
+from hub.transport.stalled import Stall, ended, put_away, stands_still, told
 
 Place = tuple[str, int]
 """topic, partition"""
 
 _START_SECONDS: Final = 20.0
-_LOOK_SECONDS: Final = 5.0
 MAX_FETCH_BYTES: Final = 18 * 2**20
 """holds one record of the largest topic (dead letters, 16 MiB) with its batch"""
 
@@ -124,22 +123,16 @@ class PartitionReader:
             raise translate(error) from error
         if found:
             self._stall.moved()
-        elif ended(consumer) or (self._stall.due and await self._stands_still(consumer)):
+        elif ended(consumer) or (
+            self._stall.due
+            and await stands_still(consumer, [TopicPartition(*place) for place in self._starts], self._stall)
+        ):
             await self._replace(consumer)
         for records in found.values():
             self._held.extend(
                 KafkaRecord(each.topic, each.partition, each.offset, each.timestamp, each.key, each.value)
                 for each in records
             )
-
-    async def _stands_still(self, consumer: AIOKafkaConsumer) -> bool:
-        places = [TopicPartition(*place) for place in self._starts]
-        try:
-            async with asyncio.timeout(_LOOK_SECONDS):
-                positions = {place: int(await consumer.position(place)) for place in places}
-                return self._stall.seen(positions, await consumer.end_offsets(places))
-        except (KafkaError, OSError, TimeoutError):
-            return False  # brokers are away, and say nothing of us
 
     async def _replace(self, consumer: AIOKafkaConsumer) -> None:
         """Put the client away and let another one go on where it stood. Raises BrokerUnavailable, NotAuthorized."""

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 P = TypeVar("P")
 _log: Final = logging.getLogger(__name__)
 
+_LOOK_SECONDS: Final = 5.0
 STALL_SECONDS: Final = 10.0
 """a broker that has records answers a fetch at once; longer than brokers need for a new leader"""
 
@@ -51,6 +52,16 @@ class Stall:
 def ended(consumer: AIOKafkaConsumer) -> bool:
     """Whether the task that fetches has ended; the client itself never looks."""
     return consumer._fetcher is not None and consumer._fetcher.error_future.done()
+
+
+async def stands_still(consumer: AIOKafkaConsumer, places: Sequence[TopicPartition], stall: Stall) -> bool:
+    """Look where a client stands and where its partitions end, and say whether that is a stall."""
+    try:
+        async with asyncio.timeout(_LOOK_SECONDS):
+            positions = {place: int(await consumer.position(place)) for place in places}
+            return stall.seen(positions, await consumer.end_offsets(places) if places else {})
+    except (KafkaError, OSError, TimeoutError):
+        return False  # brokers are away, and say nothing of us
 
 
 async def put_away(consumer: AIOKafkaConsumer) -> None:
