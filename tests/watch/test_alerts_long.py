@@ -44,6 +44,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paged]:
 @pytest.fixture
 def filing(site: Paged) -> Iterator[Watched]:
     """Filings keep coming."""
+    if not site.portal.lives:
+        site.new_portal()
     load = Watched(site.hub, site.prometheus, site.portal)
     load.keep_filing(int(time.time()), every_seconds=1.0)
     try:

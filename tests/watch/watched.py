@@ -57,6 +57,11 @@ class Portal:
             self._process.stdin.write(json.dumps(document, ensure_ascii=False).encode() + b"\n")
         self._process.stdin.flush()
 
+    @property
+    def lives(self) -> bool:
+        """Whether it still takes filings: after minutes without brokers it ends, and says so."""
+        return self._process.poll() is None
+
     def kill(self) -> None:
         """kill -9: what it had to say is never said by this process."""
         self._process.kill()
