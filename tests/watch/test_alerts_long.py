@@ -64,6 +64,7 @@ def test_brokers_that_are_away(site: Paged, filing: Watched) -> None:
         site.told("HubBrokersUnreachable")
     finally:
         kafka.start()
+    filing.rest()
     for name in BROKERS_AWAY:
         site.over(name, 180)
     site.told("HubBrokersUnreachable", "resolved")
