@@ -43,6 +43,8 @@ class RoleProcess:
     """One running role."""
 
     name: str
+    principal: str
+    """whose certificate its endpoint shows"""
     process: subprocess.Popen[bytes]
     run_file: Path
     stderr: IO[bytes]
@@ -63,11 +65,11 @@ class RoleProcess:
     def ready(self) -> bool:
         """Ask its /readyz."""
         url = self.find_metrics()
-        return bool(url) and self.scraper.ok(f"{url}/readyz", self.name)
+        return bool(url) and self.scraper.ok(f"{url}/readyz", self.principal)
 
     def scrape(self, page: str = "metrics", *, seconds: float = 5.0) -> Answer:
         """Ask its endpoint for a page, as the administrator. Raises OSError."""
-        return self.scraper.get(f"{self.find_metrics()}/{page}", self.name, seconds=seconds)
+        return self.scraper.get(f"{self.find_metrics()}/{page}", self.principal, seconds=seconds)
 
 
 _OF_THE_WATCH = (
@@ -145,7 +147,7 @@ class Roles:
             stderr=stderr,
             start_new_session=True,  # Ctrl-C reaches only us; we stop them in order
         )
-        started = RoleProcess(name, process, run_file, stderr, self._scraper)
+        started = RoleProcess(name, principal, process, run_file, stderr, self._scraper)
         self.running[name] = started
         return started
 
