@@ -14,7 +14,7 @@ from tests.broker.hub import eventually
 from tests.runbooks.steps import execute, headings
 from tests.runbooks.upped import Upped, answered_since, came_to_rest, documents, filing, judged, reconciled, up
 
-pytestmark = [pytest.mark.soak(target="runbooks"), pytest.mark.timeout(860)]
+pytestmark = [pytest.mark.soak(target="runbooks"), pytest.mark.timeout(570)]
 TENANTS = ("131041", "999997")
 BROKERS = ("broker-1", "broker-2", "broker-3")
 
