@@ -174,7 +174,6 @@ def publish(registry: Registry = "", as_json: Json = False) -> None:
 def _client(registry: str) -> RegistryClient:
     """A client of the registry that is named, with the administrator's certificate unless another is set."""
     import ssl
-    from pathlib import Path
 
     from cli.people import the_home
     from hub.settings import RegistrySettings
