@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from subprocess import SubprocessError
 from typing import Any, ClassVar, Final
 
 from cli.home import Home
@@ -98,7 +99,7 @@ def serve(home: Home, restart: Callable[[str], None]) -> None:
     _write(home.run / _ANSWER, {"id": number, "state": "taken"})
     try:
         restart(broker)
-    except (HubError, OSError) as error:
+    except (HubError, OSError, SubprocessError) as error:
         said = f"{error.code}: {error}" if isinstance(error, HubError) else type(error).__name__
         _write(home.run / _ANSWER, {"id": number, "state": "failed", "error": said})
     else:
