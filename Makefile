@@ -78,7 +78,7 @@ test-cluster: $(READY) ## the broker suite on three brokers, file by file; notes
 registry: $(READY) ## publishing to Apicurio from its Maven archive (159 MB the first time)
 	$(BIN)/python -m pytest -q -m soak tests/registry
 
-runbooks: $(READY) ## the commands of docs/runbooks on running hubs: keys, certificates, backup, a lost machine
+runbooks: $(READY) ## the commands of docs/runbooks on running hubs: keys, certificates, backup, brokers, versions
 	$(BIN)/python -m pytest -q -m soak --timeout 900 tests/runbooks
 
 chaos: $(READY) ## a bad day on three brokers: SEED=1 EVENTS=20000; its report goes to docs/reports

@@ -23,7 +23,7 @@ from broker import ports, storage
 from broker.configuration import Member, NodeConfiguration
 from broker.errors import BrokerPortTaken, NotSettled
 from broker.exporter import Exporter
-from broker.jars import class_path
+from broker.jars import jars_of
 from broker.node import Node
 from broker.probe import leads_quorum, look
 from hub.crypto.certificates import CertificateAuthority, write_private
@@ -44,10 +44,11 @@ class ClusterNode(Node):
         *,
         heap: str,
         exporter: Exporter | None = None,
+        lock: Path | None = None,
     ) -> None:
         """See `LocalCluster`, which makes them."""
         name = f"broker-{node_id}"
-        super().__init__(cluster.directory / name, authority, name=name, heap=heap, exporter=exporter)
+        super().__init__(cluster.directory / name, authority, name=name, heap=heap, exporter=exporter, lock=lock)
         self._cluster = cluster
         self._node_id = node_id
 
@@ -86,16 +87,23 @@ class LocalCluster:
         super_users: Sequence[str] = ("admin",),
         heap: str = "384m",
         exporter: Callable[[str], Exporter] | None = None,
+        lock: Path | None = None,
     ) -> None:
         """Prepare `nodes` nodes below `directory` whose certificates `authority` signs; nothing runs yet.
 
         `super_users` are principals beside the nodes; `heap` is Java's `-Xmx` of each; `exporter` makes, for a node's
-        name, what shows its numbers to Prometheus.
+        name, what shows its numbers to Prometheus; `lock` is as of `Node`, for each at its own start.
         """
         self.directory: Final = directory.resolve()
+        self._jars_lock = lock
         self.nodes: Final = tuple(
             self.node_class(
-                self, number, authority, heap=heap, exporter=None if exporter is None else exporter(f"broker-{number}")
+                self,
+                number,
+                authority,
+                heap=heap,
+                exporter=None if exporter is None else exporter(f"broker-{number}"),
+                lock=lock,
             )
             for number in range(1, nodes + 1)
         )
@@ -144,7 +152,7 @@ class LocalCluster:
         waiting = [node for node in self.nodes if not node.running()]
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if any(node.needs_jars for node in waiting):
-            class_path()  # once, not by each at the same time
+            jars_of(self._jars_lock)  # once, not by each at the same time
         if len(waiting) == len(self.nodes):
             self._choose_ports()
         assert self.cluster_id

@@ -33,6 +33,13 @@ class JarMismatch(BrokerError):
     )
 
 
+class LockDamaged(BrokerError):
+    """A file of pinned jars cannot be read as one."""
+
+    code: ClassVar[str] = "broker.lock-damaged"
+    hint: ClassVar[str] = "`python -m broker.jars lock VERSION FILE` writes one; without it the hub's own counts."
+
+
 class CompilerUnknown(BrokerError):
     """HUB_KAFKA_COMPILER names none of the ways to compile."""
 

@@ -1,11 +1,12 @@
 """The jars of Apache Kafka: resolved once in pure Python, pinned by SHA-256, verified at every start.
 
 `jars.lock` names each jar by its Maven coordinates and SHA-256; it names no host. The cache is
-`$XDG_CACHE_HOME/eltax-hub/kafka-<version>` (`~/.cache` by default); `HUB_JARS` names another directory.
+`$XDG_CACHE_HOME/eltax-hub/kafka-<version>` (`~/.cache` by default); `HUB_JARS` names another directory. A home may
+have a lock of its own, for another version of Kafka (docs/runbooks/upgrade.md).
 
-    python -m broker.jars list              coordinates, file names and digests
-    python -m broker.jars fetch DIRECTORY   fill a directory, for a machine that has no network
-    python -m broker.jars lock              resolve Kafka's dependency tree anew and write the lock
+    python -m broker.jars list                  coordinates, file names and digests
+    python -m broker.jars fetch DIRECTORY       fill a directory, for a machine that has no network
+    python -m broker.jars lock [VERSION FILE]   resolve Kafka's dependency tree anew and write the lock
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from broker.errors import JarMismatch, JarsUnavailable
+from broker.errors import JarMismatch, JarsUnavailable, LockDamaged
 
 LOCK: Final = Path(__file__).parent / "jars.lock"
 GROUP: Final = "org.apache.kafka"
@@ -66,8 +67,19 @@ Fetch: TypeAlias = Callable[[Jar, Path], Path]
 
 
 def read_lock(path: Path = LOCK) -> tuple[Jar, ...]:
-    """The pinned jars, in the order of the class path."""
-    return tuple(Jar(**row) for row in json.loads(path.read_text("utf-8"))["jars"])
+    """The pinned jars, in the order of the class path. Raises LockDamaged."""
+    try:
+        return tuple(Jar(**row) for row in json.loads(path.read_text("utf-8"))["jars"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise LockDamaged(f"({path}: {type(error).__name__})") from None
+
+
+def kafka_version(jars: Sequence[Jar]) -> str:
+    """The version of Kafka among pinned jars. Raises LockDamaged if there is none."""
+    for jar in jars:
+        if (jar.group, jar.artifact) == (GROUP, ARTIFACT):
+            return jar.version
+    raise LockDamaged(f"({ARTIFACT} is not pinned)")
 
 
 def read_agents(path: Path = LOCK) -> tuple[Jar, ...]:
@@ -75,12 +87,12 @@ def read_agents(path: Path = LOCK) -> tuple[Jar, ...]:
     return tuple(Jar(**row) for row in json.loads(path.read_text("utf-8"))["agents"])
 
 
-def cache_directory() -> Path:
-    """Where verified jars are kept between starts."""
+def cache_directory(version: str = VERSION) -> Path:
+    """Where verified jars of a version of Kafka are kept between starts."""
     if given := os.environ.get("HUB_JARS"):
         return Path(given).absolute()
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "eltax-hub" / f"kafka-{VERSION}"
+    return (Path(base) if base else Path.home() / ".cache") / "eltax-hub" / f"kafka-{version}"
 
 
 def from_maven(jar: Jar, scratch: Path, *, repositories: Mapping[str, str] | None = None) -> Path:
@@ -118,6 +130,17 @@ def class_path(
     return [_verified(jar, where / jar.file) for jar in pinned]
 
 
+def jars_of(lock: Path | None) -> list[Path]:
+    """The verified jars of this lock, if the file is there, else those that come with the hub.
+
+    Raises what `class_path` does, and LockDamaged.
+    """
+    if lock is None or not lock.exists():
+        return class_path()
+    pinned = read_lock(lock)
+    return class_path(pinned, cache_directory(kafka_version(pinned)))
+
+
 def _verified(jar: Jar, path: Path) -> Path:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -151,15 +174,15 @@ def _fetch_one(jar: Jar, scratch: Path, where: Path, fetch: Fetch) -> None:
         new.unlink(missing_ok=True)
 
 
-def _resolve_all() -> dict[str, list[dict[str, str]]]:
+def _resolve_all(version: str) -> dict[str, list[dict[str, str]]]:
     """Resolve Kafka's whole dependency tree, and the agents, again; for whoever renews the lock."""
     from jgo.maven import MavenContext, Model, PythonResolver
 
     with tempfile.TemporaryDirectory(prefix="eltax-hub-lock-") as scratch:
         context = MavenContext(repo_cache=Path(scratch), local_repos=[], resolver=PythonResolver())
-        top = context.project(GROUP, ARTIFACT).at_version(VERSION)
+        top = context.project(GROUP, ARTIFACT).at_version(version)
         found = Model(top.pom(), context).dependencies()
-        rows = [(GROUP, ARTIFACT, VERSION)]
+        rows = [(GROUP, ARTIFACT, version)]
         rows += [
             (each.groupId, each.artifactId, str(each.version))
             for each in (found[0] if isinstance(found, tuple) else found)
@@ -184,15 +207,21 @@ def main(arguments: Sequence[str]) -> int:
             count = len(class_path((*read_lock(), *read_agents()), Path(directory)))
             _say(f"{count} jars of Apache Kafka {VERSION} in {directory}, verified")
         case ["lock"]:
-            parts = [
-                f'"{key}": [\n' + ",\n".join("  " + json.dumps(row) for row in rows) + "\n]"
-                for key, rows in _resolve_all().items()
-            ]
-            LOCK.write_text("{" + ",\n".join(parts) + "}\n", "utf-8")
+            _write_lock(VERSION, LOCK)
+        case ["lock", version, file]:
+            _write_lock(version, Path(file))
         case _:
-            _say("usage: python -m broker.jars list | fetch DIRECTORY | lock")
+            _say("usage: python -m broker.jars list | fetch DIRECTORY | lock [VERSION FILE]")
             return 2
     return 0
+
+
+def _write_lock(version: str, path: Path) -> None:
+    parts = [
+        f'"{key}": [\n' + ",\n".join("  " + json.dumps(row) for row in rows) + "\n]"
+        for key, rows in _resolve_all(version).items()
+    ]
+    path.write_text("{" + ",\n".join(parts) + "}\n", "utf-8")
 
 
 def _say(line: str) -> None:

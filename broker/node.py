@@ -23,7 +23,7 @@ from broker import java, ports, storage
 from broker.configuration import DATA, KEYSTORE, Member, NodeConfiguration, logging
 from broker.errors import BrokerDataDamaged, BrokerDiskFull, BrokerFailed, BrokerInUse, BrokerPortTaken
 from broker.exporter import PASSWORD, Exporter
-from broker.jars import class_path
+from broker.jars import jars_of
 from broker.probe import serves
 from broker.process import STOP_SECONDS, KeptProcess, Process
 from hub.crypto.certificates import CertificateAuthority, IssuedCertificate, Usage, write_private
@@ -50,14 +50,17 @@ class Node:
         name: str,
         heap: str,
         exporter: Exporter | None = None,
+        lock: Path | None = None,
     ) -> None:
         """Prepare a node in `directory` whose certificate, for `name`, `authority` signs; nothing runs yet.
 
-        `heap` is Java's `-Xmx`; `exporter` shows the node's numbers to Prometheus.
+        `heap` is Java's `-Xmx`; `exporter` shows the node's numbers to Prometheus; `lock`, if the file is there at a
+        start, pins other jars than the hub's own.
         """
         self.directory: Final = directory.resolve()
         self.name: Final = name
         self._authority = authority
+        self._jars_lock = lock
         self._heap = heap
         self._exporter = exporter
         self._options: list[str] = []
@@ -131,16 +134,24 @@ class Node:
         """Where server.log, authorizer.log and console.log are."""
         return self.directory / "logs"
 
+    def jars(self) -> list[Path]:
+        """What the next start runs, fetched and verified. Raises JarsUnavailable, JarMismatch, LockDamaged."""
+        return jars_of(self._jars_lock) if self.needs_jars else []
+
+    def certify_by(self, authority: CertificateAuthority) -> None:
+        """From its next start on, have its certificate signed by this authority, and trust whom it trusts."""
+        self._authority = authority
+
     def start(self) -> None:
         """Start and wait until the node serves.
 
-        Raises BrokerInUse, BrokerPortTaken, JarsUnavailable, JarMismatch, or BrokerFailed with the last lines of
-        the log: BrokerDiskFull or BrokerDataDamaged where that can be told.
+        Raises BrokerInUse, BrokerPortTaken, JarsUnavailable, JarMismatch, LockDamaged, or BrokerFailed with the last
+        lines of the log: BrokerDiskFull or BrokerDataDamaged where that can be told.
         """
         if self.running():
             return
         self._forget()
-        jars = class_path() if self.needs_jars else []
+        jars = self.jars()
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             for name in ("config", DATA, "logs", "tmp"):
@@ -376,13 +387,14 @@ class EmbeddedKafka(Node):
         client_port: int = 0,
         heap: str = "512m",
         exporter: Exporter | None = None,
+        lock: Path | None = None,
     ) -> None:
         """Prepare a node in `directory` whose certificate `authority` signs; nothing runs yet.
 
         `super_users` are principals beside the node itself; `client_port` 0 takes that of last time or a free one;
-        `heap` is Java's `-Xmx`; `exporter` shows the node's numbers to Prometheus.
+        `heap` is Java's `-Xmx`; `exporter` shows the node's numbers to Prometheus; `lock` is as of `Node`.
         """
-        super().__init__(directory, authority, name="broker", heap=heap, exporter=exporter)
+        super().__init__(directory, authority, name="broker", heap=heap, exporter=exporter, lock=lock)
         self._super_users = (*super_users, self.name)
         self._wanted_port = client_port
 

@@ -31,11 +31,13 @@ def here(home: Home, authority: CertificateAuthority, brokers: int | None, *, me
         raise BrokersChanged(f"({there}, not {brokers})")
     host = endpoint_host("broker")
     if (brokers or there or 1) == 1:
-        return EmbeddedKafka(home.broker, authority, exporter=Exporter(rules(), host) if metrics else None)
+        exporter = Exporter(rules(), host) if metrics else None
+        return EmbeddedKafka(home.broker, authority, exporter=exporter, lock=home.kafka_lock)
     password = secrets.token_urlsafe(32)
     return LocalCluster(
         home.brokers,
         authority,
         brokers or there,
         exporter=(lambda _: Exporter(rules(), host, password)) if metrics else None,
+        lock=home.kafka_lock,
     )

@@ -86,6 +86,11 @@ class Home:
         return [self.broker] if self.broker.is_dir() else sorted(self.brokers.glob("broker-*"))
 
     @property
+    def kafka_lock(self) -> Path:
+        """Pins the jars of another Kafka for the nodes of this home, if the file is there when one is started."""
+        return self.path / "kafka.lock"
+
+    @property
     def broker_password(self) -> Path:
         """The file with the password of the brokers' exporters, for the user `prometheus`."""
         return (self.broker_nodes or [self.broker])[0] / "config" / "scrape.password"
@@ -123,8 +128,13 @@ class Home:
         return self.path / "run" / "targets.json"
 
     @property
+    def run(self) -> Path:
+        """What is told of the hub that runs here."""
+        return self.path / "run"
+
+    @property
     def _run_file(self) -> Path:
-        return self.path / "run" / "hub.json"
+        return self.run / "hub.json"
 
     def prepare(self) -> None:
         """Make the directory, or refuse one that holds something else."""

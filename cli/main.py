@@ -26,6 +26,7 @@ from cli import (
     reports_command,
     review,
     roles,
+    rolling,
     schemas,
     status,
     tax,
@@ -69,6 +70,7 @@ audit_report.register(audit.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(witness.app, name="witness")
 app.add_typer(topics.app, name="topics")
+app.add_typer(rolling.app, name="brokers")
 app.add_typer(schemas.app, name="schemas")
 keys.app.command("new-escrow")(backup.new_escrow)
 keys.app.command("renew")(authority.renew)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -62,14 +63,22 @@ def show(
 
 @app.command("check")
 @reports_errors
-def check(registry: Registry = "", as_json: Json = False) -> None:
+def check(
+    registry: Registry = "",
+    older: Annotated[
+        Path | None, typer.Option("--older", exists=True, dir_okay=False, help="schemas/ids.json of an older version")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Check the lock and that every version can read all before it (BACKWARD_TRANSITIVE). / 互換性を検査する
 
-    With --registry also what that registry has: everything of ours, and nothing else under our ids.
+    With --registry also what that registry has: everything of ours, and nothing else under our ids. With --older also
+    whether that version can run beside this one: each of its ids means the same here; what it cannot read is listed.
     """
+    from schemas.compatibility import beside
     from schemas.compatibility import check as violations
     from schemas.publication import differences
-    from schemas.registry import all_contracts
+    from schemas.registry import all_contracts, read_lock
 
     contracts = all_contracts()  # raises if a locked contract was changed
     found = [str(each) for each in violations()]
@@ -79,17 +88,31 @@ def check(registry: Registry = "", as_json: Json = False) -> None:
 
         with _client(registry) as client:
             told = [str(each) for each in differences(contracts, survey(client, contracts))]
+    sides: dict[str, list[str]] = {}
+    if older is not None:
+        compared = beside(read_lock(older), read_lock())
+        sides = {
+            kind: [f"{row.name} {row.version} (id {row.schema_id})" for row in getattr(compared, kind)]
+            for kind in ("changed", "unknown", "first")
+        }
     if as_json:
         line: dict[str, object] = {"contracts": len(contracts), "violations": found}
-        json_line(line | ({"differences": told} if registry else {}))
+        json_line(line | ({"differences": told} if registry else {}) | sides)
     else:
         for each in [*found, *told]:
             console.print(each, markup=False)
+        for kind, words in (
+            ("changed", "means something else here"),
+            ("unknown", "is unknown to the older version"),
+            ("first", "is read by the older version as it was: exchange readers before writers"),
+        ):
+            for each in sides.get(kind, ()):
+                console.print(f"{each} {words}", markup=False)
         console.print(
             f"{len(contracts)} contracts, {len(found)} violations"
             + (f", {len(told)} differences in the registry" if registry else "")
         )
-    if found or told:
+    if found or told or sides.get("changed"):
         raise typer.Exit(1)
 
 
@@ -151,7 +174,6 @@ def publish(registry: Registry = "", as_json: Json = False) -> None:
 def _client(registry: str) -> RegistryClient:
     """A client of the registry that is named, with the administrator's certificate unless another is set."""
     import ssl
-    from pathlib import Path
 
     from cli.people import the_home
     from hub.settings import RegistrySettings

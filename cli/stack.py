@@ -42,6 +42,12 @@ class TopologyDiffers(HubError):
     hint = "`eltax-hub topics plan` shows what is left."
 
 
+class NoSuchBroker(HubError):
+    """This hub has no broker of that name."""
+
+    code = "cli.no-such-broker"
+
+
 Tell = Callable[[str], None]
 
 
@@ -217,6 +223,25 @@ class Stack:
         except RoleDied:
             self._follow_shut_out()
             self.roles.check()
+
+    def restart_broker(self, name: str) -> None:
+        """Stop a node in order, so that others lead what it led, and start it; or start it, if it has ended.
+
+        It reads what there is now: jars, certificates, authorities. Blocks meanwhile. Raises NoSuchBroker, and what
+        `Node.start` does: before anything is stopped if its jars cannot be had.
+        """
+        node = next((each for each in self.kafka.nodes if each.name == name), None)
+        if node is None:
+            raise NoSuchBroker(f"({name})")
+        node.jars()
+        node.certify_by(CertificateAuthority.load(self.home.path / "authority"))
+        self._tell(f"{name} is restarted")
+        node.stop()
+        try:
+            node.start()
+        finally:
+            self.home.announce(self.describe())
+        self._tell(f"{name} is back")
 
     def _of_ours(self) -> list[str]:
         return ["router", *_desks(self.topology), "monitor", *(["analysis"] if self._analysis else [])]

@@ -40,6 +40,7 @@ def up(
     as_json: Annotated[bool, typer.Option("--json", help="one line of JSON when ready")] = False,
 ) -> None:
     """Run broker, router and consumers here until Ctrl-C. / 全体を起動し、Ctrl-Cまで動かす"""
+    from cli import broker_requests
     from cli.home import Home
     from cli.stack import Stack
     from hub.settings import HomeSettings
@@ -58,6 +59,7 @@ def up(
     signal.signal(signal.SIGINT, _stop)
     try:
         with stack:
+            broker_requests.forget(stack.home)
             running = stack.describe()
             if as_json:
                 json_line(asdict(running))
@@ -70,6 +72,7 @@ def up(
                 time.sleep(0.5)
                 stack.follow()  # first: a desk whose tenant was removed ends by itself
                 stack.check()
+                broker_requests.serve(stack.home, stack.restart_broker)
     except _Stop:
         if not as_json:
             console.print("stopped")

@@ -10,7 +10,7 @@ from typing import Any
 import avro.schema
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 
-from schemas.registry import Contract, all_contracts
+from schemas.registry import Contract, Lock, Row, all_contracts
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +55,31 @@ def incompatible(reader: Mapping[str, Any], writer: Mapping[str, Any]) -> tuple[
 def avro_schema(schema: Mapping[str, Any]) -> avro.schema.Schema:
     """Return a contract as the avro package parses it. Raises its AvroException for what is no schema."""
     return avro.schema.parse(json.dumps(schema))
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """How the contracts of two versions of this program get along that run side by side.
+
+    `changed`: ids of the older one that mean another text now, or nothing: what it wrote would be misread.
+    `unknown`: what the older one cannot read. `first`: those of them that it writes and reads in an older version
+    itself, so that its readers must all be exchanged before anybody who writes.
+    """
+
+    changed: tuple[Row, ...]
+    unknown: tuple[Row, ...]
+    first: tuple[Row, ...]
+
+
+def beside(older: Lock, newer: Lock) -> Beside:
+    """Compare the locks of two versions. Pure."""
+    by_id = {row.schema_id: row for row in newer.rows.values()}
+    known = set(older.rows.values())
+    names = {row.name for row in known}
+    unknown = [row for row in newer.rows.values() if row.schema_id not in {each.schema_id for each in known}]
+    in_order = sorted(unknown, key=lambda each: each.schema_id)
+    return Beside(
+        tuple(sorted((row for row in known if by_id.get(row.schema_id) != row), key=lambda each: each.schema_id)),
+        tuple(in_order),
+        tuple(row for row in in_order if row.name in names),
+    )

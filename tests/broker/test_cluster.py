@@ -12,8 +12,17 @@ import pytest
 from broker.cluster import LocalCluster
 from broker.errors import NotSettled
 from hub.crypto.certificates import CertificateAuthority
-from hub.transport import BatchWriter, BrokerUnavailable, Endpoint, Outgoing, PartitionReader, TlsIdentity
+from hub.transport import (
+    BatchWriter,
+    BrokerUnavailable,
+    Endpoint,
+    Outgoing,
+    PartitionReader,
+    TlsIdentity,
+    TransportError,
+)
 from hub.transport.admin import Admin
+from topics.brokers import in_the_way, missing
 from topics.declaration import load
 from topics.layout import expand
 from topics.plan import CreateTopic, Plan
@@ -66,12 +75,26 @@ async def test_records_survive_one_broker_and_none_is_acknowledged_without_two(
     async with BatchWriter(endpoint) as writer:
         await writer.write(TOPIC, 0, [Outgoing(b"", b"1")])
         first = cluster.controller()
+        async with Admin(endpoint) as client:
+            seen = await client.cluster()
+            assert missing(seen) == ()
+            assert (seen.registered, seen.controller) == ({1, 2, 3}, first.node_id)
+            assert [each.node for each in seen.voters] == [1, 2, 3]
+            assert seen.level == seen.possible > 0
+            with pytest.raises(TransportError):
+                await client.raise_level(seen.level - 1)
+            with pytest.raises(TransportError):
+                await client.raise_level(seen.level + 1)
         first.kill()
         await writer.write(TOPIC, 0, [Outgoing(b"", b"2")])
         second = cluster.controller()
         assert second is not first, "the others found a new one"
         async with Admin(endpoint) as client:
             assert (await client.current(expand(load(), "rehearsal"))).brokers == 3, "who is away belongs to it"
+            seen = await client.cluster()
+            assert (seen.registered - seen.live, seen.controller) == ({first.node_id}, second.node_id)
+            assert in_the_way(missing(seen), seen, second.node_id), "one is away: no other is stopped"
+            assert not in_the_way(missing(seen), seen, first.node_id)
         second.kill()
         unheard = asyncio.create_task(writer.write(TOPIC, 0, [Outgoing(b"", b"3")]))
         done, _ = await asyncio.wait([unheard], timeout=5)

@@ -116,12 +116,8 @@ def _shown(hub: Hub, name: str) -> bytes:
 
 
 def _restart_broker(hub: Hub) -> None:
-    """On the same port, with what the authority's directory says now."""
-    node = hub.stack._node
-    assert node is not None
-    node._authority = CertificateAuthority.load(hub.home.path / "authority")  # as a broker's own start would
-    node.stop()
-    node.start()
+    """As `brokers restart 1` has `up` do it."""
+    hub.stack.restart_broker("broker")
 
 
 def _pids(hub: Hub) -> dict[str, int]:

@@ -14,6 +14,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.admin import DescribeClientQuotasRequest
 
+from hub.transport.admin import cluster
 from hub.transport.admin.protocol import (
     OPERATION_NAMES,
     OPERATIONS,
@@ -31,6 +32,7 @@ from hub.transport.admin.protocol import (
 )
 from hub.transport.endpoint import Endpoint
 from hub.transport.errors import translate
+from topics.brokers import Cluster
 from topics.layout import Acl, Quota, Topology
 from topics.plan import (
     AddTenant,
@@ -143,6 +145,20 @@ class Admin:
         except (KafkaError, OSError) as error:
             raise translate(error, group) from error
         return frozenset(member[1] for answer in answers for found in answer.groups for member in found[5])
+
+    async def cluster(self) -> Cluster:
+        """How the brokers are, as each of them says. Raises TransportError."""
+        try:
+            return await cluster.describe(self._client())
+        except (KafkaError, OSError) as error:
+            raise translate(error) from error
+
+    async def raise_level(self, level: int) -> None:
+        """Have Kafka's metadata written in this version; older brokers cannot come back. Raises TransportError."""
+        try:
+            await cluster.raise_level(self._client(), level)
+        except (KafkaError, OSError) as error:
+            raise translate(error) from error
 
     async def execute(self, plan: Plan) -> None:
         """Carry out the steps: denials and the removal of rights first, topics before rights, deletions last.

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import re
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from broker import jars as module
-from broker.errors import JarMismatch, JarsUnavailable
-from broker.jars import LOCK, Jar, cache_directory, class_path, from_maven, main, read_agents, read_lock
+from broker.errors import JarMismatch, JarsUnavailable, LockDamaged
+from broker.jars import LOCK, Jar, cache_directory, class_path, from_maven, jars_of, main, read_agents, read_lock
 
 CONTENT = {"first": b"first jar", "second": b"second jar"}
 JARS = tuple(Jar("org.example", name, "1.0", hashlib.sha256(content).hexdigest()) for name, content in CONTENT.items())
@@ -153,3 +155,34 @@ def test_wrong_usage_is_2() -> None:
     done = subprocess.run([sys.executable, "-m", "broker.jars", "what"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "usage" in done.stdout
+
+
+def _locked(path: Path, *jars: Jar) -> Path:
+    path.write_text(json.dumps({"jars": [asdict(jar) for jar in jars], "agents": []}))
+    return path
+
+
+def test_a_home_may_pin_another_kafka_which_has_a_directory_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HUB_JARS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    older = Jar(module.GROUP, module.ARTIFACT, "4.3.1", JARS[0].sha256)
+    (tmp_path / "eltax-hub" / "kafka-4.3.1").mkdir(parents=True)
+    (tmp_path / "eltax-hub" / "kafka-4.3.1" / older.file).write_bytes(CONTENT["first"])
+    assert [path.parent.name for path in jars_of(_locked(tmp_path / "kafka.lock", older))] == ["kafka-4.3.1"]
+    (tmp_path / "eltax-hub" / "kafka-4.3.1" / older.file).write_bytes(b"changed")
+    with pytest.raises(JarMismatch):
+        jars_of(tmp_path / "kafka.lock")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"jars": [{"file": "x"}]}', '{"jars": []}'])
+def test_a_damaged_lock_is_no_reason_to_run_something_else(tmp_path: Path, text: str) -> None:
+    (tmp_path / "kafka.lock").write_text(text)
+    with pytest.raises(LockDamaged):
+        jars_of(tmp_path / "kafka.lock")
+
+
+def test_a_home_without_a_lock_runs_what_comes_with_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "class_path", lambda: ["ours"])
+    assert jars_of(None) == jars_of(tmp_path / "kafka.lock") == ["ours"]

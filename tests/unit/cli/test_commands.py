@@ -41,6 +41,10 @@ def test_every_command_has_help_and_wrong_usage_ends_with_2() -> None:
         ["audit", "verify"],
         ["reconcile"],
         ["topics", "plan"],
+        ["brokers", "status"],
+        ["brokers", "wait"],
+        ["brokers", "restart", "1"],
+        ["brokers", "finish-upgrade"],
     ],
 )
 def test_without_a_hub_a_command_says_so_and_what_to_do(home: Path, command: list[str]) -> None:
@@ -148,6 +152,15 @@ def test_a_hub_that_others_run_is_found_without_a_process_here(tmp_path: Path) -
         home.running()
     home.announce(replace(said, elsewhere=True))
     assert home.running().bootstrap == "kafka-1:19092"
+
+
+def test_brokers_that_others_run_are_not_restarted_from_here(home: Path) -> None:
+    made = Home(home)
+    made.prepare()
+    made.announce(Running("kafka-1:19092", str(home), "", "rehearsal", 6, [], elsewhere=True))
+    done = CliRunner().invoke(app, ["brokers", "restart", "1", "--json"])
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["error"]["code"] == "brokers.elsewhere"
 
 
 def test_an_endpoint_listens_on_an_address_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,3 +52,26 @@ def test_every_older_version_counts_not_only_the_last() -> None:
 @pytest.mark.parametrize("contract", registry.all_contracts(), ids=lambda each: f"{each.name}.{each.version}")
 def test_every_contract_is_a_schema_to_the_avro_package(contract: Contract) -> None:
     assert compatibility.incompatible(contract.schema, contract.schema) == ()
+
+
+def _locked(*rows: tuple[int, str, int, str]) -> registry.Lock:
+    return registry.Lock(99, {(name, version): registry.Row(n, name, version, text) for n, name, version, text in rows})
+
+
+OLDER = ((1, "A", 1, "a"), (2, "B", 1, "b"))
+
+
+def test_a_version_runs_beside_an_older_one_that_knows_every_id_and_misses_what_came_later() -> None:
+    found = compatibility.beside(_locked(*OLDER), _locked(*OLDER, (3, "C", 1, "c"), (4, "B", 2, "bb")))
+    assert found.changed == ()
+    assert [row.schema_id for row in found.unknown] == [3, 4]
+    assert [row.schema_id for row in found.first] == [4]
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [OLDER[:1], (OLDER[0], (2, "B", 1, "other")), (OLDER[0], (2, "C", 1, "b")), (OLDER[0], (2, "B", 2, "b"))],
+    ids=["gone", "another text", "another record", "another version"],
+)
+def test_an_id_that_means_something_else_now_forbids_it(newer: tuple[tuple[int, str, int, str], ...]) -> None:
+    assert [row.schema_id for row in compatibility.beside(_locked(*OLDER), _locked(*newer)).changed] == [2]
