@@ -10,16 +10,17 @@ what the mirror had of a submission and not of its outputs is not lost. Desks kn
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from assurance.backup.contents import JOURNALS
 from assurance.backup.restoring import set_aside
-from consumers.store.sql import open_sqlite
+from consumers.store.sql import SqlStore, open_sqlite
 from consumers.tax.store import TaxStore
 from hub.producing.journal import read_events
-from hub.producing.journal_rows import EventState
+from hub.producing.journal_rows import EventState, JournaledEvent
 
 _STORE: Final = "store.db"
 _JOURNAL: Final = "journal.db"
@@ -61,13 +62,38 @@ def make_ready(home: Path, namespace: str) -> MadeReady:
     return MadeReady(places, set_aside(home, JOURNALS | _ANEW), waiting)
 
 
+def nowhere(home: Path, namespace: str) -> tuple[str, ...]:
+    """Receipt numbers that a journal has, set aside or not, no desk has confirmed, and no review desk's store knows.
+
+    By receipt number and not by event: what is filed again is another event, and then it is there.
+
+    Raises StoreError, JournalUnavailable.
+    """
+    found: dict[str, None] = {}
+    stores: dict[str, SqlStore | None] = {}
+    try:
+        for event in _waiting(home):
+            if event.tenant not in stores:
+                principal = f"review-{event.tenant}"
+                path = home / "roles" / principal / "state" / _STORE
+                stores[event.tenant] = open_sqlite(path, f"{namespace}/{principal}") if path.exists() else None
+            store = stores[event.tenant]
+            if store is None or not store.events(receipt_number=event.receipt_number, limit=1):
+                found[event.receipt_number] = None
+    finally:
+        for each in stores.values():
+            if each is not None:
+                each.close()
+    return tuple(found)
+
+
 def _unconfirmed(home: Path) -> tuple[str, ...]:
-    """Receipt numbers that the portal's journals have without a desk's receipt, also of journals set aside before."""
-    done = {EventState.STORED, EventState.VOID}
-    found: dict[str, bool] = {}
+    return tuple(dict.fromkeys(event.receipt_number for event in _waiting(home)))
+
+
+def _waiting(home: Path) -> Iterator[JournaledEvent]:
+    """What the portal's journals have without a desk's receipt."""
     for path in sorted(home.glob(f"roles/portal/state/{_JOURNAL}*")):
         if path.name.endswith(("-wal", "-shm", ".lock")):
             continue
-        for event in read_events(path):
-            found[event.receipt_number] = found.get(event.receipt_number, False) or event.state in done
-    return tuple(number for number, stored in found.items() if not stored)
+        yield from (each for each in read_events(path) if each.state in (EventState.JOURNALED, EventState.ACKNOWLEDGED))

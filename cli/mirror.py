@@ -1,4 +1,4 @@
-"""`mirror prepare|run|status|verify|take-over`: the disaster copy (docs/runbooks/disaster-copy.md)."""
+"""`mirror prepare|run|status|verify|take-over|missing`: the disaster copy (docs/runbooks/disaster-copy.md)."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ def status(directory: Directory, as_json: Json = False) -> None:
     from assurance.copying import behind, failures
     from cli.mirror_run import since
     from hub.mirroring import Errand
+    from hub.transport.verbatim import topics_shown
     from topics.copying import OFFSETS, STATUS
 
     errand = Errand.load(directory)
@@ -75,14 +76,16 @@ def status(directory: Directory, as_json: Json = False) -> None:
             running, failed = await failures(copy, errand.own(STATUS), started_ms)
         found = await behind(source, copy, errand.own(OFFSETS), errand.topics)
         late = [each for each in found if each.records]
+        forgotten = sorted(await topics_shown(source, errand.namespace) - {each.name for each in errand.topics})
         waiting = [each.since_ms for each in late if each.since_ms is not None]
         oldest = max(0.0, time.time() - min(waiting) / 1_000) if waiting else 0.0
         total = sum(each.records for each in late)
         if as_json:
             said = {"running": running, "failed": list(failed), "behind": total, "oldest_seconds": round(oldest, 1)}
             places = [{"topic": each.topic, "partition": each.partition, "behind": each.records} for each in late]
-            json_line({**said, "partitions": places})
+            json_line({**said, "partitions": places, "forgotten": forgotten})
         else:
+            _forgotten(forgotten)
             if late:
                 table(
                     "not copied yet",
@@ -91,7 +94,7 @@ def status(directory: Directory, as_json: Json = False) -> None:
                 )
             state = "copying" if running and not failed else f"failed: {', '.join(failed)}" if failed else "not running"
             console.print(f"{state}; {total} records behind, the oldest for {oldest:.0f} s")
-        if not running or failed:
+        if not running or failed or forgotten:
             raise typer.Exit(1)
 
     asyncio.run(look())
@@ -107,13 +110,16 @@ def verify(
     """Compare every record of the source with the copy, byte for byte; opens nothing. / 写しを照合する"""
     from assurance.copying import Compared, compare
     from hub.mirroring import Errand
+    from hub.transport.verbatim import topics_shown
 
     errand = Errand.load(directory)
     source, copy = errand.endpoints(directory)
+    forgotten: list[str] = []
 
     async def look() -> list[Compared]:
         found = []
         now_ms = time.time_ns() // 1_000_000
+        forgotten.extend(sorted(await topics_shown(source, errand.namespace) - {each.name for each in errand.topics}))
         async for each in compare(source, copy, errand.topics, seconds=seconds, now_ms=now_ms):
             found.append(each)
             if as_json:
@@ -130,10 +136,19 @@ def verify(
                 ("topic", "partition", "what", "offset"),
                 [(e.topic, e.partition, e.trouble, e.at) for e in bad],
             )
+        _forgotten(forgotten)
         count = sum(each.records for each in found)
         console.print(f"{count} records the same in {len(found) - len(bad)} of {len(found)} partitions")
-    if bad:
+    elif forgotten:
+        json_line({"forgotten": forgotten})
+    if bad or forgotten:
         raise typer.Exit(1)
+
+
+def _forgotten(topics: list[str]) -> None:
+    """Tell of topics at the source that the mirror may read and was not told to copy."""
+    for name in topics:
+        console.print(f"[bold red]not copied at all:[/] {name}: `eltax-hub mirror prepare` again, then start it again")
 
 
 @app.command("take-over")
@@ -171,5 +186,30 @@ def take_over(copy: Copy, as_json: Json = False) -> None:
         f"{taken} rights of the mirror taken; {len(done.places)} stores will read the copy from its beginning"
     )
     console.print(f"{len(done.aside)} files set aside")
-    for number in done.unconfirmed:
-        console.print(f"not confirmed by a desk: {number}")
+    console.print(
+        f"{len(done.unconfirmed)} filings in a journal without a desk's receipt: when all desks have read the copy,"
+    )
+    console.print("`eltax-hub mirror missing` says which of them are nowhere")
+
+
+@app.command("missing")
+@reports_errors
+def missing(as_json: Json = False) -> None:
+    """List filings that the portal's journals have and no review desk: to be filed again. / 再送すべき受付"""
+    from assurance.taking_over import nowhere
+    from cli.people import the_home
+    from hub.applying import last_applied
+    from hub.mirroring import NoMirror
+
+    home = the_home()
+    applied = last_applied(home.path)
+    if applied is None:
+        raise NoMirror
+    found = nowhere(home.path, applied.topology.namespace)
+    for number in found:
+        if as_json:
+            json_line({"receipt_number": number})
+        else:
+            console.print(number)
+    if not found and not as_json:
+        console.print("none")

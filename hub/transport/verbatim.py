@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -123,5 +123,14 @@ class VerbatimReader:
         return self._consumer
 
 
-Open = Callable[[str, int], VerbatimReader]
-"""a reader of a partition of one of two sites"""
+async def topics_shown(endpoint: Endpoint, namespace: str) -> frozenset[str]:
+    """The topics of a namespace that the broker shows us: those on which we have a right. Raises TransportError."""
+    consumer = AIOKafkaConsumer(**endpoint.client_options(), enable_auto_commit=False)
+    try:
+        await consumer.start()
+        found = await consumer.topics()
+    except (KafkaError, OSError) as error:
+        raise translate(error) from error
+    finally:
+        await consumer.stop()
+    return frozenset(name for name in found if name.startswith(f"{namespace}."))

@@ -87,6 +87,7 @@ def test_every_section_is_executed_here() -> None:
         "Begin the copy",
         "Look whether it copies",
         "The source is gone",
+        "Go on at the copy",
         "See that it is whole",
     ]
 
@@ -120,8 +121,9 @@ def test_a_hub_goes_on_at_the_copy_when_its_source_is_destroyed(tmp_path: Path) 
             assert not _files_with_content(broker)
             shutil.rmtree(first.path)
 
-            words = site.words("ARCHIVES", "ESCROW", "PASSPHRASE", "COPY")
-            (done,) = execute("disaster-copy", "The source is gone", second.path, **words)
+            words = site.words("ARCHIVES", "ESCROW", "PASSPHRASE")
+            execute("disaster-copy", "The source is gone", second.path, **words)
+            (done,) = execute("disaster-copy", "Go on at the copy", second.path, **site.words("COPY"))
             print(done.out)
             with pytest.raises(NotAuthorized):
                 asyncio.run(_writes(site.endpoint(site.copy), names.submissions("rehearsal")))
@@ -136,13 +138,54 @@ def test_a_hub_goes_on_at_the_copy_when_its_source_is_destroyed(tmp_path: Path) 
             hub.stored(receipt)
         hub.quiet()
         _holds(hub, {*kept, *copied, *lost})
-        said = execute("disaster-copy", "See that it is whole", second.path)
-        for each in hub.json("audit", "verify"):
-            print(each)
-            assert (each["verified"], each["gaps"], each["unconfirmed"]) == (True, 0, 0), each
-            if each["tenant"] == "131041":
-                assert each["size"] >= len({*kept, *copied, *lost})
-        assert lost[0] in said[0].out
+        _is_whole(hub, {*kept, *copied, *lost})
+
+
+def test_a_home_that_lost_only_its_brokers_goes_on_and_names_what_was_not_copied(tmp_path: Path) -> None:
+    home = Home(tmp_path / "hub" / "home")
+    home.path.parent.mkdir()
+    broker = tmp_path / "second" / "broker"
+    kept, copied, lost = receipts(5)[:5], receipts(6)[:5], receipts(7)[:3]
+    with Stack(home, namespace="rehearsal", partitions=PARTITIONS, broker_metrics=False) as stack:
+        hub = Hub(stack)
+        hub.submit(*map(document, kept))
+        hub.stored(kept[-1])
+        execute("disaster-copy", "Declare the mirror", home.path)
+        authority = CertificateAuthority.load(home.path / "authority")
+        with second_site(tmp_path / "elsewhere", broker, authority) as site:
+            execute("disaster-copy", "Begin the copy", home.path, **site.words("MIRROR", "COPY"))
+            hub.submit(*map(document, copied))
+            hub.stored(copied[-1])
+            _caught_up(hub, site)
+            site.end()
+            stack.stop_roles()
+            hub.submit(*map(document, lost))  # acknowledged; neither routed nor copied
+            stack.stop()
+            shutil.rmtree(home.broker)
+            (done,) = execute("disaster-copy", "Go on at the copy", home.path, **site.words("COPY"))
+            print(done.out)
+    broker.rename(home.broker)
+    with Stack(home, namespace="rehearsal", partitions=PARTITIONS, broker_metrics=False) as stack:
+        hub = Hub(stack)
+        hub.quiet()
+        _holds(hub, {*kept, *copied})
+        assert {each["receipt_number"] for each in hub.json("mirror", "missing")} == set(lost)
+        hub.submit(*map(document, lost))
+        for receipt in lost:
+            hub.stored(receipt)
+        assert hub.json("mirror", "missing") == []
+        hub.quiet()
+        _holds(hub, {*kept, *copied, *lost})
+        _is_whole(hub, {*kept, *copied, *lost})
+
+
+def _is_whole(hub: Hub, wanted: set[str]) -> None:
+    said = execute("disaster-copy", "See that it is whole", hub.home.path)
+    assert min(wanted) in said[0].out and max(wanted) in said[0].out
+    for each in hub.json("audit", "verify"):
+        print(each)
+        assert (each["verified"], each["gaps"], each["unconfirmed"], each["troubles"]) == (True, 0, 0, {}), each
+        assert each["events"] == (len(wanted) if each["tenant"] == "131041" else 0)
 
 
 def _copies_through_a_kill(hub: Hub, site: Site, copied: list[str]) -> None:
@@ -159,6 +202,10 @@ def _copies_through_a_kill(hub: Hub, site: Site, copied: list[str]) -> None:
         execute("disaster-copy", "Begin the copy", hub.home.path, **site.words("MIRROR", "COPY"))
         filing.result()
     hub.stored(copied[-1])
+    _caught_up(hub, site)
+
+
+def _caught_up(hub: Hub, site: Site) -> None:
     hub.quiet()
 
     def caught_up() -> bool:
