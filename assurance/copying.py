@@ -92,6 +92,9 @@ async def compare(
 class Side(Protocol):
     """What is compared: a partition of one site (`hub.transport.verbatim.VerbatimReader`)."""
 
+    oldest: int
+    """the offset of the oldest record; 0 if none was ever deleted"""
+
     async def end(self) -> int:
         """The offset behind the last committed record."""
 
@@ -111,6 +114,8 @@ async def in_order(source: Side, copy: Side, place: Place, *, oldest_ms: int, se
             wanted = await source.next(mark)
         elif found is None:
             return Compared(*place, 0, older, expired, MISSING, wanted.offset)
+        elif not source.oldest:  # it has deleted nothing, so whatever stands before came from elsewhere
+            return Compared(*place, 0, older, expired, DIFFERS, wanted.offset)
         else:
             older += 1
             found = await copy.next(seconds=seconds)

@@ -53,6 +53,8 @@ class VerbatimReader:
         self._place = TopicPartition(topic, partition)
         self._consumer: AIOKafkaConsumer | None = None
         self._held: deque[Fingerprint] = deque()
+        self.oldest = 0
+        """the offset of the oldest record; 0 if none was ever deleted"""
 
     async def __aenter__(self) -> Self:
         """Connect and go to the oldest record. Raises BrokerUnavailable, NotAuthorized."""
@@ -76,7 +78,7 @@ class VerbatimReader:
         except (KafkaError, OSError, TimeoutError) as error:
             await consumer.stop()
             raise translate(error) from error
-        self._consumer = consumer
+        self._consumer, self.oldest = consumer, oldest[self._place]
         return self
 
     async def __aexit__(

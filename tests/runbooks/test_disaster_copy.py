@@ -182,6 +182,7 @@ def test_a_home_that_lost_only_its_brokers_goes_on_and_names_what_was_not_copied
 def _is_whole(hub: Hub, wanted: set[str]) -> None:
     said = execute("disaster-copy", "See that it is whole", hub.home.path)
     assert min(wanted) in said[0].out and max(wanted) in said[0].out
+    print(hub.run("reconcile", "--json", seconds=250).stdout.decode())
     for each in hub.json("audit", "verify"):
         print(each)
         assert (each["verified"], each["gaps"], each["unconfirmed"], each["troubles"]) == (True, 0, 0, {}), each

@@ -23,6 +23,10 @@ class Partition:
     records: Sequence[Fingerprint]
     begun: int = field(default=0)
 
+    @property
+    def oldest(self) -> int:
+        return self.records[0].offset if self.records else 0
+
     async def end(self) -> int:
         return self.records[-1].offset + 2 if self.records else 0  # behind the last one stands a marker
 
@@ -55,7 +59,12 @@ async def test_what_the_copy_has_beyond_the_mark_is_no_trouble() -> None:
 
 
 async def test_what_the_source_deleted_in_the_meantime_is_counted_apart() -> None:
-    assert await compared(written("c", "d"), written("a", "b", "c", "d")) == Compared(*PLACE, 2, older=2)
+    assert await compared(written("c", "d", first=2), written("a", "b", "c", "d")) == Compared(*PLACE, 2, older=2)
+
+
+async def test_what_stands_before_the_first_of_a_source_that_deleted_nothing_is_not_its_own() -> None:
+    found = await compared(written("c", "d"), written("a", "c", "d"))
+    assert (found.trouble, found.at) == (DIFFERS, 0)
 
 
 async def test_what_is_past_its_retention_may_be_gone_on_the_copy() -> None:
@@ -73,8 +82,8 @@ async def test_what_is_past_its_retention_may_be_gone_on_the_copy() -> None:
         ("abbcd", DIFFERS, 2, 2),  # doubled
         ("acbd", DIFFERS, 1, 1),  # in another order
         ("abxd", DIFFERS, 2, 2),  # altered
-        ("xbcd", MISSING, 0, 0),  # altered at the beginning
-        ("bcd", MISSING, 0, 0),
+        ("xbcd", DIFFERS, 0, 0),  # altered at the beginning
+        ("bcd", DIFFERS, 0, 0),
         ("abxcd", DIFFERS, 2, 2),  # something that the source has not
     ],
 )
