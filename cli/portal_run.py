@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cli.people import open_role, the_home
-from cli.process_frame import Frame, framed
-from cli.role_process import renewing
+from cli.process_frame import Frame, framed, renewing
 from hub.facts import Lifecycle
 from hub.loop import loop_run
 from hub.reading.control import kept_current
