@@ -23,6 +23,7 @@ Place = tuple[str, int]
 
 _AT_ONCE: Final = 4
 _COUNTED: Final = 10_000
+_COUNTED_BYTES: Final = 64 * 2**20
 """records behind are counted so far; beyond, their offsets are"""
 _POLL_BYTES: Final = 4 * 2**20
 MISSING: Final = "missing"
@@ -53,11 +54,15 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """One partition: how many records are not copied yet, and since when the oldest of them is there (ms, 1970)."""
+    """One partition: how many records are not copied yet, from the source's offset `at` on.
+
+    `since_ms` is when the oldest of them came (ms, 1970), as far as it was looked at.
+    """
 
     topic: str
     partition: int
     records: int
+    at: int = 0
     since_ms: int | None = None
 
 
@@ -159,24 +164,45 @@ async def _newest(endpoint: Endpoint, place: Place) -> Mapping[bytes, tuple[int 
 async def behind(source: Endpoint, copy: Endpoint, offsets: str, topics: Sequence[Copied]) -> tuple[Behind, ...]:
     """Count what is not copied yet. `offsets` is the mirror's own topic, which says how far each partition is.
 
-    Raises TransportError: OffsetGone where the source has deleted what was not copied. Raises ProgressUnreadable.
+    What the source has deleted does not count: it may have been copied, or be a mark of a transaction, or be lost.
+    Raises TransportError, ProgressUnreadable.
     """
     through = await _through(copy, offsets)
     places = [(topic.name, partition) for topic in topics for partition in range(topic.partitions)]
-    starts = {place: through[place] + 1 if place in through else None for place in places}
+    async with PartitionReader(source, dict.fromkeys(places)) as reader:
+        starts = {place: max(through.get(place, -1) + 1, await reader.position(place)) for place in places}
     counted: dict[Place, int] = dict.fromkeys(places, 0)
     since: dict[Place, int] = {}
     async with PartitionReader(source, starts) as reader:
         ends = await reader.end_offsets()
-        while sum(counted.values()) < _COUNTED:
+        size = 0
+        while sum(counted.values()) < _COUNTED and size < _COUNTED_BYTES:
             for record in await reader.poll(_POLL_BYTES, 200):
                 place = (record.topic, record.partition)
+                size += record.size
                 counted[place] += record.offset < ends[place]
                 since.setdefault(place, record.timestamp_ms)
             if not [place for place in places if await reader.position(place) < ends[place]]:
-                return tuple(Behind(*place, counted[place], since.get(place)) for place in places)
+                return tuple(Behind(*place, counted[place], starts[place], since.get(place)) for place in places)
         left = {place: max(0, ends[place] - await reader.position(place)) for place in places}
-    return tuple(Behind(*place, counted[place] + left[place], since.get(place)) for place in places)
+    return tuple(Behind(*place, counted[place] + left[place], starts[place], since.get(place)) for place in places)
+
+
+class Standstill:
+    """Whether a mirror stands still: what waited first in each partition still waits first, some time later."""
+
+    def __init__(self, seconds: float) -> None:
+        """Nothing was seen yet."""
+        self._seconds = seconds
+        self._waits: frozenset[tuple[str, int, int]] = frozenset()
+        self._since = 0.0
+
+    def look(self, found: Sequence[Behind], now: float) -> bool:
+        """Take what is behind at a moment (seconds of a clock that never goes back)."""
+        waits = frozenset((each.topic, each.partition, each.at) for each in found if each.records)
+        if waits != self._waits:
+            self._waits, self._since = waits, now
+        return bool(waits) and now - self._since >= self._seconds
 
 
 async def _through(copy: Endpoint, offsets: str) -> Mapping[Place, int]:

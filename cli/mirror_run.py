@@ -7,26 +7,32 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from assurance.copying import failures
+from assurance.copying import Standstill, behind, failures
 from broker.errors import MirrorFailed
 from broker.mirror import Mirror, MirrorSettings
 from hub.mirroring import Errand
-from hub.transport import Endpoint, PartitionReader
+from hub.transport import PartitionReader
 from schemas.errors import HubError
 from topics.copying import CONFIGS, GROUP, OFFSETS, STATUS
 
 _RUN: Final = "run.json"
 _LOOK_SECONDS: Final = 5.0
+_BEHIND_SECONDS: Final = 20.0
+"""how often it is asked what is not copied"""
+_STILL_SECONDS: Final = 120.0
+"""MirrorMaker goes on asking where it may read no more, and calls that running"""
 
 
 def copy_on(directory: Path, ready: Callable[[Mapping[str, Any]], None]) -> None:
     """Copy until SIGTERM or SIGINT; `ready` is told once, when a task runs.
 
-    Raises NoErrand, MirrorInUse, TransportError where a topic is missing, MirrorFailed when it ended or a task failed.
+    Raises NoErrand, MirrorInUse, TransportError where a topic is missing or a right, MirrorFailed when it ended, a task
+    failed, or it stands still.
     """
     errand = Errand.load(directory)
     asyncio.run(_there(errand, directory))
@@ -47,8 +53,8 @@ def copy_on(directory: Path, ready: Callable[[Mapping[str, Any]], None]) -> None
         run.write_text(json.dumps({"pid": os.getpid(), "java": mirror.pid, "since_ms": since_ms}))
         asyncio.run(_watch(mirror, errand, directory, since_ms, ready))
     finally:
-        run.unlink(missing_ok=True)
         mirror.stop()
+        run.unlink(missing_ok=True)
 
 
 def since(directory: Path) -> int | None:
@@ -79,28 +85,32 @@ async def _watch(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    _, copy = errand.endpoints(directory)
-    told = False
+    source, copy = errand.endpoints(directory)
+    still, told, looked = Standstill(_STILL_SECONDS), False, 0.0
     while not stop.is_set():
         mirror.check()
-        running = await _look(copy, errand.own(STATUS), since_ms)
-        if running and not told:
-            ready({"state": "copying", "topics": len(errand.topics), "pid": mirror.pid})
-            told = True
-        try:
+        with _passing():
+            running, failed = await failures(copy, errand.own(STATUS), since_ms)
+            if failed:
+                raise MirrorFailed(f"({', '.join(failed)})")
+            if running and not told:
+                ready({"state": "copying", "topics": len(errand.topics), "pid": mirror.pid})
+                told = True
+        if told and time.monotonic() - looked > _BEHIND_SECONDS:
+            looked = time.monotonic()
+            with _passing():
+                found = await behind(source, copy, errand.own(OFFSETS), errand.topics)
+                if still.look(found, time.monotonic()):
+                    raise MirrorFailed(f"(nothing was copied for {_STILL_SECONDS:.0f} s, and something waits)")
+        with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _LOOK_SECONDS if told else 1.0)
-        except TimeoutError:
-            continue
 
 
-async def _look(copy: Endpoint, status: str, since_ms: int) -> int:
-    """How many tasks run; a copy that does not answer now is MirrorMaker's own affair. Raises MirrorFailed."""
+@contextmanager
+def _passing() -> Iterator[None]:
+    """Leave alone what passes: brokers that do not answer now are MirrorMaker's own affair. All else ends us."""
     try:
-        running, failed = await failures(copy, status, since_ms)
+        yield
     except HubError as error:
         if not error.retriable:
             raise
-        return 0
-    if failed:
-        raise MirrorFailed(f"({', '.join(failed)})")
-    return running

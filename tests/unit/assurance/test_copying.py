@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from assurance.copying import DIFFERS, MISSING, Compared, in_order
+from assurance.copying import DIFFERS, MISSING, Behind, Compared, Standstill, in_order
 from hub.transport.verbatim import Fingerprint, fingerprint
 
 PLACE = ("eltax.131041.review", 3)
@@ -130,3 +130,20 @@ def test_no_two_records_have_one_fingerprint() -> None:
         (0, b"ab", b"c", (("", b"hv"),)),
     ]
     assert len({fingerprint(*each) for each in contents}) == len(contents)
+
+
+def test_a_mirror_stands_still_when_the_same_records_wait_first() -> None:
+    still = Standstill(120)
+    late = Behind("t", 0, 3, at=1)
+    assert not still.look([late], 0)
+    assert not still.look([late], 119)
+    assert still.look([Behind("t", 0, 9, at=1)], 120), "more have come, none has gone"
+
+
+def test_a_mirror_that_moves_or_has_nothing_to_do_does_not_stand_still() -> None:
+    still = Standstill(120)
+    for now in range(0, 1_000, 50):
+        assert not still.look([Behind("t", 0, 5, at=now), Behind("t", 1, 7, at=1)], now)
+    for now in range(1_000, 2_000, 50):
+        assert not still.look([Behind("t", 0, 0), Behind("t", 1, 0)], now)
+    assert not still.look([Behind("t", 1, 1, at=2_000)], 2_000), "it begins to count when something waits"
