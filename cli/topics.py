@@ -220,12 +220,19 @@ def let_in(
 def _authority_is_newer(principal: str) -> bool:
     """Whether all certificates that there were when it was shut out are worthless now."""
     from cli.people import the_home
-    from hub.crypto.certificates import made_at
+    from hub.crypto.certificates import BACKDATED, made_at
     from hub.shut_out_book import shut_out_at
 
     home = the_home().path
     since = shut_out_at(home).get(principal)
-    return since is not None and made_at(home / "authority" / "ca.crt") >= datetime.fromisoformat(since)
+    if since is None:
+        return False
+    at, begins = datetime.fromisoformat(since), made_at(home / "authority" / "ca.crt")
+    if begins >= at:
+        return True
+    # one of ours begins before it was made; the one that it replaced bears the time at which that was done
+    replaced = max((each.name for each in home.glob("authority-retired-*")), default="")
+    return begins + BACKDATED >= at and replaced >= f"authority-retired-{at.astimezone(UTC):%Y%m%dT%H%M%S}"
 
 
 def _admin() -> Role:

@@ -105,10 +105,17 @@ def _principal(principal: PrincipalTemplate, declared: Declaration) -> None:
         raise DeclarationInvalid(f"{path}.super_user", "it may do everything and opens nothing: declare nothing else")
     if principal.certificate_only and principal != PrincipalTemplate.only_scrapes(principal.name, principal.instances):
         raise DeclarationInvalid(f"{path}.certificate_only", "it scrapes, holds no key and has no right: nothing else")
+    if principal.mirrors and (own or principal != PrincipalTemplate.only_mirrors(principal.name, principal.instances)):
+        raise DeclarationInvalid(
+            f"{path}.mirrors", "it copies topics and holds no key: nothing else, and no placeholder"
+        )
 
 
 def _shared_names(principals: Sequence[PrincipalTemplate]) -> None:
-    """An audience's key, a group and transactional ids belong to one principal."""
+    """An audience's key, a group and transactional ids belong to one principal; there is one mirror at most."""
+    mirrors = [principal.name for principal in principals if principal.mirrors]
+    if len(mirrors) > 1:
+        raise DeclarationInvalid(f"principals.{mirrors[1]}.mirrors", "one mirror is enough")
     for key in ("audience", "group", "transactional_ids"):
         seen: list[str] = []
         for principal in principals:

@@ -127,7 +127,7 @@ def _principal(name: str, raw: object) -> PrincipalTemplate:
     path = f"principals.{name}"
     optional = {
         "audience", "instances", "reads", "writes", "produces", "group", "transactional_ids",
-        "dead_letters", "produce_mib_per_second", "super_user", "scrapes", "certificate_only",
+        "dead_letters", "produce_mib_per_second", "super_user", "scrapes", "certificate_only", "mirrors",
     }  # fmt: skip
     row = _keys(raw, path, set(), optional)
 
@@ -154,6 +154,7 @@ def _principal(name: str, raw: object) -> PrincipalTemplate:
         super_user=_flag(row.get("super_user", False), f"{path}.super_user"),
         scrapes=_flag(row.get("scrapes", False), f"{path}.scrapes"),
         certificate_only=_flag(row.get("certificate_only", False), f"{path}.certificate_only"),
+        mirrors=_flag(row.get("mirrors", False), f"{path}.mirrors"),
     )
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
 from topics.declaration import Declaration, PrincipalTemplate, Tenant, TopicTemplate
+
+NOT_COPIED: Final = frozenset({"resolutions", "analysis-marks", "analysis-state"})
+"""Keys of topics that mean nothing beside other offsets: what became of a letter at a place, and the analysis's own
+progress (docs/decisions/0264)."""
 
 
 class Resource(StrEnum):
@@ -67,6 +72,13 @@ class Principal:
     super_user: bool
     scrapes: bool = False
     certificate_only: bool = False
+    mirrors: bool = False
+    """copies the topics to another site, by `topics.copying`"""
+
+    @property
+    def keyless(self) -> bool:
+        """Whether it has a certificate and nothing else: no key, no directory, no process of ours."""
+        return self.certificate_only or self.mirrors
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -143,7 +155,7 @@ class Topology:
     @property
     def roles(self) -> tuple[Principal, ...]:
         """The principals that hold keys and have a directory: all but those with nothing but a certificate."""
-        return tuple(each for each in self.principals if not each.certificate_only)
+        return tuple(each for each in self.principals if not each.keyless)
 
     @property
     def scrapers(self) -> frozenset[str]:
@@ -304,6 +316,7 @@ def _principal(
         super_user=template.super_user,
         scrapes=template.scrapes,
         certificate_only=template.certificate_only,
+        mirrors=template.mirrors,
     )
 
 
@@ -311,6 +324,9 @@ def _resolve(principal: Principal, by_key: Mapping[str, _Laid]) -> Principal:
     """Replace topic keys by full names: those of its own tenant, or of all for a principal without one."""
     if principal.certificate_only:
         return principal
+    if principal.mirrors:
+        copied = (topic.name for key, made in by_key.items() if key not in NOT_COPIED for topic in made.all)
+        return replace(principal, reads=tuple(copied))
 
     def names(keys: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(topic.name for key in keys for topic in by_key[key].of(principal.tenant))

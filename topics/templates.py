@@ -50,6 +50,12 @@ class PrincipalTemplate:
     super_user: bool
     scrapes: bool = False
     certificate_only: bool = False
+    mirrors: bool = False
+
+    @classmethod
+    def only_mirrors(cls, name: str, instances: tuple[str, ...]) -> PrincipalTemplate:
+        """One that copies the topics to another site, and does nothing else."""
+        return cls(name, None, instances, (), (), (), None, None, False, None, False, mirrors=True)
 
     @classmethod
     def only_scrapes(cls, name: str, instances: tuple[str, ...]) -> PrincipalTemplate:
