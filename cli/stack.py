@@ -153,6 +153,10 @@ class Stack:
         applied = last_applied(self.home.path)
         if applied is None:
             return
+        published = last_applied(self.home.path, DECLARATION)
+        if published is not None and published.topology.generation > self.topology.generation:
+            self._tell("the topics have grown: `eltax-hub topics grow` once more writes it where it is declared")
+            self._wanted = published
         removed = tenants_removed(applied.topology, self.topology)
         if removed:
             codes = ", ".join(each.code for each in removed)
@@ -181,7 +185,11 @@ class Stack:
         found = last_applied(self.home.path, DECLARATION)
         if found is None:
             return
-        before, self._wanted = _desks(self.topology), found
+        before, generation = _desks(self.topology), self.topology.generation
+        self._wanted = found
+        if found.topology.generation != generation:  # the roles begin anew by themselves, and tell new addresses
+            self._tell(f"generation {found.topology.generation} of the topics")
+            self._starting += [name for name in self.roles.running if name not in self._starting]
         after = _desks(self.topology)
         gone = [name for name in before if name not in after]
         if gone:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from cli.growing import grow
 from cli.output import console, fail, json_line, reports_errors, table
 from schemas.errors import HubError
 
@@ -181,6 +182,9 @@ def apply(prune: Prune = False, delete_data: DeleteData = False, force: Force = 
     if not done.left.empty:
         _show(done.left.steps, "left", as_json=as_json)
         raise typer.Exit(1)
+
+
+app.command("grow")(grow)
 
 
 @app.command("shut-out")

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from hub.crashpoints import reached
 from hub.crypto.certificates import CertificateAuthority, write_private
 from hub.crypto.keyfile import STANDARD, ScryptCost
 from hub.enrolment import Enrolled, administrator, enrol, listed_at, pinned_at
@@ -33,7 +34,7 @@ from hub.undelivered import find_undelivered, insist
 from topics import names
 from topics.declaration import parse
 from topics.layout import Acl, Topology, expand
-from topics.plan import DeleteTopic, Plan, RemoveAcl, RemoveQuota, RemoveTenant, Step
+from topics.plan import DeleteTopic, Plan, RemoveAcl, RemoveQuota, RemoveTenant, Step, check_generation
 from topics.plan import plan as plan_for
 
 APPLIED: Final = "applied.bin"
@@ -84,7 +85,11 @@ def admin_endpoint(home: Path, bootstrap: str) -> Endpoint:
 async def survey(
     home: Path, wanted: Wanted, endpoint: Endpoint, *, prune: bool = False, delete_data: bool = False
 ) -> Plan:
-    """Plan from what the brokers have to what is wanted. Raises PartitionsChanged, TransportError."""
+    """Plan from what the brokers have to what is wanted.
+
+    Raises PartitionsChanged, GenerationChanged, TransportError.
+    """
+    _same_generation(home, wanted.topology)
     base = last_applied(home)
     applied = None if base is None else base.topology
     async with Admin(endpoint) as admin:
@@ -103,13 +108,17 @@ async def apply(
     prune: bool = False,
     delete_data: bool = False,
     force: bool = False,
+    grows: bool = False,
     cost: ScryptCost = STANDARD,
 ) -> Applied:
     """Carry a declaration out. Without `force`, no tenant is removed that has undelivered events.
 
-    Raises Undelivered, PartitionsChanged, TrustRefused, TransportError; run it again then.
+    Only with `grows` (`hub.growing`, which has drained the topics) another generation of topics is begun.
+    Raises Undelivered, PartitionsChanged, GenerationChanged, TrustRefused, TransportError; run it again then.
     """
     topology = wanted.topology
+    if not grows:
+        _same_generation(home, topology)
     base = last_applied(home)
     applied = None if base is None else base.topology
     out = shut_out_at(home)
@@ -127,6 +136,7 @@ async def apply(
         first, last = _in_order(planned, applied)
         await admin.execute(first)
         await admin.settle(replace(topology, quotas=()))  # nobody hears of topics that are not there yet
+        reached("apply.before-publishing")
         published = await newest(endpoint, names.control(topology.namespace))
         enrolled = enrol(
             home,
@@ -148,6 +158,12 @@ async def apply(
         left = await admin.settle(topology, applied=applied, prune=prune, shut_out=out)
     write_private(home / APPLIED, declaration)
     return Applied(planned, left, enrolled.added, enrolled.withdrawn, trust.serial, serial, unheard)
+
+
+def _same_generation(home: Path, wanted: Topology) -> None:
+    """Raise GenerationChanged if another one was published last, carried out to its end or not."""
+    published = last_applied(home, DECLARATION)
+    check_generation(None if published is None else published.topology, wanted)
 
 
 async def _routers(admin: Admin, topology: Topology) -> frozenset[str]:

@@ -64,7 +64,7 @@ async def find_undelivered(
     unrouted = await find_unrouted(endpoint, topology, committed)
     return tuple(
         [
-            Left(tenant, unrouted.get(tenant, 0), await _unstored(endpoint, topology, tenant, trust))
+            Left(tenant, unrouted.get(tenant, 0), await find_unstored(endpoint, topology, tenant, trust))
             for tenant in sorted(tenants)
         ]
     )
@@ -81,7 +81,7 @@ def insist(left: Collection[Left]) -> None:
 
 async def find_unrouted(endpoint: Endpoint, topology: Topology, committed: Mapping[Place, int]) -> dict[str, int]:
     """How many submissions of each tenant the router has not taken; `committed` are its offsets on them."""
-    topic = names.submissions(topology.namespace)
+    topic = names.submissions(topology.namespace, topology.generation)
     starts = {(topic, number): committed.get((topic, number)) for number in range(topology.partitions)}
     found: dict[str, int] = {}
     try:
@@ -94,10 +94,11 @@ async def find_unrouted(endpoint: Endpoint, topology: Topology, committed: Mappi
     return found
 
 
-async def _unstored(endpoint: Endpoint, topology: Topology, tenant: str, trust: Trust) -> int:
-    namespace = topology.namespace
-    review, status = names.review(namespace, tenant), names.status(namespace, tenant)
-    letters = names.dead_letters(namespace, f"review-{tenant}")
+async def find_unstored(endpoint: Endpoint, topology: Topology, tenant: str, trust: Trust) -> int:
+    """How many routed submissions its review desk has neither confirmed nor refused. Raises TransportError."""
+    namespace, generation = topology.namespace, topology.generation  # earlier ones were drained before this one began
+    review, status = names.review(namespace, tenant, generation), names.status(namespace, tenant, generation)
+    letters = names.dead_letters(namespace, f"review-{tenant}", generation)
     routed: dict[tuple[str, int, int], bytes] = {}
     settled: set[bytes] = set()
     put_aside: set[tuple[str, int, int]] = set()

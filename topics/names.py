@@ -5,10 +5,20 @@ The first generation bears no number; topics that have no generations are the sa
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
+_SUFFIX: Final = re.compile(r"\.g[0-9]+$")
+
 
 def of_generation(name: str, generation: int) -> str:
     """The name of a topic in a generation, from its name in the first."""
     return name if generation == 1 else f"{name}.g{generation}"
+
+
+def in_generation(name: str, generation: int) -> str:
+    """The name of a topic that has generations in another one, from its name in any."""
+    return of_generation(_SUFFIX.sub("", name), generation)
 
 
 def submissions(namespace: str, generation: int = 1) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import Final, Self
 
@@ -29,18 +29,24 @@ MAX_FETCH_BYTES: Final = 18 * 2**20
 
 
 class PartitionReader:
-    """Manual assignment. `starts` gives the first offset wanted per partition; None: from the oldest record."""
+    """Manual assignment. `starts` gives the first offset wanted per partition; None: from the oldest record.
+
+    With `first`, nothing is given of the other partitions before these are read to their ends: what lies there was
+    written before. Afterwards all are read alike.
+    """
 
     def __init__(
         self,
         endpoint: Endpoint,
         starts: Mapping[Place, int | None],
         *,
+        first: Collection[Place] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nothing is connected before `start`."""
         self._endpoint = endpoint
         self._starts = dict(starts)
+        self._first = frozenset(first)
         self._consumer: AIOKafkaConsumer | None = None
         self._held: deque[KafkaRecord] = deque()
         self._stall = Stall(clock)
@@ -71,6 +77,8 @@ class PartitionReader:
                     # a topic that we may not read would let the consumer wait for ever, in silence
                     await consumer._client._wait_on_metadata(topic)
                 consumer.assign(list(partitions))
+                if self._first:
+                    consumer.pause(*(each for each in partitions if (each.topic, each.partition) not in self._first))
                 oldest = await consumer.beginning_offsets([each for each, start in partitions.items() if start is None])
             for partition, start in partitions.items():
                 consumer.seek(partition, oldest[partition] if start is None else start)
@@ -117,6 +125,7 @@ class PartitionReader:
         if self._open and self._consumer is None:
             await self.start()  # the one before was put away, and this one did not come up yet
         consumer = self._running()
+        await self._go_on(consumer)
         try:
             found = await consumer.getmany(timeout_ms=timeout_ms)
         except (KafkaError, OSError) as error:
@@ -125,7 +134,7 @@ class PartitionReader:
             self._stall.moved()
         elif ended(consumer) or (
             self._stall.due
-            and await stands_still(consumer, [TopicPartition(*place) for place in self._starts], self._stall)
+            and await stands_still(consumer, [TopicPartition(*place) for place in self._wanted()], self._stall)
         ):
             await self._replace(consumer)
         for records in found.values():
@@ -133,6 +142,19 @@ class PartitionReader:
                 KafkaRecord(each.topic, each.partition, each.offset, each.timestamp, each.key, each.value)
                 for each in records
             )
+
+    def _wanted(self) -> Collection[Place]:
+        """What is fetched now."""
+        return self._first or self._starts
+
+    async def _go_on(self, consumer: AIOKafkaConsumer) -> None:
+        """Let the other partitions come when what goes first is read: asked while nothing is held of it."""
+        if not self._first:
+            return
+        ends = await self.end_offsets()
+        if not any([await self.position(place) < ends[place] for place in self._first]):
+            consumer.resume(*consumer.paused())
+            self._first = frozenset()
 
     async def _replace(self, consumer: AIOKafkaConsumer) -> None:
         """Put the client away and let another one go on where it stood. Raises BrokerUnavailable, NotAuthorized."""
