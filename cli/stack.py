@@ -185,9 +185,9 @@ class Stack:
         found = last_applied(self.home.path, DECLARATION)
         if found is None:
             return
-        before, generation = _desks(self.topology), self.topology.generation
+        before, generations = _desks(self.topology), self.topology.generations
         self._wanted = found
-        if found.topology.generation != generation:  # the roles begin anew by themselves, and tell new addresses
+        if found.topology.generations != generations:  # the roles begin anew by themselves, and tell new addresses
             self._tell(f"generation {found.topology.generation} of the topics")
             self._starting += [name for name in self.roles.running if name not in self._starting]
         after = _desks(self.topology)

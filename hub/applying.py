@@ -9,6 +9,7 @@ declaration that was carried out to its end, `<home>/declaration.bin` the one th
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,8 @@ from topics.plan import DeleteTopic, Plan, RemoveAcl, RemoveQuota, RemoveTenant,
 from topics.plan import plan as plan_for
 
 APPLIED: Final = "applied.bin"
+_LETTING_GO_SECONDS: Final = 20.0
+"""for roles to hear that an earlier generation is declared no more, and to begin anew without it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ async def apply(
         )
         if applied is not None and not force:
             await _nothing_is_left(admin, home, endpoint, applied, _removed(planned))
-        first, last = _in_order(planned, applied)
+        first, last = _in_order(planned, applied, topology)
         await admin.execute(first)
         await admin.settle(replace(topology, quotas=()))  # nobody hears of topics that are not there yet
         reached("apply.before-publishing")
@@ -154,6 +157,8 @@ async def apply(
             await publish(endpoint, topology.namespace, enrolled, published, declaration=declaration)
             trust = Trust.load(enrolled.trust, pinned_at(home))
             unheard = await hearing.until_all(trust)
+        if applied is not None and _let_go(applied, topology):
+            await asyncio.sleep(_LETTING_GO_SECONDS)
         await admin.execute(last)
         left = await admin.settle(topology, applied=applied, prune=prune, shut_out=out)
     write_private(home / APPLIED, declaration)
@@ -189,9 +194,18 @@ def _removed(planned: Plan) -> list[RemoveTenant]:
     return [step for step in planned.steps if isinstance(step, RemoveTenant)]
 
 
-def _in_order(planned: Plan, applied: Topology | None) -> tuple[Plan, Plan]:
-    """Split: when a tenant leaves, rights that were declared go last, when the router has heard; so do quotas, data."""
-    waits = frozenset[Acl]() if applied is None or not _removed(planned) else applied.acls
+def _let_go(applied: Topology, wanted: Topology) -> bool:
+    """Whether a generation that was read is declared no more."""
+    return bool(set(applied.generations) - set(wanted.generations))
+
+
+def _in_order(planned: Plan, applied: Topology | None, wanted: Topology) -> tuple[Plan, Plan]:
+    """Split: when a tenant leaves, rights that were declared go last, when the router has heard; so do quotas, data.
+
+    So they do when an earlier generation of topics is let go of: desks that still read it would end.
+    """
+    last = applied is not None and (_removed(planned) or _let_go(applied, wanted))
+    waits = frozenset[Acl]() if applied is None or not last else applied.acls
 
     def late(step: Step) -> bool:
         return isinstance(step, RemoveQuota | DeleteTopic) or (isinstance(step, RemoveAcl) and step.acl in waits)

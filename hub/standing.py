@@ -151,8 +151,8 @@ class Standing:
     def take_declaration(self, value: bytes, *, accept: Callable[[Topology], None] = lambda _: None) -> bool:
         """Take on a newer declaration and say whether it was news; `accept` may refuse it by raising.
 
-        Raises DeclarationRefused, RolledBack; RoleGrown if it begins another generation of topics: it is kept for the
-        next start, and what holds here goes on holding until then, for nobody works on two generations at once.
+        Raises DeclarationRefused, RolledBack; RoleGrown if it begins another generation of topics, or lets go of an
+        earlier one: it is kept for the next start, and what holds here goes on holding until then.
         """
         if self._held.get(DECLARATION) == value:
             if self._grown:
@@ -165,7 +165,7 @@ class Standing:
         write_private(self._directory / DECLARATION, value)
         self._note(DECLARATION, seen)
         self._held[DECLARATION] = value
-        if self._grown or topology.generation != self.topology.generation:
+        if self._grown or topology.generations != self.topology.generations:
             self._grown = True
             raise RoleGrown(f"({topology.generation})")
         self.declaration, self.topology = declaration, topology

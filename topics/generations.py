@@ -12,6 +12,8 @@ from topics.templates import Declaration, Generation
 
 _PARTITIONS: Final = re.compile(r"^partitions:[ ]*[0-9]+", re.MULTILINE)
 _GENERATION: Final = re.compile(r"^(generation|earlier):.*\n", re.MULTILINE)
+_FORM: Final = "Give `partitions`, `generation` and `earlier` a line of their own each, at its beginning."
+_UNUSUAL: Final = "(its text is not of the usual form)"
 _GROWING: Final = "growing: true   # nobody seals anything new: `eltax-hub topics grow` is at work\n"
 
 
@@ -27,11 +29,15 @@ def grown(text: str, present: int, partitions: int) -> str:
         raise GrowthRefused(f"({partitions} partitions are not more than {present})")
     earlier = (*declared.earlier, Generation(declared.generation, present))
     listed = ", ".join(f"{{generation: {each.number}, partitions: {each.partitions}}}" for each in earlier)
-    added = f"partitions: {partitions}"
-    after = f"generation: {declared.generation + 1}\nearlier: [{listed}]\n"
-    made = _PARTITIONS.sub(added, _GENERATION.sub("", text), count=1)
-    line = made.find("\n", made.find(added)) + 1
-    made = made[:line] + after + made[line:] if line else f"{made}\n{after}"
+    stripped = _GENERATION.sub("", text)
+    found = _PARTITIONS.search(stripped)
+    if found is None:
+        raise GrowthRefused(_UNUSUAL, hint=_FORM)
+    behind, _, after = stripped[found.end() :].partition("\n")
+    made = (
+        f"{stripped[: found.start()]}partitions: {partitions}{behind}\n"
+        f"generation: {declared.generation + 1}\nearlier: [{listed}]\n{after}"
+    )
     wanted = replace(declared, partitions=partitions, generation=declared.generation + 1, earlier=earlier)
     return _checked(made, wanted)
 
@@ -51,7 +57,5 @@ def resumed(text: str) -> str:
 def _checked(text: str, wanted: Declaration) -> str:
     """What was written must be read as what was meant; a text of unusual form is left to people."""
     if parse(text) != wanted:
-        raise GrowthRefused(
-            hint="Give `partitions`, `generation` and `earlier` a line of their own each, at its beginning."
-        )
+        raise GrowthRefused(_UNUSUAL, hint=_FORM)
     return text

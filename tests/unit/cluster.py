@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
@@ -58,9 +58,16 @@ class Cluster:
 class ListReader:
     """Reads a `Cluster` as `hub.transport.PartitionReader` reads brokers."""
 
-    def __init__(self, endpoint: Cluster, starts: Mapping[tuple[str, int], int | None]) -> None:
+    def __init__(
+        self,
+        endpoint: Cluster,
+        starts: Mapping[tuple[str, int], int | None],
+        *,
+        first: Collection[tuple[str, int]] = (),
+    ) -> None:
         self._cluster = endpoint
         self._starts = dict(starts)
+        self._first = set(first)
         self._places: dict[tuple[str, int], int] = {}
         self._topic = next(iter(starts))[0]
 
@@ -95,7 +102,10 @@ class ListReader:
         cluster.fail("poll", self._topic)
         found: list[KafkaRecord] = []
         size = 0
+        self._first = {each for each in self._first if self._places[each] < len(cluster.records[each])}
         for place, start in self._places.items():
+            if self._first and place not in self._first:
+                continue
             if start < cluster.oldest[place]:
                 raise OffsetGone
             for record in cluster.records[place][start:]:
