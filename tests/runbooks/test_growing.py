@@ -6,8 +6,10 @@ import asyncio
 import json
 import signal
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,9 @@ from topics.partition import partition_for
 
 pytestmark = [pytest.mark.soak(target="runbooks"), pytest.mark.timeout(870)]
 TENANT = "131041"
-TWICE = "R7-13104-000009001"
+TWICE = "R7-13104-000009003"
 """a receipt that is filed in the first generation and again in the second"""
-BEFORE, AFTER = 3, 6
+BEFORE, AFTER, AGAIN = 3, 6, 7
 CRASHES = ("grow.paused", "grow.fenced", "apply.before-publishing:2", "grow.applied")
 
 
@@ -49,6 +51,10 @@ class Filing:
         self.filed: list[str] = []
         hub.stack.roles.start("portal", "portal", "portal", "serve", str(self.inbox))
         eventually(hub.stack.roles.running["portal"].ready)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """File from now on."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._file, name="filing")
         self._thread.start()
@@ -73,6 +79,12 @@ class Filing:
         self._stop.set()
         self._thread.join()
         eventually(lambda: not any((self.inbox / "in").glob("*.json")), 90, pause=0.5)
+
+    def longest_wait(self, since: float) -> float:
+        """Seconds between an answer and the next, at most, since a time of this machine's clock."""
+        times = sorted(each.stat().st_mtime for each in (self.inbox / "answers").glob("*.answers.jsonl"))
+        late = [each for each in times if each > since]
+        return max(after - before for before, after in pairwise(late))
 
     def answers(self) -> list[dict[str, Any]]:
         """What the portal answered, in the order of filing."""
@@ -213,6 +225,13 @@ def test_a_receipt_of_the_first_generation_is_filed_again_in_the_second(hub: Hub
 
 
 def test_nothing_is_lost_doubled_or_out_of_order(hub: Hub, filing: Filing) -> None:
+    stored, topics = _whole(hub, filing)
+    assert len(stored[TWICE]) == 2
+    assert topics[TWICE] == [names.review(hub.stack.topology.namespace, TENANT, number) for number in (1, 2)]
+
+
+def _whole(hub: Hub, filing: Filing) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """All that was filed is everywhere once, and each receipt's events are stored in the order of filing."""
     assert hub.agreed()["submitted"] == len(filing.filed)
     topology = hub.stack.topology
     counted = asyncio.run(take_census(hub.stack.admin(), topology))
@@ -223,10 +242,9 @@ def test_nothing_is_lost_doubled_or_out_of_order(hub: Hub, filing: Filing) -> No
     filed: dict[str, list[str]] = defaultdict(list)
     for answer in filing.answers():
         filed[answer["receipt_number"]].append(answer["event_id"])
-    assert len(filed[TWICE]) == 2
     stored, topics = _stored(hub)
     assert stored == filed
-    assert topics[TWICE] == [names.review(topology.namespace, TENANT, number) for number in (1, 2)]
+    return stored, topics
 
 
 def _stored(hub: Hub) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
@@ -266,6 +284,21 @@ def test_a_desk_restored_from_before_reads_the_old_generation_first(hub: Hub) ->
     eventually(hub.stack.roles.running[f"helpdesk-{TENANT}"].ready, 90, pause=0.5)
     hub.agreed()
     assert _stored(hub) == before
+
+
+def test_a_second_time_it_grows_under_filing_with_nothing_in_its_way(hub: Hub, filing: Filing) -> None:
+    filing.go_on()
+    begin, answered = time.time(), len(filing.answers())
+    eventually(lambda: len(filing.answers()) > answered + 5, pause=0.5)
+    execute("growing", "Grow", hub.home.path, PARTITIONS=str(AGAIN))
+    eventually(lambda: hub.stack.topology.generation == 3)
+    answered = len(filing.answers())
+    eventually(lambda: len(filing.answers()) > answered + 5, 90, pause=0.5)
+    filing.put(TWICE, accepted_at="2025-12-03T10:00:00+09:00")
+    filing.stop()
+    print(f"filing waited {filing.longest_wait(begin):.1f} s; {len(filing.filed)} filed in all")
+    _, topics = _whole(hub, filing)
+    assert topics[TWICE] == [names.review(hub.stack.topology.namespace, TENANT, number) for number in (1, 2, 3)]
 
 
 def test_when_retention_has_passed_the_old_topics_go(hub: Hub) -> None:

@@ -34,14 +34,14 @@ from schemas.parts import ATTACHMENT_PART, LargeAttachment, Part, PartName, name
 from schemas.sections import review_section
 from schemas.submission import parse
 from schemas.submission_model import Attachment, Submission
-from tests.unit.cluster import KEYS, NAMESPACE, NOW, TENANT, Cluster, cluster
+from tests.unit.cluster import KEYS, NAMESPACE, NOW, SESSIONS, TENANT, Cluster, cluster
 from topics import names
 from topics.declaration import load
 from topics.layout import Topology, expand
 from topics.names import in_generation
 from topics.partition import partition_for
 
-__all__ = ["Cluster", "cluster"]
+__all__ = ["SESSIONS", "Cluster", "cluster"]
 PARTITIONS = 2
 EPOCH = 203001
 RESIDENT, TOBACCO = f"tax-resident-tax-{TENANT}", f"tax-tobacco-tax-{TENANT}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import hub.producing.sessions
-from hub.producing.errors import EarlierGeneration, Growing
+from hub.producing.errors import EarlierGeneration, Growing, JournalConflict
 from hub.producing.journal_rows import AddClose, AddSession, DropSession, SessionAnnounced, SessionState, StoredSession
 from hub.producing.producer import SessionProducer
 from tests.unit.producing.memory import SESSIONS, Memory, draft, producer
@@ -83,8 +83,6 @@ async def test_events_for_an_earlier_generation_are_left_to_people(tmp_path: Pat
 
 
 async def test_only_a_session_without_events_can_be_dropped(tmp_path: Path) -> None:
-    from hub.producing.journal import JournalConflict
-
     journal = open_journal(tmp_path)
     await journal.apply(OLD, append(OLD.session, 1, 0, 1))
     with pytest.raises(JournalConflict):
