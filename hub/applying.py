@@ -35,7 +35,7 @@ from hub.undelivered import find_undelivered, insist
 from topics import names
 from topics.declaration import parse
 from topics.layout import Acl, Topology, expand
-from topics.plan import DeleteTopic, Plan, RemoveAcl, RemoveQuota, RemoveTenant, Step, check_generation
+from topics.plan import Current, DeleteTopic, Plan, RemoveAcl, RemoveQuota, RemoveTenant, Step, check_generation
 from topics.plan import plan as plan_for
 
 APPLIED: Final = "applied.bin"
@@ -92,11 +92,11 @@ async def survey(
 
     Raises PartitionsChanged, GenerationChanged, TransportError.
     """
-    _same_generation(home, wanted.topology)
     base = last_applied(home)
     applied = None if base is None else base.topology
     async with Admin(endpoint) as admin:
         current = await admin.current(wanted.topology, applied)
+    await _same_generation(home, wanted.topology, endpoint, current)
     out = shut_out_at(home)
     return plan_for(current, wanted.topology, applied=applied, prune=prune, delete_data=delete_data, shut_out=out)
 
@@ -120,14 +120,15 @@ async def apply(
     Raises Undelivered, PartitionsChanged, GenerationChanged, TrustRefused, TransportError; run it again then.
     """
     topology = wanted.topology
-    if not grows:
-        _same_generation(home, topology)
     base = last_applied(home)
     applied = None if base is None else base.topology
     out = shut_out_at(home)
     async with Admin(endpoint) as admin:
+        current = await admin.current(topology, applied)
+        if not grows:
+            await _same_generation(home, topology, endpoint, current)
         planned = plan_for(
-            await admin.current(topology, applied),
+            current,
             topology,
             applied=applied,
             prune=prune,
@@ -165,9 +166,31 @@ async def apply(
     return Applied(planned, left, enrolled.added, enrolled.withdrawn, trust.serial, serial, unheard)
 
 
-def _same_generation(home: Path, wanted: Topology) -> None:
+async def last_published(home: Path, endpoint: Endpoint, namespace: str) -> Wanted | None:
+    """What was published last, by this home or, if it is older than that (restored from a copy), by its topic.
+
+    Raises DeclarationRefused, TransportError; the control topic must be there.
+    """
+    pinned, path = pinned_at(home), home / DECLARATION
+    values = [path.read_bytes()] if path.exists() else []
+    values += [value for value in [(await newest(endpoint, names.control(namespace))).get(DECLARATION_KEY)] if value]
+    found = []
+    for value in values:
+        with contextlib.suppress(DeclarationRefused):  # garbage on the topic is no declaration
+            found.append(AppliedDeclaration.load(value, pinned))
+    if not found:
+        return None
+    latest = max(found, key=lambda each: each.serial)
+    return Wanted.of(latest.text, latest.namespace, latest.partitions)
+
+
+async def _same_generation(home: Path, wanted: Topology, endpoint: Endpoint, current: Current) -> None:
     """Raise GenerationChanged if another one was published last, carried out to its end or not."""
-    published = last_applied(home, DECLARATION)
+    control = names.control(wanted.namespace)
+    if any(topic.name == control for topic in current.topics):
+        published = await last_published(home, endpoint, wanted.namespace)
+    else:
+        published = last_applied(home, DECLARATION)
     check_generation(None if published is None else published.topology, wanted)
 
 

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
 
-from hub.applying import Wanted, apply, last_applied
+from hub.applying import Wanted, apply, last_published
 from hub.crashpoints import reached
 from hub.crypto.certificates import CertificateAuthority
 from hub.crypto.keyfile import STANDARD, ScryptCost
@@ -34,7 +34,6 @@ from hub.envelope.trust import Trust
 from hub.envelope.validation import validate_close, validate_session
 from hub.envelope.wire import frame_id
 from hub.shut_out_book import shut_out_at
-from hub.standing import DECLARATION
 from hub.transport import Endpoint, KafkaRecord, OffsetGone
 from hub.transport.admin import Admin
 from hub.undelivered import find_unstored, read_all
@@ -144,7 +143,7 @@ async def grow(
 
     Waits `wait_seconds` for what is under way. Raises GrowthRefused, UnderWay (all is as before then), TransportError.
     """
-    published = last_applied(home, DECLARATION)
+    published = await last_published(home, endpoint, declared.topology.namespace)
     if published is None:
         raise GrowthRefused("(nothing was applied yet: the number can still be chosen)")
     topology = published.topology

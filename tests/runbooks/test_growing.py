@@ -171,6 +171,13 @@ def test_the_number_can_only_grow(hub: Hub) -> None:
         assert refused["error"]["code"] == "topics.growth"
 
 
+@pytest.fixture(scope="module")
+def of_before(hub: Hub) -> dict[str, bytes]:
+    """What the administrator's home said before the topics grew."""
+    return {name: (hub.home.path / name).read_bytes() for name in ("declaration.bin", "applied.bin")}
+
+
+@pytest.mark.usefixtures("of_before")
 def test_growing_is_killed_at_each_step_and_in_the_end_it_is_done(hub: Hub, filing: Filing, tmp_path: Path) -> None:
     pids = _pids(hub)
     for point in CRASHES:
@@ -271,6 +278,19 @@ def test_afterwards_as_the_runbook_says(hub: Hub) -> None:
     for done in execute("growing", "Afterwards", hub.home.path):
         assert not done.status
     assert all(each["verified"] and not each["gaps"] for each in hub.json("audit", "verify"))
+
+
+def test_an_administrator_s_home_of_before_takes_nothing_back(hub: Hub, of_before: dict[str, bytes]) -> None:
+    serial = _declared(hub).serial
+    for name, value in of_before.items():
+        (hub.home.path / name).write_bytes(value)
+    hub.home.declaration.unlink()
+    for command in ("plan", "apply"):
+        (*_, refused) = hub.json("topics", command, good=1)
+        assert refused["error"]["code"] == "topics.generation"
+    execute("growing", "Grow", hub.home.path, PARTITIONS=str(AFTER))
+    assert (_declared(hub).serial, _declared(hub).partitions) == (serial, AFTER)
+    assert not hub.json("topics", "plan")
 
 
 def test_a_desk_restored_from_before_reads_the_old_generation_first(hub: Hub) -> None:
