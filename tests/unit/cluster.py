@@ -42,6 +42,8 @@ class Cluster:
     open_now: int = 0
     batch: int = 1_000
     """records in one poll at most"""
+    backwards: bool = False
+    """whether a poll gives the partitions that were asked for last before the others, as brokers may"""
 
     def append(self, topic: str, partition: int, key: bytes | None, value: bytes | None) -> KafkaRecord:
         lane = self.records[topic, partition]
@@ -103,7 +105,8 @@ class ListReader:
         found: list[KafkaRecord] = []
         size = 0
         self._first = {each for each in self._first if self._places[each] < len(cluster.records[each])}
-        for place, start in self._places.items():
+        places = list(self._places.items())
+        for place, start in reversed(places) if cluster.backwards else places:
             if self._first and place not in self._first:
                 continue
             if start < cluster.oldest[place]:

@@ -42,6 +42,7 @@ def filed(some: list[Submission]) -> set[str]:
 
 
 async def test_the_earlier_generation_comes_first_whatever_was_written_when(world: World) -> None:
+    world.cluster.backwards = True
     first = Desk(world, ACCEPTED)
     second = grow(world)
     for each in FILED[6:]:
