@@ -187,6 +187,8 @@ def test_growing_is_killed_at_each_step_and_in_the_end_it_is_done(hub: Hub, fili
         assert done.returncode == -signal.SIGKILL, (point, done.stdout[-2_000:], done.stderr[-2_000:])
         assert mark.read_text() == point.partition(":")[0]
         mark.unlink()
+        growing = point != "grow.applied"
+        assert [each.get("kind") for each in hub.json("topics", "plan", good=1)].count("growing") == growing
     execute("growing", "Grow", hub.home.path, PARTITIONS=str(AFTER))
     assert _declared(hub).partitions == AFTER
     text = hub.home.declaration.read_text("utf-8")
