@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -51,9 +52,12 @@ def _grow(home: Home, role: Role, partitions: int, wait: float, *, as_json: bool
     from hub.growing import grow as carry_out
     from hub.settings import HomeSettings
     from topics.declaration import read
+    from topics.errors import GrowthRefused
 
     running, settings = home.running(), HomeSettings()
     file = settings.topics_file or home.declaration
+    if not os.access(file.parent, os.W_OK):
+        raise GrowthRefused(f"({file} says what is declared, and cannot be written)")
     declared = Wanted.of(read(home.declared_in(settings.topics_file)), running.namespace, running.partitions)
 
     def tell(step: str) -> None:

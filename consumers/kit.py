@@ -236,8 +236,8 @@ async def accepted_submissions(
     a second at most, how far what is not yours was passed over: keep it if you may be idle for longer than the
     topic's retention.
 
-    Raises PlaceInvalid, OffsetGone (the topic no longer has what comes next), NotAuthorized; waits for brokers and
-    keys that are away.
+    Raises PlaceInvalid, OffsetGone (the topic no longer has what comes next), NotAuthorized, RoleGrown (the topic has
+    grown: start again); waits for brokers and keys that are away.
     """
     team, _, tenant = role.principal.rpartition("-")
     topology = role.topology

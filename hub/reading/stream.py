@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -45,19 +46,18 @@ _PAUSE_SECONDS: Final = 1.0
 _TRIES: Final = 30
 
 
-def earlier_places(places: Iterable[Place]) -> frozenset[Place]:
-    """Those of earlier generations than the last of their dataset: what lies there comes first, for all readers."""
-    known = {place: parse_topic(place[0]) for place in places}
+def earlier_places(places: Iterable[Place]) -> list[frozenset[Place]]:
+    """Group those of earlier generations than the last of their dataset, in their order: what lies there comes first."""
+    known = {place: name for place in places if (name := parse_topic(place[0])) is not None}
     newest: dict[tuple[str | None, str], int] = {}
     for name in known.values():
-        if name is not None:
-            key = (name.tenant, name.dataset)
-            newest[key] = max(newest.get(key, 1), name.generation)
-    return frozenset(
-        place
-        for place, name in known.items()
-        if name is not None and name.generation < newest[name.tenant, name.dataset]
-    )
+        key = (name.tenant, name.dataset)
+        newest[key] = max(newest.get(key, 1), name.generation)
+    groups: defaultdict[int, set[Place]] = defaultdict(set)
+    for place, name in known.items():
+        if name.generation < newest[name.tenant, name.dataset]:
+            groups[name.generation].add(place)
+    return [frozenset(group) for _, group in sorted(groups.items())]
 
 
 class Stopped(Exception):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -31,8 +31,8 @@ MAX_FETCH_BYTES: Final = 18 * 2**20
 class PartitionReader:
     """Manual assignment. `starts` gives the first offset wanted per partition; None: from the oldest record.
 
-    With `first`, nothing is given of the other partitions before these are read to their ends: what lies there was
-    written before. Afterwards all are read alike.
+    The groups of partitions in `first` are read to their ends one after the other before anything is given of the rest:
+    what lies there was written before. Afterwards all are read alike.
     """
 
     def __init__(
@@ -40,13 +40,15 @@ class PartitionReader:
         endpoint: Endpoint,
         starts: Mapping[Place, int | None],
         *,
-        first: Collection[Place] = (),
+        first: Sequence[Collection[Place]] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nothing is connected before `start`."""
         self._endpoint = endpoint
         self._starts = dict(starts)
-        self._first = frozenset(first)
+        self._waiting_for = [frozenset(each) for each in first]
+        self._fetched = self._waiting_for[0] if self._waiting_for else frozenset(self._starts)
+        """what is not held back until something else is read"""
         self._consumer: AIOKafkaConsumer | None = None
         self._held: deque[KafkaRecord] = deque()
         self._stall = Stall(clock)
@@ -77,8 +79,7 @@ class PartitionReader:
                     # a topic that we may not read would let the consumer wait for ever, in silence
                     await consumer._client._wait_on_metadata(topic)
                 consumer.assign(list(partitions))
-                if self._first:
-                    consumer.pause(*(each for each in partitions if (each.topic, each.partition) not in self._first))
+                consumer.pause(*(each for each in partitions if (each.topic, each.partition) not in self._fetched))
                 oldest = await consumer.beginning_offsets([each for each, start in partitions.items() if start is None])
             for partition, start in partitions.items():
                 consumer.seek(partition, oldest[partition] if start is None else start)
@@ -134,7 +135,7 @@ class PartitionReader:
             self._stall.moved()
         elif ended(consumer) or (
             self._stall.due
-            and await stands_still(consumer, [TopicPartition(*place) for place in self._wanted()], self._stall)
+            and await stands_still(consumer, [TopicPartition(*place) for place in self._fetched], self._stall)
         ):
             await self._replace(consumer)
         for records in found.values():
@@ -143,18 +144,18 @@ class PartitionReader:
                 for each in records
             )
 
-    def _wanted(self) -> Collection[Place]:
-        """What is fetched now."""
-        return self._first or self._starts
-
     async def _go_on(self, consumer: AIOKafkaConsumer) -> None:
-        """Let the other partitions come when what goes first is read: asked while nothing is held of it."""
-        if not self._first:
+        """Let the next group come when the one before is read: asked while nothing is held of it."""
+        if not self._waiting_for:
             return
         ends = await self.end_offsets()
-        if not any([await self.position(place) < ends[place] for place in self._first]):
-            consumer.resume(*consumer.paused())
-            self._first = frozenset()
+        while self._waiting_for:
+            if any([await self.position(place) < ends[place] for place in self._waiting_for[0]]):
+                return
+            del self._waiting_for[0]
+            coming = self._waiting_for[0] if self._waiting_for else frozenset(self._starts)
+            consumer.resume(*(TopicPartition(*place) for place in coming - self._fetched))
+            self._fetched |= coming
 
     async def _replace(self, consumer: AIOKafkaConsumer) -> None:
         """Put the client away and let another one go on where it stood. Raises BrokerUnavailable, NotAuthorized."""

@@ -16,14 +16,16 @@ pytestmark = pytest.mark.broker
 
 
 async def test_what_was_written_before_the_topic_grew_is_read_first(kafka: TestKafka, namespace: str) -> None:
-    old, new = (names.submissions(namespace, number) for number in (1, 2))
+    old, middle, new = topics = [names.submissions(namespace, number) for number in (1, 2, 3)]
     where = await made(kafka, old)
+    await made(kafka, middle)
     await made(kafka, new)
     await write(where, new, range(20))
+    await write(where, middle, range(10))
     await write(where, old, range(30))
-    starts = {(topic, number): None for topic in (new, old) for number in range(PARTITIONS)}
+    starts = {(topic, number): None for topic in reversed(topics) for number in range(PARTITIONS)}
     first = earlier_places(starts)
-    assert first == {(old, number) for number in range(PARTITIONS)}
+    assert first == [{(topic, number) for number in range(PARTITIONS)} for topic in (old, middle)]
     ticks = itertools.count()
     async with PartitionReader(where, starts, first=first, clock=lambda: float(next(ticks))) as reader:
         assert set(await reader.end_offsets()) == set(starts)
@@ -32,12 +34,12 @@ async def test_what_was_written_before_the_topic_grew_is_read_first(kafka: TestK
         found += await wait_for(lambda: reader.poll(2_000, 100), 20)
         assert reader.replaced == 1
         assert {each.topic for each in found} == {old}
-        found += await wait_for(lambda: reader.poll(2**20, 100), 40)
-        assert [each.topic for each in found] == [old] * 60 + [new] * 40
+        found += await wait_for(lambda: reader.poll(2**20, 100), 60)
+        assert [each.topic for each in found] == [old] * 60 + [middle] * 20 + [new] * 40
         await write(where, old, range(30, 35))  # sent back by the operator
         await write(where, new, range(20, 25))
         found += await wait_for(lambda: reader.poll(2**20, 100), 20)
-    for topic, count in ((old, 35), (new, 25)):
+    for topic, count in ((old, 35), (middle, 10), (new, 25)):
         of_it = [each for each in found if each.topic == topic]
         assert by_partition(of_it) == {number: list(range(count)) for number in range(PARTITIONS)}
 

@@ -187,6 +187,11 @@ def test_growing_is_killed_at_each_step_and_in_the_end_it_is_done(hub: Hub, fili
         assert done.returncode == -signal.SIGKILL, (point, done.stdout[-2_000:], done.stderr[-2_000:])
         assert mark.read_text() == point.partition(":")[0]
         mark.unlink()
+        if point == "grow.fenced":  # to give up is one way out: what was taken is given back
+            answered = len(filing.answers())
+            hub.json("topics", "apply")
+            eventually(lambda answered=answered: len(filing.answers()) > answered + 5, pause=0.5)
+            continue
         growing = point != "grow.applied"
         assert [each.get("kind") for each in hub.json("topics", "plan", good=1)].count("growing") == growing
     execute("growing", "Grow", hub.home.path, PARTITIONS=str(AFTER))

@@ -65,11 +65,11 @@ class ListReader:
         endpoint: Cluster,
         starts: Mapping[tuple[str, int], int | None],
         *,
-        first: Collection[tuple[str, int]] = (),
+        first: Sequence[Collection[tuple[str, int]]] = (),
     ) -> None:
         self._cluster = endpoint
         self._starts = dict(starts)
-        self._first = set(first)
+        self._first = [set(each) for each in first]
         self._places: dict[tuple[str, int], int] = {}
         self._topic = next(iter(starts))[0]
 
@@ -104,10 +104,11 @@ class ListReader:
         cluster.fail("poll", self._topic)
         found: list[KafkaRecord] = []
         size = 0
-        self._first = {each for each in self._first if self._places[each] < len(cluster.records[each])}
+        while self._first and all(self._places[each] == len(cluster.records[each]) for each in self._first[0]):
+            del self._first[0]
         places = list(self._places.items())
         for place, start in reversed(places) if cluster.backwards else places:
-            if self._first and place not in self._first:
+            if self._first and place not in self._first[0]:
                 continue
             if start < cluster.oldest[place]:
                 raise OffsetGone

@@ -76,6 +76,20 @@ async def test_places_of_before_go_on_and_nothing_comes_twice(world: World) -> N
     assert receipts(await taken(world, places)) == [FILED[11].receipt_number]
 
 
+async def test_three_generations_are_read_in_their_order(world: World) -> None:
+    world.cluster.backwards = True
+    desks = [Desk(world, ACCEPTED), grow(world)]
+    text = grown(grown(PACKAGED.read_text("utf-8"), PARTITIONS, 3), 3, 5)
+    world.topology = expand(parse(text), world.topology.namespace)
+    desks.append(Desk(world, f"{ACCEPTED}.g3"))
+    for number, desk in reversed(list(enumerate(desks))):
+        for each in FILED[4 * number : 4 * number + 4]:
+            desk.hand_over(each)
+    found = receipts(await taken(world))
+    for number in range(3):
+        assert set(found[4 * number : 4 * number + 4]) == filed(FILED[4 * number : 4 * number + 4])
+
+
 def _without_the_first() -> str:
     text = grown(PACKAGED.read_text("utf-8"), PARTITIONS, PARTITIONS + 1)
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("earlier:"))
