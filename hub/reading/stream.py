@@ -47,7 +47,7 @@ _TRIES: Final = 30
 
 
 def earlier_places(places: Iterable[Place]) -> list[frozenset[Place]]:
-    """Group those of earlier generations than the last of their dataset, in their order: what lies there comes first."""
+    """Group those of earlier generations than their last, in their order: what lies there comes first."""
     known = {place: name for place in places if (name := parse_topic(place[0])) is not None}
     newest: dict[tuple[str | None, str], int] = {}
     for name in known.values():
