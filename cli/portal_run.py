@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cli.people import open_role, the_home
-from cli.process_frame import Frame, framed
-from cli.role_process import renewing
+from cli.process_frame import Frame, framed, renewing
 from hub.facts import Lifecycle
 from hub.loop import loop_run
 from hub.reading.control import kept_current
@@ -26,6 +25,7 @@ from schemas.errors import HubError
 
 PORTAL = "portal"
 _LOOK_SECONDS = 0.2
+_BEGUN, _ENDED = "begun", "ended"
 
 
 def portal_role() -> Role:
@@ -47,6 +47,8 @@ def run_submit(files: Iterable[tuple[str, Iterable[bytes] | None]], show: Callab
         try:
             return _run(files, show, begun)
         except RoleGrown:
+            if _ENDED in begun:
+                return None
             if begun:  # some were read: the same once more, and what was accepted is answered as duplicate
                 raise
 
@@ -79,12 +81,13 @@ async def _submit(
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _LOOK_SECONDS)
                 return  # the next generation is there, and we are of the one before
-        begun.append(role.principal)
+        begun.append(_BEGUN)
         async with PortalProducer(role, observer) as portal:
             for name, pieces in files:
                 source = chunks(Path(name)) if pieces is None else pieces
                 async for answered in submit_documents(portal, source, name):
                     show(answered.result)
+        begun.append(_ENDED)
 
     async with frame.operations.sending(observer):
         observer(Lifecycle("started", {"command": "submit"}))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
+from hub.crypto.following_files import take_renewed
 from hub.facts import Observer
 from hub.role import Role
 from monitoring.adapter import combine, log_observer, metrics_observer
@@ -15,6 +17,9 @@ from monitoring.metrics import Metrics
 from monitoring.operations.of_process import ProcessLog
 from monitoring.role_endpoint import tls_of
 from monitoring.role_source import RoleSource
+
+_RENEWED_SECONDS = 10.0
+"""how often a process looks whether its certificate files were replaced"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +57,10 @@ def framed(
     endpoint = Endpoint(metrics.registry, health, tls=tls_of(role), host=host, port=port, observer=observer)
     with closing(operations), endpoint:
         yield Frame(health, operations, observer, endpoint.url)
+
+
+async def renewing() -> None:
+    """Take up renewed certificates, for as long as the process lives."""
+    while True:
+        await asyncio.sleep(_RENEWED_SECONDS)
+        await asyncio.to_thread(take_renewed)

@@ -108,11 +108,22 @@ class Roles:
         self._scraper = home.scraper()
         self.running: dict[str, RoleProcess] = {}
 
-    def start(self, name: str, principal: str, *command: str, extra: Mapping[str, str] | None = None) -> RoleProcess:
-        """Start `eltax-hub <command>` for one principal."""
-        run_file = self._home.role(principal) / "state" / "run.json"
+    def start(
+        self,
+        name: str,
+        principal: str,
+        *command: str,
+        directory: Path | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> RoleProcess:
+        """Start `eltax-hub <command>` for one principal, in its role directory or in a `directory` like it.
+
+        What it says on standard error is added to what those before it have said.
+        """
+        place = directory or self._home.role(principal)
+        run_file = place / "state" / "run.json"
         run_file.unlink(missing_ok=True)
-        stderr = (self._home.logs / f"{name}.stderr").open("wb")
+        stderr = (self._home.logs / f"{name}.stderr").open("ab")
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", "cli", *command],
             env={
@@ -123,6 +134,7 @@ class Roles:
                     namespace=self._namespace,
                     partitions=self._partitions,
                 ),
+                "HUB_ROLE_DIR": str(place),
                 "HUB_LOG_FILE": str(self._home.logs / f"{name}.jsonl"),
                 "HUB_PARENT_PID": str(os.getpid()),
                 **(extra or {}),

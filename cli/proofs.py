@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="one object per line")]
 Tenant = Annotated[str | None, typer.Option(help="tenant code; default all tenants of this home")]
+_PATIENCE_SECONDS: Final = 30.0
+"""a desk publishes every few seconds by itself, and takes as long as its disk and its witnesses do"""
 Directory = Annotated[Path | None, typer.Option("--to", file_okay=False, help="where the log is published")]
 
 
@@ -38,7 +40,7 @@ def publish(tenant: Tenant = None, to: Directory = None, as_json: Json = False) 
     for principal in found:
         role = open_role(home, principal)
         with opened(role) as (around, _, _):
-            done = publisher_of(role, around.store, settings, to, tell).publish()
+            done = publisher_of(role, around.store, settings, to, tell).publish(patience_seconds=_PATIENCE_SECONDS)
         said = {
             "log": log_name(role, settings),
             "directory": str(log_directory(role, settings, to).path),

@@ -11,8 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from cli.process_frame import Frame, framed
-from hub.crypto.following_files import take_renewed
+from cli.process_frame import Frame, framed, renewing
 from hub.facts import Lifecycle, Observer
 from hub.loop import loop_run
 from hub.reading.control import kept_current, reporter
@@ -29,8 +28,6 @@ Work = Callable[[Role, Observer, asyncio.Event], Awaitable[None]]
 _PR_SET_PDEATHSIG = 1
 _GROWN = -1
 """instead of an exit status: another generation of topics, which the next start works with"""
-_RENEWED_SECONDS = 10.0
-"""how often a process looks whether its certificate files were replaced"""
 
 
 def _die_with_parent() -> None:
@@ -114,13 +111,6 @@ async def _until_stopped(role: Role, frame: Frame, command: str, work: Work, pat
             await asyncio.gather(*beside, return_exceptions=True)
         observer(Lifecycle("stopped", {"command": command}))
         return 0
-
-
-async def renewing() -> None:
-    """Take up renewed certificates, for as long as the process lives."""
-    while True:
-        await asyncio.sleep(_RENEWED_SECONDS)
-        await asyncio.to_thread(take_renewed)
 
 
 def _tell_end(task: asyncio.Task[None]) -> None:

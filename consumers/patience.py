@@ -33,11 +33,27 @@ class Patience:
 
         `condition` (sessions, audiences, store, outbox) is unready while it waits.
         """
+        return await self.while_going(condition, lambda _: work(), stop)
+
+    async def while_going(
+        self, condition: str, work: Callable[[Callable[[], None]], Awaitable[T]], stop: asyncio.Event
+    ) -> T | None:
+        """The same for work that lasts: it calls what it is given whenever it gets on, and so ends the pause.
+
+        Without that a stage that reads until `stop` would be paused, and unready, long after it has healed.
+        """
         paused: str | None = None
         attempt = 0
+
+        def going() -> None:
+            nonlocal paused, attempt
+            if paused is not None:
+                self._turn(condition, paused, None)
+            paused, attempt = None, 0
+
         while True:
             try:
-                result = await work()
+                result = await work(going)
             except HubError as error:
                 if not error.retriable:
                     raise
@@ -49,8 +65,7 @@ class Patience:
                 await sleep(stop, _SECONDS[min(attempt, len(_SECONDS) - 1)])
                 attempt += 1
                 continue
-            if paused is not None:
-                self._turn(condition, paused, None)
+            going()
             return result
 
     def _turn(self, condition: str, before: str | None, now: str | None) -> None:

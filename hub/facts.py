@@ -38,7 +38,7 @@ class EventsAcknowledged(Fact):
 
 @dataclass(frozen=True, slots=True)
 class JournalDepth(Fact):
-    """How many events the journal holds that the desk has not confirmed, and how many are unacknowledged."""
+    """How many journaled events the desk has not confirmed, and how many that were taken Kafka has not acknowledged."""
 
     unconfirmed: int
     unacknowledged: int

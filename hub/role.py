@@ -80,8 +80,8 @@ class Role:
         await self.standing.ask()
 
     def holds_back(self) -> bool:
-        """Whether who seals begins nothing new, for the topics are being drained into a bigger generation."""
-        return self.topology.growing
+        """Whether who seals begins nothing new: the topics are being drained into a bigger generation, or were."""
+        return self.topology.growing or self.standing.grown
 
     def take_trust(self, value: bytes) -> bool:
         """Take on a newer trust list and say whether it was news.

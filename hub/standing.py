@@ -104,7 +104,7 @@ class Standing:
         self._seen: dict[str, Seen] = {}
         self._held: dict[str, bytes] = {}
         """what was verified and holds, as it came: the topic says the same again at every start"""
-        self._grown = False
+        self.grown = False
         """whether another generation than the one that holds here lies in the directory"""
         self.ask: Callable[[], Awaitable[None]] = _nobody
         """reads the control topic to its end, where somebody follows it"""
@@ -155,7 +155,7 @@ class Standing:
         earlier one: it is kept for the next start, and what holds here goes on holding until then.
         """
         if self._held.get(DECLARATION) == value:
-            if self._grown:
+            if self.grown:
                 raise RoleGrown
             return False
         declaration, topology, seen = self._read_declaration(value)
@@ -165,8 +165,8 @@ class Standing:
         write_private(self._directory / DECLARATION, value)
         self._note(DECLARATION, seen)
         self._held[DECLARATION] = value
-        if self._grown or topology.generations != self.topology.generations:
-            self._grown = True
+        if self.grown or topology.generations != self.topology.generations:
+            self.grown = True
             raise RoleGrown(f"({topology.generation})")
         self.declaration, self.topology = declaration, topology
         return True

@@ -14,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ from schemas.errors import HubError
 CHECKPOINT: Final = "checkpoint"
 _LOCK: Final = ".lock"
 _NEW: Final = ".new"
+_LOOK_SECONDS: Final = 0.05
 
 
 class PublishingError(HubError):
@@ -80,18 +82,18 @@ class LogDirectory:
         self._settled: set[Path] = set()
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Be the only publisher; removes what a killed one left half written. Raises PublishingBusy."""
+    def locked(self, patience_seconds: float = 0.0) -> Iterator[None]:
+        """Be the only publisher; removes what a killed one left half written. Blocks for `patience_seconds` at most.
+
+        Raises PublishingBusy when another process still publishes then.
+        """
         try:
             self._make(self.path)
             descriptor = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as problem:
             raise PublishingUnavailable from problem
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise PublishingBusy from None
+            _lock(descriptor, patience_seconds)
             self._settle(self.path)
             yield
         finally:
@@ -200,3 +202,17 @@ class LogDirectory:
         self._make(directory.parent)
         directory.mkdir(exist_ok=True, mode=stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
         sync_directory(directory.parent)
+
+
+def _lock(descriptor: int, patience_seconds: float) -> None:
+    """Looks again and again: the kernel's own waiting for a lock knows no end."""
+    ends = time.monotonic() + patience_seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= ends:
+                raise PublishingBusy from None
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return

@@ -118,12 +118,12 @@ class Publisher:
         self._cosigners = cosigners
         self._work: _Derived | None = None
 
-    def publish(self) -> Published:
-        """Bring the directory to the size of the log.
+    def publish(self, *, patience_seconds: float = 0.0) -> Published:
+        """Bring the directory to the size of the log; wait so long for another publisher of this directory.
 
         Raises LogContradicted, StoreDamaged, PublishingUnavailable or PublishingBusy.
         """
-        with self._directory.locked():
+        with self._directory.locked(patience_seconds):
             work, self._work = self._work, None  # after any error everything is derived again
             said = self._said()
             head = self._head()

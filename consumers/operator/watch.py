@@ -74,9 +74,9 @@ class LetterWatch:
     async def run(self, stop: asyncio.Event) -> None:
         """Tell the numbers until `stop`. After any trouble everything is read anew: numbers are never half a truth."""
         while not stop.is_set():
-            await self._patience.until_done("letters", lambda: self._watch(stop), stop)
+            await self._patience.while_going("letters", lambda going: self._watch(going, stop), stop)
 
-    async def _watch(self, stop: asyncio.Event) -> bool:
+    async def _watch(self, going: Callable[[], None], stop: asyncio.Event) -> bool:
         book = Book()
         opened = self._now()
         async with LetterReader(self._role, open_nothing, self._now) as reader:
@@ -90,6 +90,7 @@ class LetterWatch:
                 book.forget(self._now() - self._retention)
                 self._tell(book)
                 self._observe(Ready("letters", True))
+                going()
                 if not reader.current and self._now() - opened > REOPEN_AFTER:
                     break
                 await sleep(stop, self._interval)

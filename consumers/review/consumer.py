@@ -132,7 +132,7 @@ class ReviewConsumer:
                     observer=around.observer,
                     wall=utc(around.clocks.now_ms),
                     close_seconds=_CLOSE_SECONDS,
-                    holds_back=lambda: role.topology.growing,
+                    holds_back=role.holds_back,
                 )
             )
 

@@ -77,6 +77,7 @@ class SessionProducer:
         self._observer = observer
         self._budget = Budget(max_in_flight_bytes, MAX_IN_FLIGHT_EVENTS)
         self._tally = Tally(unconfirmed, unacknowledged)
+        self._telling = False
         self._delivery = Delivery(new_writer, observer)
         self._closer = Closer(place.topic, place.sessions_topic, journal, self._delivery, signer, observer, wall)
         self._holds_back = holds_back
@@ -163,15 +164,21 @@ class SessionProducer:
         size = sealed_size(draft)
         if size > MAX_EVENT_BYTES:
             raise EventTooLarge(f"{MAX_EVENT_BYTES} bytes")
-        await self._budget.take(size, draft.tenant)
+        self._tally.unacknowledged += 1
+        self._tallied()
         try:
-            if self._closing or self._group is None:
-                raise ProducerClosed
-            job = Job(draft, size, asyncio.get_running_loop().create_future(), journaled)
-            self._workers[partition_for(draft.receipt_number, self._place.partitions)].put(job)
-            return await job.result
+            await self._budget.take(size, draft.tenant)
+            try:
+                if self._closing or self._group is None:
+                    raise ProducerClosed
+                job = Job(draft, size, asyncio.get_running_loop().create_future(), journaled)
+                self._workers[partition_for(draft.receipt_number, self._place.partitions)].put(job)
+                return await job.result
+            finally:
+                self._budget.give_back(size)
         finally:
-            self._budget.give_back(size)
+            self._tally.unacknowledged -= 1
+            self._tallied()
 
     def confirmed(self, count: int) -> None:
         """Take note that receipts have trimmed `count` journal entries."""
@@ -179,4 +186,11 @@ class SessionProducer:
         self._tallied()
 
     def _tallied(self) -> None:
+        """Tell the numbers, once for all that changes in one turn of the loop: thousands of events a second do."""
+        if not self._telling:
+            self._telling = True
+            asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        self._telling = False
         self._observer(JournalDepth(self._tally.unconfirmed, self._tally.unacknowledged))

@@ -49,7 +49,7 @@ class Sessions(Protocol):
 
 @dataclass(slots=True)
 class Tally:
-    """Events in the journal: waiting for the desk's receipt, and of those waiting for Kafka."""
+    """Events that wait for the desk's receipt, and events that wait for Kafka, in the journal yet or not."""
 
     unconfirmed: int
     unacknowledged: int
@@ -245,7 +245,7 @@ class PartitionWorker:
             item.lane.next_sequence = item.entry.sequence + 1
             if item.job.journaled is not None:
                 item.job.journaled(item.entry.event_id)
-        self._count(len(sealed), len(sealed))
+        self._count(len(sealed))
         if sealed:
             crashpoints.reached("portal.after-journal")
         records = [Outgoing(checkpoint.step.key, checkpoint.step.record) for checkpoint in checkpoints]
@@ -306,7 +306,7 @@ class PartitionWorker:
                 _fail(item.job, EventVoid())
             elif not item.job.result.done():
                 item.job.result.set_result(Published(item.entry.event_id, item.entry.leaf))
-        self._count(-voids, -len(sealed))
+        self._count(-voids)
         if len(sealed) > voids:
             count = len(sealed) - voids
             tools.observer(EventsAcknowledged(tools.topic, self.partition, count, now - started))
@@ -327,9 +327,8 @@ class PartitionWorker:
             if lane.done:
                 del self._lanes[lane.session.session]
 
-    def _count(self, unconfirmed: int, unacknowledged: int) -> None:
+    def _count(self, unconfirmed: int) -> None:
         self._tools.tally.unconfirmed += unconfirmed
-        self._tools.tally.unacknowledged += unacknowledged
         self._tools.tallied()
 
 

@@ -63,9 +63,9 @@ class Analysis:
         with FindingStore(self._role.state_directory / FILE) as store:
             store.forget(self._clock() - timedelta(days=self._settings.retention_days))
             teller = Teller(store, self._note, self._observer, self._clock)
-            await patience.until_done(CONDITION, lambda: self._once(teller, stop), stop)
+            await patience.while_going(CONDITION, lambda going: self._once(teller, going, stop), stop)
 
-    async def _once(self, teller: Teller, stop: asyncio.Event) -> bool:
+    async def _once(self, teller: Teller, going: Callable[[], None], stop: asyncio.Event) -> bool:
         """One life of a Faust application."""
         work = Work(
             self._role,
@@ -77,7 +77,7 @@ class Analysis:
             lambda: to_ms(self._clock()),
         )
         try:
-            await self._lived(work, stop)
+            await self._lived(work, going, stop)
         except (HubError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -90,7 +90,7 @@ class Analysis:
                     await work.app.stop()
         return True
 
-    async def _lived(self, work: Work, stop: asyncio.Event) -> None:
+    async def _lived(self, work: Work, going: Callable[[], None], stop: asyncio.Event) -> None:
         starting = asyncio.create_task(work.app.start())
         stopped = asyncio.create_task(stop.wait())
         try:
@@ -104,6 +104,7 @@ class Analysis:
             starting.cancel()
             stopped.cancel()
         self._observer(Ready(CONDITION, True))
+        going()
         read = asyncio.get_running_loop().time()
         while not stop.is_set():
             if work.failed.done():

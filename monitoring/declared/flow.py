@@ -44,8 +44,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
     gauge(
         "hub_journal_events", "events", "state",
-        "Events in the producer's journal that are not acknowledged, or not yet confirmed by the desk.",
-        "ジャーナルに残る件数（未送達・窓口未確認）。", WATCH, FLOW, SPARE,
+        "Events that the brokers have not acknowledged since they were taken in, or the desk has not confirmed.",
+        "受け付けたうち、未送達・窓口未確認の件数。", WATCH, FLOW, SPARE,
     ),
     counter(
         "hub_sessions_started_total", "sessions", "tenant dataset",

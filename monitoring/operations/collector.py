@@ -74,9 +74,9 @@ class Collector:
     async def run(self, stop: asyncio.Event) -> None:
         """Collect until `stop`. Raises what cannot heal."""
         while not stop.is_set():
-            await self._patience.until_done(CONDITION, lambda: self._collect(stop), stop)
+            await self._patience.while_going(CONDITION, lambda going: self._collect(going, stop), stop)
 
-    async def _collect(self, stop: asyncio.Event) -> bool:
+    async def _collect(self, going: Callable[[], None], stop: asyncio.Event) -> bool:
         places = await asyncio.to_thread(self._store.places)
         starts = {place: places.get(place) for place in self._places()}
         told = 0.0
@@ -93,6 +93,8 @@ class Collector:
                 if now - told > _LAG_SECONDS or not self._ready:
                     told = now
                     await self._lag(reader)
+                    if self._ready:  # who still reads what was written while it was away is not there yet
+                        going()
         return True
 
     def _places(self) -> list[Place]:

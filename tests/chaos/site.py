@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
 import sys
@@ -17,10 +16,10 @@ import psutil
 
 from broker.cluster import LocalCluster
 from cli.home import Home
-from cli.processes import RoleProcess, role_environment
+from cli.processes import RoleProcess
 from cli.stack import Stack
 from schemas.generator import generate
-from tests.broker.hub import ENTRY, Hub, eventually
+from tests.broker.hub import Hub, eventually
 from tests.chaos.counting import Counter
 from tests.chaos.load import Load
 from topics import names
@@ -75,9 +74,8 @@ class Site:
             old.process.wait()
             old.stderr.close()
         if name.startswith("router-"):
-            self.roles[name] = self._worker(name, preload)
-        else:
-            self.hub.stack._start_role(name)
+            return self._worker(name, preload)
+        self.hub.stack._start_role(name)
         return self.roles[name]
 
     def stop_role(self, name: str) -> None:
@@ -90,29 +88,11 @@ class Site:
         if not directory.exists():
             shutil.copytree(home.role("router"), directory, ignore=shutil.ignore_patterns("state"))
             directory.chmod(0o700)
-        environment = role_environment(
-            home, "router", bootstrap=stack.bootstrap, namespace=self.namespace, partitions=PARTITIONS
-        )
-        environment |= {
-            "HUB_ROLE_DIR": str(directory),
-            "HUB_INSTANCE": name,
-            "HUB_LOG_FILE": str(home.logs / f"{name}.jsonl"),
-            "HUB_PARENT_PID": str(os.getpid()),
-        }
+        extra = {"HUB_INSTANCE": name}
         if preload:
             library, _, offset = preload.partition("=")
-            environment |= {"LD_PRELOAD": library, "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-        stderr = (home.logs / f"{name}.stderr").open("ab")
-        process = subprocess.Popen(
-            [*ENTRY, "route"],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-            start_new_session=True,
-        )
-        run_file = directory / "state" / "run.json"
-        return RoleProcess("router", process, run_file, stderr, home.scraper())
+            extra |= {"LD_PRELOAD": library, "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        return stack.roles.start(name, "router", "route", directory=directory, extra=extra)
 
     def tend(self) -> list[str]:
         """Start again what has ended, as a supervisor would; return whom."""

@@ -124,8 +124,11 @@ class Server:
             self.process.kill()
             self.process.wait()
 
-    def eventually(self, probe: Callable[[], Any], seconds: float, what: str) -> Any:
-        """Return the first truthy answer of a probe; fail with the end of the log. A refused query fails at once."""
+    def eventually(self, probe: Callable[[], Any], seconds: float, what: str, seen: Callable[[], object] = str) -> Any:
+        """Return the first truthy answer of a probe; fail with what was `seen` last and the end of the log.
+
+        A refused query fails at once.
+        """
         deadline = time.monotonic() + seconds
         while True:
             assert self.process.poll() is None, f"it ended: {self.said()}"
@@ -135,7 +138,7 @@ class Server:
             if found:
                 return found
             if time.monotonic() > deadline:
-                pytest.fail(f"not within {seconds:g} s: {what}\n{self.said()}")
+                pytest.fail(f"not within {seconds:g} s: {what} {seen()}\n{self.said()}")
             time.sleep(0.2)
 
 
@@ -172,7 +175,7 @@ class Prometheus(Server):
             found = self.query(expression)
             return holds(found)
 
-        self.eventually(there, seconds, f"{expression}; the last answer was {found}")
+        self.eventually(there, seconds, expression, lambda: f"; the last answer was {found}")
         return found
 
     def until_empty(self, expression: str, seconds: float = 60) -> None:

@@ -44,6 +44,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paged]:
 @pytest.fixture
 def filing(site: Paged) -> Iterator[Watched]:
     """Filings keep coming."""
+    if not site.portal.lives:
+        site.new_portal()
     load = Watched(site.hub, site.prometheus, site.portal)
     load.keep_filing(int(time.time()), every_seconds=1.0)
     try:
@@ -54,7 +56,6 @@ def filing(site: Paged) -> Iterator[Watched]:
 
 def test_brokers_that_are_away(site: Paged, filing: Watched) -> None:
     kafka = site.hub.stack.kafka
-    # a portal that has filed nothing has no session yet, and without one it cannot journal what waits
     site.prometheus.until('sum(hub_consumer_events_stored_total{consumer="review"}) > 16', 120)
     kafka.kill()
     try:
@@ -63,6 +64,7 @@ def test_brokers_that_are_away(site: Paged, filing: Watched) -> None:
         site.told("HubBrokersUnreachable")
     finally:
         kafka.start()
+    filing.rest()
     for name in BROKERS_AWAY:
         site.over(name, 180)
     site.told("HubBrokersUnreachable", "resolved")
@@ -83,9 +85,12 @@ def test_a_store_that_is_locked(site: Paged, filing: Watched) -> None:
 def test_a_portal_that_dies(site: Paged) -> None:
     load = Watched(site.hub, site.prometheus, site.portal)
     before = sum(each.value for each in site.prometheus.query("hub_consumer_events_stored_total"))
-    load.file(32, 4711)
-    site.prometheus.until(f"sum(hub_consumer_events_stored_total) > {before}")
-    site.portal.kill()
+    load.keep_filing(4711, every_seconds=0.05)  # whenever it dies, something is in no checkpoint yet
+    try:
+        site.prometheus.until(f"sum(hub_consumer_events_stored_total) > {before}")
+        site.portal.kill()
+    finally:
+        load.rest()
     site.fires("HubEventsUnconfirmed", 120)
     site.told("HubEventsUnconfirmed")
     site.new_portal()

@@ -41,6 +41,7 @@ class Portal:
 
     def __init__(self, hub: Hub, port: int, log: Path) -> None:
         """Start it; it answers Prometheus on `port`."""
+        self._killed = False
         self._log = log.open("wb")
         self._process = subprocess.Popen(
             [*ENTRY, "submit", "-", "--json"],
@@ -53,12 +54,22 @@ class Portal:
     def file(self, documents: Iterable[dict[str, Any]]) -> None:
         """Hand it filings; those that are malformed it refuses."""
         assert self._process.stdin is not None
-        for document in documents:
-            self._process.stdin.write(json.dumps(document, ensure_ascii=False).encode() + b"\n")
-        self._process.stdin.flush()
+        try:
+            for document in documents:
+                self._process.stdin.write(json.dumps(document, ensure_ascii=False).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            if not self._killed:
+                raise
+
+    @property
+    def lives(self) -> bool:
+        """Whether it still takes filings: after minutes without brokers it ends, and says so."""
+        return self._process.poll() is None
 
     def kill(self) -> None:
         """kill -9: what it had to say is never said by this process."""
+        self._killed = True
         self._process.kill()
 
     def end(self) -> None:

@@ -44,10 +44,12 @@ def alerts(limits: Limits) -> tuple[Alert, ...]:
             silenced_by=(Explained("HubProcessDown", ("instance",)), Explained("HubPaused", ("instance",))),
         ),
         Alert(
-            "HubJournalWaiting", 'min_over_time(hub_journal_events{state="unacknowledged"}[2m]) > 0', "2m",
-            Severity.PAGE, Team.OPERATOR,
-            "{{ $value }} events in the journal of {{ $labels.instance }} wait for the brokers.",
-            "{{ $labels.instance }} のジャーナルで {{ $value }} 件が送達待ちです。",
+            "HubJournalWaiting",
+            'min_over_time(hub_journal_events{state="unacknowledged"}[2m]) > 0'
+            " unless on (instance) sum by (instance) (increase(hub_producer_events_acknowledged_total[2m])) > 0",
+            "2m", Severity.PAGE, Team.OPERATOR,
+            "{{ $value }} events of {{ $labels.instance }} wait for the brokers, which have taken none for minutes.",
+            "{{ $labels.instance }} の {{ $value }} 件が送達待ちで、数分間 1 件も受け取られていません。",
             (WATCH, FLOW, SPARE),
             silenced_by=(Explained("HubBrokersUnreachable"),),
         ),

@@ -8,6 +8,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -157,6 +159,8 @@ CRASHES = [
 ]
 PUBLISH = """
 import sys
+import threading
+import time
 from pathlib import Path
 from tests.unit.consumers.published import event_entry, grow, open_store, publisher
 store = open_store(Path(sys.argv[1]))
@@ -359,6 +363,28 @@ def test_one_publisher_at_a_time(store: SqlStore, out: Path) -> None:
     with LogDirectory(out).locked(), pytest.raises(PublishingBusy):
         publisher(store, out).publish()
     publisher(store, out).publish()
+
+
+def test_a_person_waits_for_the_desk_that_publishes(store: SqlStore, out: Path) -> None:
+    held, asked = threading.Event(), threading.Event()
+
+    def publishing() -> None:
+        with LogDirectory(out).locked():
+            held.set()
+            asked.wait(60)
+            time.sleep(0.2)
+
+    desk = threading.Thread(target=publishing)
+    desk.start()
+    try:
+        assert held.wait(60)
+        with pytest.raises(PublishingBusy):
+            publisher(store, out).publish(patience_seconds=0.01)
+        asked.set()
+        assert publisher(store, out).publish(patience_seconds=60).size > 0
+    finally:
+        asked.set()
+        desk.join()
 
 
 def test_a_directory_that_cannot_be_written_heals(store: SqlStore, tmp_path: Path) -> None:

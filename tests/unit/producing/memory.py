@@ -47,6 +47,8 @@ class Memory:
     """how many writes arrive, with the answer lost"""
     gate: asyncio.Event | None = None
     """while set to an event: writes of events and checkpoints wait for it"""
+    at_gate: int = 0
+    """how many writes wait"""
     writers: int = 0
 
     async def new_writer(self) -> Writer:
@@ -68,7 +70,9 @@ class _MemoryWriter:
         memory = self._memory
         await asyncio.sleep(0)
         if memory.gate is not None and topic == TOPIC:
+            memory.at_gate += 1
             await memory.gate.wait()
+            memory.at_gate -= 1
         if memory.away > 0:
             memory.away -= 1
             raise Away

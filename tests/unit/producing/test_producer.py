@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.facts import Alarm, Fact, Paused, SessionEnded, SessionStarted
+from hub.facts import Alarm, Fact, JournalDepth, Paused, SessionEnded, SessionStarted
 from hub.producing.drafts import Draft
 from hub.producing.errors import EventTooLarge, EventVoid, JournalUnavailable, ProducerClosed
 from hub.producing.journal import Journal
@@ -93,6 +93,29 @@ async def test_journaled_is_told_before_acknowledged(journal: Journal) -> None:
         assert found.state is EventState.JOURNALED
         memory.gate.set()
         assert told == [first.event_id, (await second).event_id]
+
+
+async def test_who_waits_for_the_brokers_is_counted_before_the_journal_too(journal: Journal) -> None:
+    """A worker that cannot get its checkpoint away takes nothing from its inbox; what is there waits all the same."""
+    memory = Memory(gate=asyncio.Event())
+    assert memory.gate is not None
+    memory.gate.set()
+    depths: list[JournalDepth] = []
+
+    def observer(fact: Fact) -> None:
+        if isinstance(fact, JournalDepth):
+            depths.append(fact)
+
+    async with producer(memory, journal, observer=observer) as out:
+        await out.publish(draft(0))
+        memory.gate.clear()
+        await _eventually(lambda: memory.at_gate)  # the checkpoint of its partition
+        waiting = [asyncio.create_task(out.publish(_like(draft(0), number, 10))) for number in range(1, 4)]
+        await _eventually(lambda: depths[-1].unacknowledged == 3)
+        assert journal.depth() == (1, 0), "none of them is in the journal"
+        memory.gate.set()
+        await asyncio.gather(*waiting)
+        await _eventually(lambda: depths[-1] == JournalDepth(4, 0))
 
 
 async def test_checkpoint_comes_soon_after_the_last_event_and_by_itself(journal: Journal) -> None:

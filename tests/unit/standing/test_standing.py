@@ -137,6 +137,7 @@ def test_another_generation_is_for_the_next_start_and_what_holds_goes_on_holding
         with pytest.raises(RoleGrown):
             role.take_declaration(following)
         assert role.topology is before
+    assert role.holds_back()
     again = office.role("router")
     assert (again.topology.generation, again.topology.partitions) == (2, 2 * PARTITIONS)
     assert not again.holds_back()

@@ -10,6 +10,7 @@ from monitoring.prometheus.alerts.proof import CONTRADICTIONS, FORGERIES, HOLES,
 from monitoring.prometheus.limits import Limits
 from tests.watch.rules.case import always, case, risen
 
+ACKNOWLEDGED = 'hub_producer_events_acknowledged_total{instance="portal",tenant="131041",dataset="submissions"}'
 LIMITS: Final = Limits.packaged()
 ROUTER: Final = 'job="hub",instance="router",role="router"'
 LATER: Final = "67m"
@@ -134,9 +135,16 @@ FLOW: Final = (
     ),
     case(
         "HubJournalWaiting",
-        {'hub_journal_events{instance="portal",state="unacknowledged"}': "0x5 3x30"},
+        {
+            'hub_journal_events{instance="portal",state="unacknowledged"}': "0x5 3x30",
+            ACKNOWLEDGED: "0+9x4 36x31",
+        },
         (
             {'hub_journal_events{instance="portal",state="unacknowledged"}': "3 2 0 " * 15},
+            {  # at work: something is always under way
+                'hub_journal_events{instance="portal",state="unacknowledged"}': "30x45",
+                ACKNOWLEDGED: "0+9x45",
+            },
             always('hub_journal_events{instance="portal",state="unconfirmed"}', 3),
         ),
     ),
