@@ -15,7 +15,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
@@ -50,6 +50,7 @@ Letters = Callable[[], Awaitable[int]]
 Tell = Callable[[str], None]
 WAIT_SECONDS: Final = 120.0
 _LOOK_SECONDS: Final = 2.0
+_MARGIN: Final = timedelta(hours=1)
 
 
 class UnderWay(HubError):
@@ -106,11 +107,18 @@ class Grown:
 
 
 async def find_left(
-    endpoint: Endpoint, topology: Topology, trust: Trust, letters: Letters, now: datetime, *, whole: bool = False
+    endpoint: Endpoint,
+    topology: Topology,
+    trust: Trust,
+    letters: Letters,
+    now: datetime,
+    *,
+    whole: bool = False,
+    stored: bool = True,
 ) -> Left:
     """Look at the topics of the present generation: the cheapest first, and unless `whole` no further than needed.
 
-    Raises TransportError.
+    Without `stored` it is not asked what the review desks have: that takes the longest. Raises TransportError.
     """
     left = Left(sessions=await _open_sessions(endpoint, topology, trust, now))
     if whole or not left:
@@ -120,8 +128,10 @@ async def find_left(
         left = replace(left, unrouted=await _unrouted(endpoint, topology, committed))
     if whole or not left:
         left = replace(left, letters=await letters())
-    if whole or not left:
-        unstored = {each.code: await find_unstored(endpoint, topology, each.code, trust) for each in topology.tenants}
+    if stored and (whole or not left):
+        unstored = await find_unstored(
+            endpoint, topology, topology.codes, trust, younger_than=_still_kept(topology, now)
+        )
         left = replace(left, unstored={tenant: count for tenant, count in unstored.items() if count})
     return left
 
@@ -171,7 +181,8 @@ async def grow(
             await admin.execute(Plan(tuple(RemoveAcl(acl) for acl in taken), ()))
             await admin.until_withdrawn(taken)
         reached("grow.fenced")
-        if left := await look(now()):  # somebody was quicker than the pause; after this nobody can be
+        # somebody may have been quicker than the pause; after this nobody can be, and what is routed a desk will read
+        if left := await look(now(), stored=False):
             raise UnderWay(left)
     except BaseException:
         tell("taken back: filing goes on as before")
@@ -200,6 +211,13 @@ async def _begun(
     reached("grow.applied")
     topology = wanted.topology
     return Grown(wanted.text, topology.generation, topology.partitions, done.declaration_serial, done.left)
+
+
+def _still_kept(topology: Topology, now: datetime) -> datetime | None:
+    """Since when events and their receipts are kept for certain; None: for ever."""
+    topics = [topic for topic in topology.topics if topic.key in ("review", "status")]
+    kept = [int(topic.configs["retention.ms"]) for topic in topics if "retention.ms" in topic.configs]
+    return now - timedelta(milliseconds=min(kept)) + _MARGIN if kept else None
 
 
 async def _drained(

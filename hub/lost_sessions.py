@@ -116,7 +116,7 @@ async def find_open(
     found: dict[bytes, OpenSession] = {}
     topic = names.sessions(namespace, generation)
     closes: list[tuple[bytes | None, Signed]] = []
-    async for record in read_all(endpoint, whole(topic, 1)):
+    async for record in read_all(endpoint, whole([topic], 1)):
         _announced(record, topic, trust, producer, now, found, closes)
     for key, signed in closes:  # a close may stand before a session that was announced again
         for each in list(found.values()):
@@ -125,7 +125,9 @@ async def find_open(
     if found and await find_unrouted(endpoint, topology, committed):
         raise NotAllRouted
     for tenant in sorted({each.session.tenant for each in found.values()}):
-        async for record in read_all(endpoint, whole(names.audit(namespace, tenant, generation), topology.partitions)):
+        async for record in read_all(
+            endpoint, whole([names.audit(namespace, tenant, generation)], topology.partitions)
+        ):
             _came_through(record, trust, now, found)
     return tuple(sorted(found.values(), key=lambda each: each.session.created_at))
 

@@ -29,12 +29,10 @@ async def test_what_was_written_before_the_topic_grew_is_read_first(kafka: TestK
     ticks = itertools.count()
     async with PartitionReader(where, starts, first=first, clock=lambda: float(next(ticks))) as reader:
         assert set(await reader.end_offsets()) == set(starts)
-        found = await wait_for(lambda: reader.poll(100, 100), 40)
+        found = await wait_for(lambda: reader.poll(20, 100), 30)
         ends(reader._running()._fetcher)  # in the midst of the earlier one
-        found += await wait_for(lambda: reader.poll(2_000, 100), 20)
+        found += await wait_for(lambda: reader.poll(20, 100), 120 - len(found))
         assert reader.replaced == 1
-        assert {each.topic for each in found} == {old}
-        found += await wait_for(lambda: reader.poll(2**20, 100), 60)
         assert [each.topic for each in found] == [old] * 60 + [middle] * 20 + [new] * 40
         await write(where, old, range(30, 35))  # sent back by the operator
         await write(where, new, range(20, 25))
