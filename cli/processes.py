@@ -52,14 +52,13 @@ class RoleProcess:
     metrics: str = ""
 
     def find_metrics(self) -> str:
-        """The base URL of its endpoint, once it has said so; empty before."""
-        if not self.metrics:
-            try:
-                said = json.loads(self.run_file.read_text())
-            except (FileNotFoundError, ValueError):
-                return ""
-            if said.get("pid") == self.process.pid:
-                self.metrics = said["metrics"]
+        """The base URL of its endpoint, once it has said so; empty before. It has another one when it began anew."""
+        try:
+            said = json.loads(self.run_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return self.metrics
+        if said.get("pid") == self.process.pid:
+            self.metrics = said["metrics"]
         return self.metrics
 
     def ready(self) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from cli.growing import grow
 from cli.output import console, fail, json_line, reports_errors, table
 from schemas.errors import HubError
 
@@ -125,7 +126,7 @@ def init() -> None:
 @app.command("plan")
 @reports_errors
 def plan_(prune: Prune = False, delete_data: DeleteData = False, as_json: Json = False) -> None:
-    """Show what `apply` would do, and what is there beyond the declaration. Exit 1 if anything differs."""
+    """Show what `apply` would do, and what is there beyond the declaration. Exit 1 if anything differs, or grows."""
     from hub.applying import survey
 
     home, wanted, endpoint = _hub()
@@ -133,10 +134,22 @@ def plan_(prune: Prune = False, delete_data: DeleteData = False, as_json: Json =
     _show(found.steps, "step", as_json=as_json)
     _show(found.drift, "drift", as_json=as_json)
     _show_shut_out(home, found.shut_out, as_json=as_json)
+    growing = _growing(home)
+    if growing:
+        _say(as_json, "growing", "filing waits: `topics grow` was cut short; once more, or `topics apply` gives up")
     if not as_json and found.empty:
         console.print("nothing to do" + (f"; {len(found.drift)} not declared, left alone" if found.drift else ""))
-    if not found.empty:
+    if growing or not found.empty:
         raise typer.Exit(1)
+
+
+def _growing(home: Path) -> bool:
+    """Whether everybody who seals was told to begin nothing new, and nobody has ended that."""
+    from hub.applying import last_applied
+    from hub.standing import DECLARATION
+
+    published = last_applied(home, DECLARATION)
+    return published is not None and published.topology.growing
 
 
 @app.command("apply")
@@ -181,6 +194,9 @@ def apply(prune: Prune = False, delete_data: DeleteData = False, force: Force = 
     if not done.left.empty:
         _show(done.left.steps, "left", as_json=as_json)
         raise typer.Exit(1)
+
+
+app.command("grow")(grow)
 
 
 @app.command("shut-out")
