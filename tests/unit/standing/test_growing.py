@@ -31,6 +31,7 @@ def closed(close: SessionClose, signer: str = "portal") -> Signed:
         (SessionClose(bytes(32), (), LATER), "portal", None, True),
         (SessionClose(SESSION.id, (), NOW - timedelta(days=1)), "portal", KEY, True),
     ],
+    ids=["producer", "administrator", "another's", "another key", "another session", "before it began"],
 )
 def test_a_session_ends_with_a_close_that_counts(
     close: SessionClose, signer: str, key: bytes | None, open_: bool
