@@ -32,12 +32,12 @@ def here(home: Home, authority: CertificateAuthority, brokers: int | None, *, me
     host = endpoint_host("broker")
     if (brokers or there or 1) == 1:
         exporter = Exporter(rules(), host) if metrics else None
-        return EmbeddedKafka(home.broker, authority, exporter=exporter, lock=home.kafka_lock)
+        return EmbeddedKafka(home.broker, authority, exporter=exporter, lock=home.kafka_jars)
     password = secrets.token_urlsafe(32)
     return LocalCluster(
         home.brokers,
         authority,
         brokers or there,
         exporter=(lambda _: Exporter(rules(), host, password)) if metrics else None,
-        lock=home.kafka_lock,
+        lock=home.kafka_jars,
     )

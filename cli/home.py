@@ -86,9 +86,9 @@ class Home:
         return [self.broker] if self.broker.is_dir() else sorted(self.brokers.glob("broker-*"))
 
     @property
-    def kafka_lock(self) -> Path:
+    def kafka_jars(self) -> Path:
         """Pins the jars of another Kafka for the nodes of this home, if the file is there when one is started."""
-        return self.path / "kafka.lock"
+        return self.path / "kafka-jars.json"
 
     @property
     def broker_password(self) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_LEFT_OUT: Final = frozenset({"broker", "logs", "run"})
+_LEFT_OUT: Final = frozenset({"broker", "brokers", "logs", "run"})
 """Kafka keeps its own copies; the rest is of a machine, not of the hub"""
 _NOT_OURS: Final = frozenset({"run.json", "operations.db", "faust"})
 """The operations log begins anew (a restored one would give the same numbers to other lines, which is a fork);

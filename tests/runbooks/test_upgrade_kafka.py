@@ -68,11 +68,11 @@ def test_three_brokers_get_another_kafka_one_by_one_and_only_finishing_is_final(
         finished, possible = _status(hub)
         assert level < finished == possible
 
-        shutil.copyfile(OLD_KAFKA, home.kafka_lock)  # the page says so: not back any more
+        shutil.copyfile(OLD_KAFKA, home.kafka_jars)  # the page says so: not back any more
         (refused,) = hub.json("brokers", "restart", "1", good=1)
         assert refused["error"]["code"] == "brokers.restart-failed"
         answered_since(load, 10)
-        home.kafka_lock.unlink()
+        home.kafka_jars.unlink()
         hub.json("brokers", "restart", "1")
         came_to_rest(load)
         found = judged(home, home.running().bootstrap, TENANTS, load)

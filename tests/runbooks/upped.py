@@ -126,8 +126,8 @@ def answered_since(load: Load, count: int) -> None:
 
 
 def came_to_rest(load: Load) -> None:
-    """Stop filing, and wait for every answer."""
-    load.rate = 0.0
+    """End the portal in order, and see that everything was answered; an older one says the last answers then."""
+    load.finish()
     eventually(lambda: _sound(load) and not load.waiting, ARRIVED_SECONDS)
 
 

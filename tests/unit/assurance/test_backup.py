@@ -31,7 +31,7 @@ def enrolled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     office = Office(tmp_path_factory.mktemp("office") / "home")
     office.enrol()
     (office.home / "layout").write_text("1\n")
-    for name in ("broker", "logs", "run"):
+    for name in ("broker", "brokers", "logs", "run"):
         (office.home / name).mkdir()
         (office.home / name / "left-out").write_text("of this machine")
     return office.home
@@ -102,7 +102,7 @@ def test_what_comes_back_is_what_went_in(home: Path, made: Made, tmp_path: Path)
         0o700,
         0o600,
     )
-    for name in ("broker", "logs", "run", f"roles/{PORTAL}/state/operations.db"):
+    for name in ("broker", "brokers", "logs", "run", f"roles/{PORTAL}/state/operations.db"):
         assert not (again / name).exists()
 
 

@@ -170,19 +170,19 @@ def test_a_home_may_pin_another_kafka_which_has_a_directory_of_its_own(
     older = Jar(module.GROUP, module.ARTIFACT, "4.3.1", JARS[0].sha256)
     (tmp_path / "eltax-hub" / "kafka-4.3.1").mkdir(parents=True)
     (tmp_path / "eltax-hub" / "kafka-4.3.1" / older.file).write_bytes(CONTENT["first"])
-    assert [path.parent.name for path in jars_of(_locked(tmp_path / "kafka.lock", older))] == ["kafka-4.3.1"]
+    assert [path.parent.name for path in jars_of(_locked(tmp_path / "kafka-jars.json", older))] == ["kafka-4.3.1"]
     (tmp_path / "eltax-hub" / "kafka-4.3.1" / older.file).write_bytes(b"changed")
     with pytest.raises(JarMismatch):
-        jars_of(tmp_path / "kafka.lock")
+        jars_of(tmp_path / "kafka-jars.json")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"jars": [{"file": "x"}]}', '{"jars": []}'])
 def test_a_damaged_lock_is_no_reason_to_run_something_else(tmp_path: Path, text: str) -> None:
-    (tmp_path / "kafka.lock").write_text(text)
+    (tmp_path / "kafka-jars.json").write_text(text)
     with pytest.raises(LockDamaged):
-        jars_of(tmp_path / "kafka.lock")
+        jars_of(tmp_path / "kafka-jars.json")
 
 
 def test_a_home_without_a_lock_runs_what_comes_with_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "class_path", lambda: ["ours"])
-    assert jars_of(None) == jars_of(tmp_path / "kafka.lock") == ["ours"]
+    assert jars_of(None) == jars_of(tmp_path / "kafka-jars.json") == ["ours"]
