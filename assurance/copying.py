@@ -113,7 +113,7 @@ async def in_order(source: Side, copy: Side, place: Place, *, oldest_ms: int, se
     same = older = expired = 0
     wanted = await source.next(mark)
     found = await copy.next(seconds=seconds) if wanted is not None else None
-    while wanted is not None and (found is None or found.digest != wanted.digest):  # until the first that both have
+    while wanted is not None and (found is None or found.content != wanted.content):  # until the first that both have
         if wanted.timestamp_ms < oldest_ms:
             expired += 1
             wanted = await source.next(mark)
@@ -125,7 +125,7 @@ async def in_order(source: Side, copy: Side, place: Place, *, oldest_ms: int, se
             older += 1
             found = await copy.next(seconds=seconds)
     while wanted is not None:
-        if found is None or found.digest != wanted.digest:
+        if found is None or found.content != wanted.content:
             return Compared(*place, same, older, expired, MISSING if found is None else DIFFERS, wanted.offset)
         same += 1
         wanted = await source.next(mark)
@@ -157,7 +157,7 @@ async def _newest(endpoint: Endpoint, place: Place) -> Mapping[bytes, tuple[int 
     async with VerbatimReader(endpoint, *place) as reader:
         mark = await reader.end()
         while (record := await reader.next(mark)) is not None:
-            found[record.key or b""] = (record.offset, record.digest)
+            found[record.key or b""] = (record.offset, record.content)
     return found
 
 

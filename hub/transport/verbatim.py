@@ -25,12 +25,12 @@ _NOTHING: Final = b"\xff" * 8
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A record without its content: `digest` is SHA-256 over time, key, value and headers, each with its length."""
+    """A record without its content: `content` is SHA-256 over time, key, value and headers, each with its length."""
 
     offset: int
     timestamp_ms: int
     key: bytes | None
-    digest: bytes
+    content: bytes
 
 
 def fingerprint(
