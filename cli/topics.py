@@ -1,4 +1,4 @@
-"""`topics plan|apply`: what the cluster lacks, and making it so."""
+"""`topics plan|prepare|apply`: what the cluster lacks, and making it so."""
 
 from __future__ import annotations
 
@@ -197,6 +197,31 @@ def apply(prune: Prune = False, delete_data: DeleteData = False, force: Force = 
 
 
 app.command("grow")(grow)
+
+
+@app.command("prepare")
+@reports_errors
+def prepare(as_json: Json = False) -> None:
+    """Make topics, rights and keys that the declaration adds; no role is told, nothing taken away. / 旧版と並ぶ準備
+
+    While roles of an older version run, which could not read the declaration (docs/runbooks/upgrade.md).
+    """
+    from cli.noting import noted
+    from hub.applying import prepare as carry_out
+    from hub.crypto.certificates import CertificateAuthority
+    from hub.envelope.operations import Kind
+
+    home, wanted, endpoint = _hub()
+    authority = CertificateAuthority.load(home / "authority")
+    with noted(_admin(), "topics prepare") as notes, notes.attempt(Kind.COMMANDED):
+        done, enrolled = asyncio.run(carry_out(home, wanted, authority, endpoint, lambda: datetime.now(UTC)))
+    _show(done.steps, "done", as_json=as_json)
+    for name in enrolled:
+        _say(as_json, "enrolled", name)
+    if not as_json:
+        console.print(
+            f"{len(done.steps)} steps done; `eltax-hub topics apply` when no role of an older version is left"
+        )
 
 
 @app.command("shut-out")

@@ -35,7 +35,17 @@ from hub.undelivered import find_undelivered, insist
 from topics import names
 from topics.declaration import parse
 from topics.layout import Acl, Topology, expand
-from topics.plan import Current, DeleteTopic, Plan, RemoveAcl, RemoveQuota, RemoveTenant, Step, check_generation
+from topics.plan import (
+    Current,
+    DeleteTopic,
+    Plan,
+    RemoveAcl,
+    RemoveQuota,
+    RemoveTenant,
+    Step,
+    additions,
+    check_generation,
+)
 from topics.plan import plan as plan_for
 
 APPLIED: Final = "applied.bin"
@@ -192,6 +202,39 @@ async def _same_generation(home: Path, wanted: Topology, endpoint: Endpoint, cur
     else:
         published = last_applied(home, DECLARATION)
     check_generation(None if published is None else published.topology, wanted)
+
+
+async def prepare(
+    home: Path,
+    wanted: Wanted,
+    authority: CertificateAuthority,
+    endpoint: Endpoint,
+    now: Callable[[], datetime],
+    *,
+    cost: ScryptCost = STANDARD,
+) -> tuple[Plan, tuple[str, ...]]:
+    """Make what a declaration has beyond the one that holds: topics, rights, keys; take nothing away.
+
+    No role is told of it, for one of an older version could not read it, and would not start on it again; `apply` does
+    that when all can. Returns what was done and who was enrolled. Raises PartitionsChanged, GenerationChanged,
+    TrustRefused, TransportError.
+    """
+    topology = wanted.topology
+    base = last_applied(home)
+    applied = None if base is None else base.topology
+    known = {each.name for each in applied.principals} if applied else set()
+    async with Admin(endpoint) as admin:
+        current = await admin.current(topology, applied)
+        await _same_generation(home, topology, endpoint, current)
+        planned = plan_for(current, topology, applied=applied, shut_out=shut_out_at(home))
+        more = additions(planned, known)
+        await admin.execute(more)
+    published = await newest(endpoint, names.control(topology.namespace))
+    enrolled = enrol(
+        home, topology, authority, now=now(), cost=cost, least_serial=least_serial(published, home), withdraw=False
+    )
+    await publish(endpoint, topology.namespace, enrolled, published, declaration=None)
+    return more, enrolled.added
 
 
 async def _routers(admin: Admin, topology: Topology) -> frozenset[str]:

@@ -365,3 +365,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     return value
+
+
+def additions(planned: Plan, known: Collection[str]) -> Plan:
+    """What of a plan only adds: topics, rights, and limits of principals that are not `known` yet."""
+    return Plan(
+        tuple(
+            step
+            for step in planned.steps
+            if isinstance(step, CreateTopic | AllowAcl)
+            or (isinstance(step, SetQuota) and step.quota.principal not in known)
+        ),
+        (),
+    )

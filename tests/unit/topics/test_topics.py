@@ -13,7 +13,7 @@ from topics.declaration import PACKAGED, load, municipality_check_digit, parse
 from topics.errors import DeclarationInvalid, PartitionsChanged
 from topics.layout import Acl, Operation, Resource, Topology, expand
 from topics.partition import murmur2, partition_for
-from topics.plan import CreateTopic, Current, FoundTopic, Step, plan
+from topics.plan import CreateTopic, Current, FoundTopic, SetQuota, Step, additions, plan
 
 TEXT = PACKAGED.read_text(encoding="utf-8")
 
@@ -153,6 +153,22 @@ def test_what_is_not_declared_is_shown_and_left_alone_unless_pruned(topology: To
     emptied = plan(found, topology, delete_data=True)
     assert (kinds(emptied.steps), kinds(emptied.drift)) == (["DeleteTopic"], ["RemoveAcl"])
     assert all(step.deletes for step in (*pruned.steps, *emptied.steps))
+
+
+def test_what_is_made_ahead_of_an_upgrade_takes_nothing_away_and_changes_nothing(topology: Topology) -> None:
+    found = as_found(topology)
+    mixed = replace(
+        found,
+        topics=(replace(found.topics[0], configs={}), *found.topics[2:]),
+        acls=frozenset(list(found.acls)[1:]) | {Acl("review-131041", Resource.TOPIC, "eltax.old", Operation.READ)},
+        quotas=(),
+    )
+    planned = plan(mixed, topology, prune=True)
+    assert {"AlterTopic", "RemoveAcl"} <= set(kinds(planned.steps))
+    known = {each.principal for each in topology.quotas} - {"portal"}
+    ahead = additions(planned, known)
+    assert sorted(kinds(ahead.steps)) == ["AllowAcl", "CreateTopic", "SetQuota"]
+    assert [step.quota.principal for step in ahead.steps if isinstance(step, SetQuota)] == ["portal"]
 
 
 def test_a_changed_configuration_is_put_right(topology: Topology) -> None:
