@@ -18,7 +18,7 @@ os.environ.setdefault("HUB_KAFKA_COMPILER", "quick")  # its nodes live for minut
 hypothesis.settings.register_profile("any-machine", deadline=None)  # how fast a test is says nothing here
 hypothesis.settings.load_profile("any-machine")
 LONG_FILES = (
-    *("test_chaos", "test_story", "test_hub", "test_evil_broker", "test_router", "test_returns", "test_node"),
+    *("test_chaos", "test_hub", "test_evil_broker", "test_router", "test_returns", "test_node"),
     *(
         "test_java_reader",
         "test_portal",
