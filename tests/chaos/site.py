@@ -25,6 +25,7 @@ from tests.chaos.load import Load
 from topics import names
 
 PARTITIONS: Final = 4
+BROKERS: Final = 3
 SECOND: Final = "router-2"
 STORE: Final = "review-131041"
 """the desk and the broker whose disks are small, where disks can be mounted"""
@@ -141,13 +142,17 @@ def site(directory: Path, *, seed: int, events: int, rate: float, disks: bool = 
     home = Home(directory / "home")
     with ExitStack() as stack:
         if disks:
+            home.prepare()
+            for number in range(1, BROKERS + 1):  # or it would be the home of one broker
+                (home.brokers / f"broker-{number}").mkdir(parents=True, mode=0o700)
+            home.brokers.chmod(0o700)
             for place, size in (
                 (home.brokers / f"broker-{SMALL_BROKER}", _BROKER_MIB),
                 (home.role(STORE) / "state", _STORE_MIB),
             ):
                 stack.enter_context(_mounted(place, size))
         up = stack.enter_context(
-            Stack(home, namespace="rehearsal", partitions=PARTITIONS, brokers=3, broker_metrics=False)
+            Stack(home, namespace="rehearsal", partitions=PARTITIONS, brokers=BROKERS, broker_metrics=False)
         )
         hub = Hub(up)
         tenants = [tenant.code for tenant in up.topology.tenants]
@@ -178,7 +183,7 @@ def _show_last_words(logs: Path) -> None:
 
 @contextmanager
 def _mounted(place: Path, mebibytes: int) -> Iterator[None]:
-    place.mkdir(parents=True, mode=0o700)
+    place.mkdir(parents=True, mode=0o700, exist_ok=True)
     place.parent.chmod(0o700)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m,mode=0700", "eltax-hub", str(place)], check=True)
     try:
