@@ -16,7 +16,7 @@ DIRECTORY ?= /dev/shm
 
 READER := examples/java/target/eltax-hub-reader.jar
 
-.PHONY: help pictures demo hub images up down status load containers test unit coverage soak attacks-long watch-long chaos test-cluster registry runbooks lint java bench capacity docs attacks fuzz machines mutate lock clean
+.PHONY: help pictures demo hub images up down status load containers test story unit coverage soak attacks-long watch-long chaos test-cluster registry runbooks lint java bench capacity docs attacks fuzz machines mutate lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ containers: $(READY) ## the long test of the containers, where a Docker engine a
 
 test: $(READY) ## everything CI runs: lint, types, import contracts, the reader in Java, all tests but the long ones
 	$(BIN)/python -m tests.run
+
+story: $(READY) ## examples/story.sh: one filing from beginning to end, checked at every step
+	$(BIN)/python -m pytest -q -m soak --timeout 420 tests/broker/test_story.py
 
 unit: $(READY) ## the fast part only
 	$(BIN)/python -m pytest tests/unit -q

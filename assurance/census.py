@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from assurance.reconcile import Report, State
 from hub.envelope import header as headers
@@ -25,6 +26,7 @@ from hub.transport import Endpoint, KafkaRecord, PartitionReader
 from schemas.parts import ATTACHMENT_PART
 from topics import names
 from topics.layout import Topology
+from topics.names import in_generation
 
 _POLL_BYTES = 8 * 2**20
 
@@ -33,6 +35,7 @@ _POLL_BYTES = 8 * 2**20
 class Census:
     """What was read: per topic how often each leaf (32 bytes) stands there; letters; what is neither.
 
+    A topic's generations count as one, under the name of the first: an event stands in one of them.
     `parts` counts parts of attachments on the way to tax teams, which are events of their own.
     """
 
@@ -75,16 +78,17 @@ async def take_census(endpoint: Endpoint, topology: Topology) -> Census:
 
     Raises TransportError.
     """
-    partitions = {topic.name: topic.partitions for topic in topology.topics}
-    outputs = {route.topic for route in topology.routes}
+    partitions = topology.partitions_of
+    outputs = {topic for route in topology.routes for topic in _of_all(topology, route.topic)}
     for tenant in topology.tenants:
-        outputs |= {topic(topology.namespace, tenant.code) for topic in (names.status, names.accepted)}
-    letters = {principal.dead_letters for principal in topology.principals if principal.dead_letters}
+        for name in (names.status, names.accepted):
+            outputs.update(topology.every(partial(name, topology.namespace, tenant.code)))
+    letters = {topic for principal in topology.principals for topic in principal.all_dead_letters}
     resolutions = names.resolutions(topology.namespace)
     read = outputs | letters | {resolutions}
     starts = {(topic, number): None for topic in read for number in range(partitions[topic])}
-    leaves: dict[str, Counter[bytes]] = {topic: Counter() for topic in outputs}
-    sent_back: dict[str, Counter[bytes]] = {topic: Counter() for topic in outputs}
+    leaves: dict[str, Counter[bytes]] = {in_generation(topic, 1): Counter() for topic in outputs}
+    sent_back: dict[str, Counter[bytes]] = {topic: Counter() for topic in leaves}
     open_letters: set[Place] = set()
     ended: set[Place] = set()
     foreign = parts = 0
@@ -101,13 +105,13 @@ async def take_census(endpoint: Endpoint, topology: Topology) -> Census:
                     if said is not None:
                         ended.add(said.letter)
                         if said.replayed_to is not None and said.event is not None and said.origin.topic in outputs:
-                            sent_back[said.origin.topic][said.event.leaf] += 1
+                            sent_back[in_generation(said.origin.topic, 1)][said.event.leaf] += 1
                     continue
                 leaf = _leaf(record)
                 if leaf and _is_part(record):
                     parts += 1
                 elif leaf:
-                    leaves[record.topic][leaf] += 1
+                    leaves[in_generation(record.topic, 1)][leaf] += 1
                 elif leaf is None:
                     foreign += 1
     return Census(leaves, parts, len(open_letters - ended), foreign, sent_back)
@@ -124,11 +128,11 @@ def account(census: Census, portal: Report, topology: Topology) -> Account:
             sent.setdefault(entry.tenant, set()).add(entry.leaf)
     routed = lost = duplicates = extra = 0
     for tenant, leaves in sent.items():
-        held = [census.leaves.get(route.topic, {}) for route in topology.routes_of(tenant)]
+        held = [census.leaves.get(in_generation(route.topic, 1), {}) for route in topology.routes_of(tenant)]
         routed += sum(bool(held) and all(leaf in each for each in held) for leaf in leaves)
         lost += sum(leaf not in each for leaf in leaves for each in held) + (0 if held else len(leaves))
         duplicates += sum(
-            _surplus(held_, census.sent_back.get(route.topic, {}))
+            _surplus(held_, census.sent_back.get(in_generation(route.topic, 1), {}))
             for held_, route in zip(held, topology.routes_of(tenant), strict=True)
         )
         extra += sum(len(each.keys() - leaves - void) for each in held)
@@ -155,6 +159,11 @@ def account_returns(census: Census, told: Iterable[Report], topic_of: Callable[[
         duplicates += _surplus(stands, census.sent_back.get(topic, {}))
         extra += len(stands.keys() - said)
     return Returns(count, lost, duplicates, extra)
+
+
+def _of_all(topology: Topology, present: str) -> tuple[str, ...]:
+    """A topic of the present generation, in all of them."""
+    return topology.every(partial(in_generation, present))
 
 
 def _is_part(record: KafkaRecord) -> bool:

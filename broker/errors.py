@@ -98,3 +98,17 @@ class RegistryFailed(BrokerError):
 
     code: ClassVar[str] = "broker.registry-failed"
     hint: ClassVar[str] = "Its last lines are above; the whole log is in its directory under logs/."
+
+
+class MirrorFailed(BrokerError):
+    """MirrorMaker ended, or one of its tasks failed."""
+
+    code: ClassVar[str] = "mirror.failed"
+    hint: ClassVar[str] = "The whole log is in its directory under logs/mirror.log; start it again: it goes on there."
+
+
+class MirrorInUse(BrokerError):
+    """Another mirror runs in this directory."""
+
+    code: ClassVar[str] = "mirror.in-use"
+    hint: ClassVar[str] = "End it first; two would only fence each other."

@@ -19,7 +19,7 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,27 +174,44 @@ def _fetch_one(jar: Jar, scratch: Path, where: Path, fetch: Fetch) -> None:
         new.unlink(missing_ok=True)
 
 
-def _resolve_all(version: str) -> dict[str, list[dict[str, str]]]:
-    """Resolve Kafka's whole dependency tree, and the agents, again; for whoever renews the lock."""
+def resolve(
+    top: tuple[str, str, str],
+    extra: Sequence[tuple[str, str, str]] = (),
+    *,
+    whole: bool = True,
+    without: Collection[str] = (),
+) -> list[dict[str, str]]:
+    """Resolve the dependency tree of `group, artifact, version` again; for whoever renews a lock.
+
+    Not `whole`: it alone. `without` names artifacts to leave out.
+    """
     from jgo.maven import MavenContext, Model, PythonResolver
 
     with tempfile.TemporaryDirectory(prefix="eltax-hub-lock-") as scratch:
         context = MavenContext(repo_cache=Path(scratch), local_repos=[], resolver=PythonResolver())
-        top = context.project(GROUP, ARTIFACT).at_version(version)
-        found = Model(top.pom(), context).dependencies()
-        rows = [(GROUP, ARTIFACT, version)]
-        rows += [
-            (each.groupId, each.artifactId, str(each.version))
-            for each in (found[0] if isinstance(found, tuple) else found)
-        ]
-        rows += list(_EXTRA)
+        rows = [top]
+        if whole:
+            found = Model(context.project(top[0], top[1]).at_version(top[2]).pom(), context).dependencies()
+            rows += [
+                (each.groupId, each.artifactId, str(each.version))
+                for each in (found[0] if isinstance(found, tuple) else found)
+            ]
+        rows += list(extra)
 
         def pin(group: str, artifact: str, version: str) -> dict[str, str]:
             path = context.project(group, artifact).at_version(version).artifact().resolve()
             digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
             return {"group": group, "artifact": artifact, "version": version, "sha256": digest}
 
-        return {"jars": [pin(*row) for row in rows], "agents": [pin(*row) for row in _AGENTS]}
+        return [pin(*row) for row in rows if row[1] not in without]
+
+
+def write_lock(path: Path, parts: Mapping[str, Sequence[Mapping[str, str]]]) -> None:
+    """Write a lock: one jar a line."""
+    texts = [
+        f'"{key}": [\n' + ",\n".join("  " + json.dumps(row) for row in rows) + "\n]" for key, rows in parts.items()
+    ]
+    path.write_text("{" + ",\n".join(texts) + "}\n", "utf-8")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -207,21 +224,18 @@ def main(arguments: Sequence[str]) -> int:
             count = len(class_path((*read_lock(), *read_agents()), Path(directory)))
             _say(f"{count} jars of Apache Kafka {VERSION} in {directory}, verified")
         case ["lock"]:
-            _write_lock(VERSION, LOCK)
+            _lock(VERSION, LOCK)
         case ["lock", version, file]:
-            _write_lock(version, Path(file))
+            _lock(version, Path(file))
         case _:
             _say("usage: python -m broker.jars list | fetch DIRECTORY | lock [VERSION FILE]")
             return 2
     return 0
 
 
-def _write_lock(version: str, path: Path) -> None:
-    parts = [
-        f'"{key}": [\n' + ",\n".join("  " + json.dumps(row) for row in rows) + "\n]"
-        for key, rows in _resolve_all(version).items()
-    ]
-    path.write_text("{" + ",\n".join(parts) + "}\n", "utf-8")
+def _lock(version: str, path: Path) -> None:
+    agents = [row for agent in _AGENTS for row in resolve(agent, whole=False)]
+    write_lock(path, {"jars": resolve((GROUP, ARTIFACT, version), _EXTRA), "agents": agents})
 
 
 def _say(line: str) -> None:

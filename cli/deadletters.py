@@ -271,7 +271,7 @@ def _place(role: Role, name: str) -> Place:
     if not (partition.isdecimal() and offset.isdecimal() and partition.isascii() and offset.isascii()):
         raise LetterUnknown
     if "." not in topic:
-        topic = names.dead_letters(role.namespace, topic)
+        topic = names.dead_letters(role.namespace, topic, role.topology.generation)
     return Place(topic, int(partition), int(offset))
 
 

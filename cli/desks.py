@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from cli.log import publication_of
-from consumers.assembly import Surroundings
+from consumers.assembly import Surroundings, sessions_topics
 from consumers.audit.consumer import AuditConsumer
 from consumers.engine import system_clocks
 from consumers.helpdesk.consumer import HelpdeskConsumer
@@ -47,7 +47,7 @@ def opened(
     directory = AudienceDirectory(role.endpoint, names.audiences(role.namespace), lambda: role.trust, _now)
     registry = SessionRegistry(
         role.endpoint,
-        (names.sessions(role.namespace), names.desk_sessions(role.namespace, tenant)),
+        sessions_topics(role.topology, tenant),
         lambda: role.trust,
         _now,
         observer,

@@ -19,6 +19,7 @@ from cli import (
     helpdesk,
     keys,
     lost,
+    mirror,
     monitor,
     portal,
     proofs,
@@ -77,6 +78,7 @@ keys.app.command("renew")(authority.renew)
 keys.app.add_typer(authority.app, name="authority")
 app.add_typer(keys.app, name="keys")
 app.add_typer(deadletters.app, name="dead-letters")
+app.add_typer(mirror.app, name="mirror")
 app.add_typer(deploy.app, name="deploy")
 
 

@@ -43,6 +43,8 @@ class RoleProcess:
     """One running role."""
 
     name: str
+    principal: str
+    """whose certificate its endpoint shows"""
     process: subprocess.Popen[bytes]
     run_file: Path
     stderr: IO[bytes]
@@ -50,24 +52,23 @@ class RoleProcess:
     metrics: str = ""
 
     def find_metrics(self) -> str:
-        """The base URL of its endpoint, once it has said so; empty before."""
-        if not self.metrics:
-            try:
-                said = json.loads(self.run_file.read_text())
-            except (FileNotFoundError, ValueError):
-                return ""
-            if said.get("pid") == self.process.pid:
-                self.metrics = said["metrics"]
+        """The base URL of its endpoint, once it has said so; empty before. It has another one when it began anew."""
+        try:
+            said = json.loads(self.run_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return self.metrics
+        if said.get("pid") == self.process.pid:
+            self.metrics = said["metrics"]
         return self.metrics
 
     def ready(self) -> bool:
         """Ask its /readyz."""
         url = self.find_metrics()
-        return bool(url) and self.scraper.ok(f"{url}/readyz", self.name)
+        return bool(url) and self.scraper.ok(f"{url}/readyz", self.principal)
 
     def scrape(self, page: str = "metrics", *, seconds: float = 5.0) -> Answer:
         """Ask its endpoint for a page, as the administrator. Raises OSError."""
-        return self.scraper.get(f"{self.find_metrics()}/{page}", self.name, seconds=seconds)
+        return self.scraper.get(f"{self.find_metrics()}/{page}", self.principal, seconds=seconds)
 
 
 _OF_THE_WATCH = (
@@ -145,7 +146,7 @@ class Roles:
             stderr=stderr,
             start_new_session=True,  # Ctrl-C reaches only us; we stop them in order
         )
-        started = RoleProcess(name, process, run_file, stderr, self._scraper)
+        started = RoleProcess(name, principal, process, run_file, stderr, self._scraper)
         self.running[name] = started
         return started
 

@@ -17,6 +17,7 @@ from hub.loop import loop_run
 from hub.reading.control import kept_current, reporter
 from hub.role import Role, load_role
 from hub.settings import LogSettings, RoleSettings, SpoolSettings, WatchSettings
+from hub.standing import RoleGrown
 from monitoring.hooks import install_hooks, tell_failure
 from monitoring.logs import configure
 from monitoring.network.own_path import OwnPath
@@ -25,6 +26,8 @@ from schemas.errors import HubError
 Work = Callable[[Role, Observer, asyncio.Event], Awaitable[None]]
 
 _PR_SET_PDEATHSIG = 1
+_GROWN = -1
+"""instead of an exit status: another generation of topics, which the next start works with"""
 
 
 def _die_with_parent() -> None:
@@ -46,6 +49,7 @@ def _announce(run_file: Path, url: str) -> None:
 def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: bool = True) -> int:
     """Run one role until SIGTERM or SIGINT; return its exit status (0 stopped, 1 failed).
 
+    When the topics have grown it begins anew, under the same process id: whoever looks after it sees nothing of it.
     Without `own_path` its work itself probes the way to the brokers.
     """
     _die_with_parent()
@@ -59,7 +63,10 @@ def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: 
         _announce(role.state_directory / "run.json", frame.url)
         frame.observer(Lifecycle("started", {"command": command, "principal": role.principal}))
         path = OwnPath(role, frame.observer, WatchSettings().watch_seconds * own_path)
-        return loop_run(_until_stopped(role, frame, command, work, path))
+        status = loop_run(_until_stopped(role, frame, command, work, path))
+    if status == _GROWN:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
+    return status
 
 
 def configuration(settings: RoleSettings) -> dict[str, object]:
@@ -92,6 +99,9 @@ async def _until_stopped(role: Role, frame: Frame, command: str, work: Work, pat
         try:
             await kept_current(role, observer, stop, lambda: work(role, observer, stop), report=reporter(role))
         except Exception as error:  # noqa: BLE001 - the log says class and place, never a text; then we end
+            if RoleGrown.code in codes(error):
+                observer(Lifecycle("stopped", {"command": command, "code": RoleGrown.code}))
+                return _GROWN
             observer(Lifecycle("failed", {"command": command, "code": ",".join(sorted(codes(error)))}))
             tell_failure(error)
             return 1

@@ -14,7 +14,7 @@ from broker.node import Kafka
 from cli.brokers import here
 from cli.home import Home, NoHub, Running
 from cli.processes import RoleDied, Roles
-from hub.applying import Wanted, admin_endpoint, apply, last_applied
+from hub.applying import Applied, Wanted, admin_endpoint, apply, last_applied, last_published
 from hub.crypto.certificates import CertificateAuthority
 from hub.enrolment import enrol
 from hub.shut_out_book import shut_out_at
@@ -22,6 +22,7 @@ from hub.standing import DECLARATION
 from hub.transport import Endpoint
 from schemas.errors import HubError
 from topics.declaration import read
+from topics.errors import GenerationChanged
 from topics.layout import Topology
 from topics.plan import tenants_removed
 
@@ -147,12 +148,23 @@ class Stack:
         self._kafka = self._made_by(authority)
         self._kafka.start()
         self._tell("topics and rights")
-        done = asyncio.run(apply(self.home.path, self._wanted, authority, self.admin(), lambda: datetime.now(UTC)))
+        try:
+            done = self._apply(authority)
+        except GenerationChanged:
+            published = asyncio.run(last_published(self.home.path, self.admin(), self.topology.namespace))
+            if published is None or published.topology.generation < self.topology.generation:
+                raise
+            self._tell("the topics have grown: `eltax-hub topics grow` once more writes it where it is declared")
+            self._wanted = published
+            done = self._apply(authority)
         if not done.left.empty:
             raise TopologyDiffers(f"{len(done.left.steps)} steps")
         self._published = self._declaration()
         self._tell("roles")
         self._start_roles()
+
+    def _apply(self, authority: CertificateAuthority) -> Applied:
+        return asyncio.run(apply(self.home.path, self._wanted, authority, self.admin(), lambda: datetime.now(UTC)))
 
     def _begin_with(self) -> None:
         """Take what is declared, unless it takes a tenant away: that only `topics apply` does, while we run."""
@@ -187,7 +199,11 @@ class Stack:
         found = last_applied(self.home.path, DECLARATION)
         if found is None:
             return
-        before, self._wanted = _desks(self.topology), found
+        before, generations = _desks(self.topology), self.topology.generations
+        self._wanted = found
+        if found.topology.generations != generations:  # the roles begin anew by themselves, and tell new addresses
+            self._tell(f"generation {found.topology.generation} of the topics")
+            self._starting += [name for name in self.roles.running if name not in self._starting]
         after = _desks(self.topology)
         gone = [name for name in before if name not in after]
         if gone:

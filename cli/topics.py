@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from cli.growing import grow
 from cli.output import console, fail, json_line, reports_errors, table
 from schemas.errors import HubError
 
@@ -125,7 +126,7 @@ def init() -> None:
 @app.command("plan")
 @reports_errors
 def plan_(prune: Prune = False, delete_data: DeleteData = False, as_json: Json = False) -> None:
-    """Show what `apply` would do, and what is there beyond the declaration. Exit 1 if anything differs."""
+    """Show what `apply` would do, and what is there beyond the declaration. Exit 1 if anything differs, or grows."""
     from hub.applying import survey
 
     home, wanted, endpoint = _hub()
@@ -133,10 +134,22 @@ def plan_(prune: Prune = False, delete_data: DeleteData = False, as_json: Json =
     _show(found.steps, "step", as_json=as_json)
     _show(found.drift, "drift", as_json=as_json)
     _show_shut_out(home, found.shut_out, as_json=as_json)
+    growing = _growing(home)
+    if growing:
+        _say(as_json, "growing", "filing waits: `topics grow` was cut short; once more, or `topics apply` gives up")
     if not as_json and found.empty:
         console.print("nothing to do" + (f"; {len(found.drift)} not declared, left alone" if found.drift else ""))
-    if not found.empty:
+    if growing or not found.empty:
         raise typer.Exit(1)
+
+
+def _growing(home: Path) -> bool:
+    """Whether everybody who seals was told to begin nothing new, and nobody has ended that."""
+    from hub.applying import last_applied
+    from hub.standing import DECLARATION
+
+    published = last_applied(home, DECLARATION)
+    return published is not None and published.topology.growing
 
 
 @app.command("apply")
@@ -181,6 +194,9 @@ def apply(prune: Prune = False, delete_data: DeleteData = False, force: Force = 
     if not done.left.empty:
         _show(done.left.steps, "left", as_json=as_json)
         raise typer.Exit(1)
+
+
+app.command("grow")(grow)
 
 
 @app.command("prepare")
@@ -245,12 +261,19 @@ def let_in(
 def _authority_is_newer(principal: str) -> bool:
     """Whether all certificates that there were when it was shut out are worthless now."""
     from cli.people import the_home
-    from hub.crypto.certificates import made_at
+    from hub.crypto.certificates import BACKDATED, made_at
     from hub.shut_out_book import shut_out_at
 
     home = the_home().path
     since = shut_out_at(home).get(principal)
-    return since is not None and made_at(home / "authority" / "ca.crt") >= datetime.fromisoformat(since)
+    if since is None:
+        return False
+    at, begins = datetime.fromisoformat(since), made_at(home / "authority" / "ca.crt")
+    if begins >= at:
+        return True
+    # one of ours begins before it was made; the one that it replaced bears the time at which that was done
+    replaced = max((each.name for each in home.glob("authority-retired-*")), default="")
+    return begins + BACKDATED >= at and replaced >= f"authority-retired-{at.astimezone(UTC):%Y%m%dT%H%M%S}"
 
 
 def _admin() -> Role:

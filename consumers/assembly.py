@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from consumers.judgement import Judge
 from consumers.letters import Letters
 from consumers.own_keys import OwnKeys, Used
 from consumers.patience import Patience
+from consumers.sending import InPresentGeneration
 from consumers.store.port import Store
 from consumers.store.vault import Vault
 from hub.crypto.identity import IdentityKey
@@ -34,6 +36,7 @@ from hub.reading.at_hand import Registry, SessionsAtHand
 from hub.reading.errors import KeyNotLoaded
 from hub.reading.intake import Expectation, Intake, Secrets
 from hub.reading.secrets import OwnSecrets
+from hub.reading.stream import earlier_places
 from hub.transport import BatchWriter, Endpoint, PartitionReader
 from topics import names
 from topics.layout import Topology
@@ -60,6 +63,7 @@ class DeskRole(Protocol):
     def keystore(self) -> KeyStore: ...
     @property
     def trust(self) -> Trust: ...
+    def holds_back(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class Surroundings:
 
     def letters(self) -> Letters:
         """Return the writer of this desk's dead letters."""
-        topic = names.dead_letters(self.role.namespace, self.role.principal)
+        topic = names.dead_letters(self.role.namespace, self.role.principal, self.role.topology.generation)
         return Letters(self.role.principal, topic, self.quarantine_key)
 
     def keys(self, used: Used | None = None) -> OwnKeys:
@@ -118,14 +122,34 @@ class Surroundings:
         return Intake(
             audience,
             expected.__getitem__,
-            self.role.topology.partitions,
+            self.role.topology.partitions_of.__getitem__,
             sessions,
             secrets,
             lambda: self.role.trust,
         )
 
+    def expected(self, dataset: str, expectation: Callable[[int], Expectation]) -> dict[str, Expectation]:
+        """What the topics of a dataset may hold, of all generations; `expectation` says it of one."""
+        role, tenant = self.role, self.tenant
+        return {
+            names.of_tenant(role.namespace, tenant, dataset, each.number): expectation(each.number)
+            for each in role.topology.generations
+        }
+
+    def routed(self, dataset: str, audience: str | None) -> dict[str, Expectation]:
+        """What this desk's routed topics may hold; see `routed`."""
+        return self.expected(dataset, lambda number: routed(self.role.namespace, self.tenant, audience, number))
+
+    def produced(self, kind: Kind) -> dict[str, Expectation]:
+        """What the topics that the review desk produces to may hold; see `produced`."""
+        return self.expected(kind.value, lambda number: produced(self.role.namespace, self.tenant, kind, number))
+
+    def sessions_topics(self) -> list[str]:
+        """The topics of the sessions of this desk's events, of all generations."""
+        return sessions_topics(self.role.topology, self.tenant)
+
     async def run(self, judge: Judge, topics: Collection[str], stop: asyncio.Event, keys: OwnKeys | None) -> None:
-        """Run a desk over whole topics until `stop`, from the places that its store knows."""
+        """Run a desk over whole topics until `stop`, from the places that its store knows, generation by generation."""
         patience = Patience(self.role.principal, self.observer)
         if await patience.until_done("sessions", self._caught_up, stop) is None:
             return
@@ -136,7 +160,8 @@ class Surroundings:
         engine = Engine(self.role.principal, judge, self.store, self.observer, self.clocks, self.limits)
         places = await engine.places()
         starts = {place: places.get(place) for place in self._partitions(topics)}
-        reader, writer = PartitionReader(self.role.endpoint, starts), BatchWriter(self.role.endpoint)
+        reader = PartitionReader(self.role.endpoint, starts, first=earlier_places(starts))
+        writer = InPresentGeneration(BatchWriter(self.role.endpoint), self.role.topology.generation)
         try:
             if await patience.until_done("broker", lambda: _started(reader), stop) is None:
                 return
@@ -146,8 +171,8 @@ class Surroundings:
             await writer.close()
 
     def _partitions(self, topics: Collection[str]) -> list[tuple[str, int]]:
-        declared = {topic.name: topic.partitions for topic in self.role.topology.topics}
-        return [(topic, partition) for topic in topics for partition in range(declared[topic])]
+        partitions = self.role.topology.partitions_of
+        return [(topic, partition) for topic in topics for partition in range(partitions[topic])]
 
     async def _caught_up(self) -> bool:
         await self.registry.ensure(())
@@ -173,20 +198,27 @@ class _NoSecrets:
         return Reason.NOT_ADDRESSED
 
 
-def routed(namespace: str, tenant: str, audience: str | None) -> Expectation:
+def sessions_topics(topology: Topology, tenant: str | None) -> list[str]:
+    """The topics of the sessions of a tenant's events, of all generations; of None those of everybody."""
+    namespace = topology.namespace
+    found = [*topology.every(partial(names.sessions, namespace))]
+    return found if tenant is None else [*found, *topology.every(partial(names.desk_sessions, namespace, tenant))]
+
+
+def routed(namespace: str, tenant: str, audience: str | None, generation: int = 1) -> Expectation:
     """What a routed topic may hold: submissions with the own ciphertext alone (audit: none), words on letters."""
     return Expectation(
         tenant,
         Kind.SUBMISSION,
-        names.submissions(namespace),
+        names.submissions(namespace, generation),
         STRIPPED if audience is None else routed_to(audience),
         notices=True,
         resolutions=LetterResolved.RECORD if audience is None else LetterResolved.TOLD,
     )
 
 
-def produced(namespace: str, tenant: str, kind: Kind) -> Expectation:
+def produced(namespace: str, tenant: str, kind: Kind, generation: int = 1) -> Expectation:
     """What `status` and `accepted` may hold: events as the review desk sealed them, and its receipts."""
-    topic = names.of_tenant(namespace, tenant, kind.value)
+    topic = names.of_tenant(namespace, tenant, kind.value, generation)
     status = kind is Kind.STATUS
     return Expectation(tenant, kind, topic, PRODUCED, receipts=status, noticing=f"review-{tenant}" if status else None)

@@ -23,6 +23,7 @@ from consumers.store.model import (
 )
 from consumers.store.vault import Vault
 from hub.envelope.header import EventHeader
+from hub.envelope.names import parse_topic
 from hub.envelope.reasons import Reason
 from hub.envelope.records import Checkpoint, LetterResolved, Session
 from hub.envelope.resolutions import receipt_fingerprint
@@ -177,7 +178,9 @@ class _Work:
                 self._notices.append(notice_seen(header, leaf, notice.reason, self._at_ms))
                 self._alarms.append(("dead-letter-notice", notice.reason.value))
             case DeskNoticed(desk, notice, header, leaf):
-                topic = f"{record.topic.rpartition('.')[0]}.{desk.partition('-')[0]}"
+                told_on = parse_topic(record.topic)
+                assert told_on is not None  # our own layout
+                topic = told_on.of(desk.partition("-")[0])
                 at_ms = to_ms(notice.noticed_at)
                 self._resolutions.append(held_by(desk, header, leaf, notice.reason, topic, at_ms))
             case Resolved(said):

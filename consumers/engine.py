@@ -41,6 +41,7 @@ from hub.loop import TaskGroup
 from hub.reading.backlog import Backlog
 from hub.transport import KafkaRecord
 from schemas.errors import HubError
+from topics.names import in_generation
 
 T = TypeVar("T")
 
@@ -251,10 +252,20 @@ class Engine:
                     raise
                 continue  # whoever reads or stores next says so
             self._alarm(troubles)
-            for (topic, partition), (position, end) in found.items():
-                self._observe(Lag(topic, partition, max(0, end - position)))
-            for topic, age in self._backlog.look(found, self._clocks.monotonic()).items():
-                self._observe(BacklogAge(topic, age))
+            self._tell_lag(found)
+
+    def _tell_lag(self, found: Mapping[tuple[str, int], tuple[int, int]]) -> None:
+        """Tell how much of each topic waits, and since when: all generations of a topic are one backlog."""
+        lags: dict[tuple[str, int], int] = defaultdict(int)
+        for (topic, partition), (position, end) in found.items():
+            lags[in_generation(topic, 1), partition] += max(0, end - position)
+        for (topic, partition), lag in lags.items():
+            self._observe(Lag(topic, partition, lag))
+        ages: dict[str, float] = defaultdict(float)
+        for topic, age in self._backlog.look(found, self._clocks.monotonic()).items():
+            ages[in_generation(topic, 1)] = max(ages[in_generation(topic, 1)], age)
+        for topic, age in ages.items():
+            self._observe(BacklogAge(topic, age))
 
     def _troubles(self) -> dict[str, int]:
         now_ms = self._clocks.now_ms()

@@ -21,7 +21,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from hub.envelope.inspection import PRODUCED
 from hub.envelope.names import Kind
@@ -45,6 +45,7 @@ _PROGRESS_SECONDS: Final = 1.0
 _MAX_OFFSET: Final = 2**63 - 1
 _MAX_WHOLE: Final = 64
 _LEAF: Final = re.compile("[0-9a-f]{64}")
+_NUMBER: Final = re.compile("[1-9][0-9]{0,2}")
 
 Progress = Callable[[int, str], None]
 
@@ -104,9 +105,8 @@ class _Lane:
     parts: dict[str, int] = field(default_factory=dict)
     whole: dict[str, None] = field(default_factory=dict)
 
-    def place(self) -> str:
-        said = {"next": self.next_offset, "parts": self.parts, "whole": list(self.whole)}
-        return json.dumps(said, separators=(",", ":"))
+    def said(self) -> dict[str, object]:
+        return {"next": self.next_offset, "parts": self.parts, "whole": list(self.whole)}
 
     def remember(self, leaf: bytes, offset: int) -> None:
         self.parts[leaf.hex()] = offset
@@ -125,10 +125,43 @@ class _Lane:
             del self.whole[next(iter(self.whole))]
 
 
+class _Lanes:
+    """The lanes of all partitions and generations of the topic; a place is those of one partition."""
+
+    def __init__(self, topics: Mapping[str, int], places: Mapping[int, str]) -> None:
+        """`topics` are named with their generations. Raises PlaceInvalid."""
+        self._topics = topics
+        self._lanes = {
+            (generation, partition): lane
+            for partition, text in places.items()
+            for generation, lane in _lanes_of(text).items()
+        }
+
+    def of(self, topic: str, partition: int) -> _Lane:
+        return self._lanes.setdefault((self._topics[topic], partition), _Lane())
+
+    def starts(self) -> dict[tuple[str, int], int]:
+        return {
+            (topic, number): lane.next_offset
+            for (generation, number), lane in self._lanes.items()
+            for topic, known in self._topics.items()
+            if known == generation
+        }
+
+    def place(self, partition: int) -> str:
+        """The text; of a topic that never grew, and before anything of a later generation came, that of one lane."""
+        found = {
+            str(generation): lane.said()
+            for (generation, number), lane in sorted(self._lanes.items())
+            if number == partition and generation in self._topics.values()
+        }
+        return json.dumps(found["1"] if found.keys() == {"1"} else {"generations": found}, separators=(",", ":"))
+
+
 class _Passed:
     """Tells how far a caller may go on without a delivery: seldom, for it will write that down."""
 
-    def __init__(self, lanes: dict[int, _Lane], progress: Progress | None) -> None:
+    def __init__(self, lanes: _Lanes, progress: Progress | None) -> None:
         self._lanes = lanes
         self._progress = progress
         self._behind: set[int] = set()
@@ -139,10 +172,10 @@ class _Passed:
         if time.monotonic() - self._last >= _PROGRESS_SECONDS:
             self.tell()
 
-    def beyond(self, partition: int, offset: int) -> None:
+    def beyond(self, record: KafkaRecord) -> None:
         """A dead letter was written: not again after a restart."""
-        self._lanes.setdefault(partition, _Lane()).next_offset = offset
-        self._behind.add(partition)
+        self._lanes.of(record.topic, record.partition).next_offset = record.offset + 1
+        self._behind.add(record.partition)
         self.tell()
 
     def told(self, partition: int) -> None:
@@ -152,14 +185,27 @@ class _Passed:
     def tell(self) -> None:
         if self._progress is not None:
             for partition in sorted(self._behind):
-                self._progress(partition, self._lanes[partition].place())
+                self._progress(partition, self._lanes.place(partition))
         self._behind.clear()
         self._last = time.monotonic()
 
 
-def _lane(text: str) -> _Lane:
+def _lanes_of(text: str) -> dict[int, _Lane]:
+    """By generation. Raises PlaceInvalid."""
     try:
         said = json.loads(text)
+        if "generations" not in said:
+            return {1: _lane(said)}
+        found = said["generations"].items()
+        if not all(_NUMBER.fullmatch(number) for number, _ in found):
+            raise PlaceInvalid
+        return {int(number): _lane(each) for number, each in found}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise PlaceInvalid from None
+
+
+def _lane(said: Any) -> _Lane:
+    try:
         following, parts, whole = said["next"], said["parts"], dict.fromkeys(said["whole"])
         offsets = [following, *parts.values()]
         # type(), not isinstance(): true and false are no offsets
@@ -190,31 +236,32 @@ async def accepted_submissions(
     a second at most, how far what is not yours was passed over: keep it if you may be idle for longer than the
     topic's retention.
 
-    Raises PlaceInvalid, OffsetGone (the topic no longer has what comes next), NotAuthorized; waits for brokers and
-    keys that are away.
+    Raises PlaceInvalid, OffsetGone (the topic no longer has what comes next), NotAuthorized, RoleGrown (the topic has
+    grown: start again); waits for brokers and keys that are away.
     """
     team, _, tenant = role.principal.rpartition("-")
-    topic = names.accepted(role.namespace, tenant)
-    lanes = {partition: _lane(text) for partition, text in places.items()}
+    topology = role.topology
+    topics = {names.accepted(role.namespace, tenant, each.number): each.number for each in topology.generations}
+    lanes = _Lanes(topics, places)
     passed = _Passed(lanes, progress)
     stream = SealedStream(
         role,
         role.principal,
-        {topic: Expectation(tenant, Kind.ACCEPTED, topic, PRODUCED)},
-        [names.desk_sessions(role.namespace, tenant)],
-        {(topic, number): lane.next_offset for number, lane in lanes.items()},
+        {topic: Expectation(tenant, Kind.ACCEPTED, topic, PRODUCED) for topic in topics},
+        topology.every(partial(names.desk_sessions, role.namespace, tenant)),
+        lanes.starts(),
         partial(_read, team.removeprefix("tax-")),
         observer,
         letters=True,
         wall=wall,
-        put_aside=lambda record: passed.beyond(record.partition, record.offset + 1),
+        put_aside=passed.beyond,
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(stream.close)
         await stream.connect(stop)
         events = await stack.enter_async_context(aclosing(stream.events(follow=follow, stop=stop)))
         async for record, read in events:
-            lane = lanes.setdefault(record.partition, _Lane())
+            lane = lanes.of(record.topic, record.partition)
             lane.next_offset = record.offset + 1
             leaf = read.arrived.leaf
             if read.record is None or leaf.hex() in lane.whole:
@@ -230,7 +277,7 @@ async def accepted_submissions(
             except Stopped:
                 return
             lane.forget(read.record, leaf)
-            yield _delivery(lane, record, read, submission)
+            yield _delivery(lanes.place(record.partition), record, read, submission)
             passed.told(record.partition)
         passed.tell()
 
@@ -277,7 +324,7 @@ def _read(tax_item: str, record: KafkaRecord, arrived: Arrived) -> _Read | Reaso
     return _Read(arrived, record=accepted)
 
 
-def _delivery(lane: _Lane, record: KafkaRecord, read: _Read, submission: Submission | None) -> Delivery:
+def _delivery(place: str, record: KafkaRecord, read: _Read, submission: Submission | None) -> Delivery:
     accepted, header = read.record, read.arrived.header
     assert accepted is not None
     assert header.cause is not None  # `_read` has seen to both
@@ -297,6 +344,6 @@ def _delivery(lane: _Lane, record: KafkaRecord, read: _Read, submission: Submiss
         header.cause.event_id,
         sealed.epoch,
         record.partition,
-        lane.place(),
+        place,
         submission,
     )

@@ -12,6 +12,7 @@ from consumers.tax.store import TaxStore
 from hub.envelope.names import Kind
 from hub.envelope.records import ReportEntry
 from schemas.parts import ATTACHMENT_PART
+from topics.names import in_generation
 
 HELD: Final = "held"
 UNCONFIRMED: Final = "unconfirmed"
@@ -82,8 +83,8 @@ def taken_over(store: TaxStore) -> Iterator[ReportEntry]:
 def _discarded(store: Store, states: Mapping[tuple[str, str], str]) -> Iterator[ReportEntry]:
     """Yield what was discarded, by (kind of topic, hop that refused it): another hop's refusal excuses nobody."""
     for said in store.resolutions(discarded=True):
-        hop = said.letter.partition("/")[0].rpartition(".")[2].partition("-")[0]
-        state = states.get((said.origin.rpartition(".")[2], hop))
+        hop = in_generation(said.letter.partition("/")[0], 1).rpartition(".")[2].partition("-")[0]
+        state = states.get((in_generation(said.origin, 1).rpartition(".")[2], hop))
         if state is not None and said.tenant and said.event_id and said.leaf:
             yield ReportEntry(said.tenant, said.event_id, said.leaf, state)
 

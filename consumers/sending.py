@@ -16,7 +16,8 @@ from consumers.patience import Patience
 from consumers.store.model import OutboxRow
 from consumers.store.port import Store
 from hub.facts import Observer, ReceiptsSent
-from hub.transport import Outgoing
+from hub.transport import BatchWriter, Outgoing
+from topics.names import in_generation
 
 T = TypeVar("T")
 
@@ -26,6 +27,27 @@ class Writer(Protocol):
 
     async def write(self, topic: str, partition: int, records: Sequence[Outgoing]) -> list[int]:
         """Return when all in-sync replicas hold the records, in order."""
+
+
+class InPresentGeneration:
+    """Writes to the present generation of a topic what was meant for an earlier one.
+
+    Receipts, notices and letters are bound to partition and record, and to no topic: what waited in the outbox while
+    the topics grew, or is said of an older record, goes where things are written now.
+    """
+
+    def __init__(self, writer: BatchWriter, generation: int) -> None:
+        """`writer` is closed with us."""
+        self._writer = writer
+        self._generation = generation
+
+    async def write(self, topic: str, partition: int, records: Sequence[Outgoing]) -> list[int]:
+        """Return when all in-sync replicas hold the records, in order."""
+        return await self._writer.write(in_generation(topic, self._generation), partition, records)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._writer.close()
 
 
 class InThread(Protocol):

@@ -9,6 +9,7 @@ declaration that was carried out to its end, `<home>/declaration.bin` the one th
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from hub.crashpoints import reached
 from hub.crypto.certificates import CertificateAuthority, write_private
 from hub.crypto.keyfile import STANDARD, ScryptCost
 from hub.enrolment import Enrolled, administrator, enrol, listed_at, pinned_at
@@ -34,6 +36,7 @@ from topics import names
 from topics.declaration import parse
 from topics.layout import Acl, Topology, expand
 from topics.plan import (
+    Current,
     DeleteTopic,
     Plan,
     RemoveAcl,
@@ -41,10 +44,13 @@ from topics.plan import (
     RemoveTenant,
     Step,
     additions,
+    check_generation,
 )
 from topics.plan import plan as plan_for
 
 APPLIED: Final = "applied.bin"
+_LETTING_GO_SECONDS: Final = 20.0
+"""for roles to hear that an earlier generation is declared no more, and to begin anew without it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +98,15 @@ def admin_endpoint(home: Path, bootstrap: str) -> Endpoint:
 async def survey(
     home: Path, wanted: Wanted, endpoint: Endpoint, *, prune: bool = False, delete_data: bool = False
 ) -> Plan:
-    """Plan from what the brokers have to what is wanted. Raises PartitionsChanged, TransportError."""
+    """Plan from what the brokers have to what is wanted.
+
+    Raises PartitionsChanged, GenerationChanged, TransportError.
+    """
     base = last_applied(home)
     applied = None if base is None else base.topology
     async with Admin(endpoint) as admin:
         current = await admin.current(wanted.topology, applied)
+    await _same_generation(home, wanted.topology, endpoint, current)
     out = shut_out_at(home)
     return plan_for(current, wanted.topology, applied=applied, prune=prune, delete_data=delete_data, shut_out=out)
 
@@ -111,19 +121,24 @@ async def apply(
     prune: bool = False,
     delete_data: bool = False,
     force: bool = False,
+    grows: bool = False,
     cost: ScryptCost = STANDARD,
 ) -> Applied:
     """Carry a declaration out. Without `force`, no tenant is removed that has undelivered events.
 
-    Raises Undelivered, PartitionsChanged, TrustRefused, TransportError; run it again then.
+    Only with `grows` (`hub.growing`, which has drained the topics) another generation of topics is begun.
+    Raises Undelivered, PartitionsChanged, GenerationChanged, TrustRefused, TransportError; run it again then.
     """
     topology = wanted.topology
     base = last_applied(home)
     applied = None if base is None else base.topology
     out = shut_out_at(home)
     async with Admin(endpoint) as admin:
+        current = await admin.current(topology, applied)
+        if not grows:
+            await _same_generation(home, topology, endpoint, current)
         planned = plan_for(
-            await admin.current(topology, applied),
+            current,
             topology,
             applied=applied,
             prune=prune,
@@ -132,9 +147,10 @@ async def apply(
         )
         if applied is not None and not force:
             await _nothing_is_left(admin, home, endpoint, applied, _removed(planned))
-        first, last = _in_order(planned, applied)
+        first, last = _in_order(planned, applied, topology)
         await admin.execute(first)
         await admin.settle(replace(topology, quotas=()))  # nobody hears of topics that are not there yet
+        reached("apply.before-publishing")
         published = await newest(endpoint, names.control(topology.namespace))
         enrolled = enrol(
             home,
@@ -152,10 +168,40 @@ async def apply(
             await publish(endpoint, topology.namespace, enrolled, published, declaration=declaration)
             trust = Trust.load(enrolled.trust, pinned_at(home))
             unheard = await hearing.until_all(trust)
+        if applied is not None and _let_go(applied, topology):
+            await asyncio.sleep(_LETTING_GO_SECONDS)
         await admin.execute(last)
         left = await admin.settle(topology, applied=applied, prune=prune, shut_out=out)
     write_private(home / APPLIED, declaration)
     return Applied(planned, left, enrolled.added, enrolled.withdrawn, trust.serial, serial, unheard)
+
+
+async def last_published(home: Path, endpoint: Endpoint, namespace: str) -> Wanted | None:
+    """What was published last, by this home or, if it is older than that (restored from a copy), by its topic.
+
+    Raises DeclarationRefused, TransportError; the control topic must be there.
+    """
+    pinned, path = pinned_at(home), home / DECLARATION
+    values = [path.read_bytes()] if path.exists() else []
+    values += [value for value in [(await newest(endpoint, names.control(namespace))).get(DECLARATION_KEY)] if value]
+    found = []
+    for value in values:
+        with contextlib.suppress(DeclarationRefused):  # garbage on the topic is no declaration
+            found.append(AppliedDeclaration.load(value, pinned))
+    if not found:
+        return None
+    latest = max(found, key=lambda each: each.serial)
+    return Wanted.of(latest.text, latest.namespace, latest.partitions)
+
+
+async def _same_generation(home: Path, wanted: Topology, endpoint: Endpoint, current: Current) -> None:
+    """Raise GenerationChanged if another one was published last, carried out to its end or not."""
+    control = names.control(wanted.namespace)
+    if any(topic.name == control for topic in current.topics):
+        published = await last_published(home, endpoint, wanted.namespace)
+    else:
+        published = last_applied(home, DECLARATION)
+    check_generation(None if published is None else published.topology, wanted)
 
 
 async def prepare(
@@ -170,17 +216,17 @@ async def prepare(
     """Make what a declaration has beyond the one that holds: topics, rights, keys; take nothing away.
 
     No role is told of it, for one of an older version could not read it, and would not start on it again; `apply` does
-    that when all can. Returns what was done and who was enrolled. Raises PartitionsChanged, TrustRefused,
-    TransportError.
+    that when all can. Returns what was done and who was enrolled. Raises PartitionsChanged, GenerationChanged,
+    TrustRefused, TransportError.
     """
     topology = wanted.topology
     base = last_applied(home)
     applied = None if base is None else base.topology
     known = {each.name for each in applied.principals} if applied else set()
     async with Admin(endpoint) as admin:
-        planned = plan_for(
-            await admin.current(topology, applied), topology, applied=applied, shut_out=shut_out_at(home)
-        )
+        current = await admin.current(topology, applied)
+        await _same_generation(home, topology, endpoint, current)
+        planned = plan_for(current, topology, applied=applied, shut_out=shut_out_at(home))
         more = additions(planned, known)
         await admin.execute(more)
     published = await newest(endpoint, names.control(topology.namespace))
@@ -214,9 +260,18 @@ def _removed(planned: Plan) -> list[RemoveTenant]:
     return [step for step in planned.steps if isinstance(step, RemoveTenant)]
 
 
-def _in_order(planned: Plan, applied: Topology | None) -> tuple[Plan, Plan]:
-    """Split: when a tenant leaves, rights that were declared go last, when the router has heard; so do quotas, data."""
-    waits = frozenset[Acl]() if applied is None or not _removed(planned) else applied.acls
+def _let_go(applied: Topology, wanted: Topology) -> bool:
+    """Whether a generation that was read is declared no more."""
+    return bool(set(applied.generations) - set(wanted.generations))
+
+
+def _in_order(planned: Plan, applied: Topology | None, wanted: Topology) -> tuple[Plan, Plan]:
+    """Split: when a tenant leaves, rights that were declared go last, when the router has heard; so do quotas, data.
+
+    So they do when an earlier generation of topics is let go of: desks that still read it would end.
+    """
+    last = applied is not None and (_removed(planned) or _let_go(applied, wanted))
+    waits = frozenset[Acl]() if applied is None or not last else applied.acls
 
     def late(step: Step) -> bool:
         return isinstance(step, RemoveQuota | DeleteTopic) or (isinstance(step, RemoveAcl) and step.acl in waits)

@@ -46,6 +46,10 @@ POINTS: Final = frozenset(
         "collector.before-commit",  # lines, leaves and offsets of a batch are written, and nothing is committed
         "collector.after-commit",
         "collector.before-following",  # lines about brokers are noted, how far their logs were read is not
+        "apply.before-publishing",  # topics and rights are there, nobody has heard of them
+        "grow.paused",
+        "grow.fenced",  # nobody may write, and that all has arrived was not looked at again
+        "grow.applied",  # the next generation is in force, its text is not where declarations are edited
         "witness.before-remembering",
         "witness.before-answer",  # remembered, and nobody was told
     }

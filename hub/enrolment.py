@@ -76,7 +76,7 @@ def enrol(
 ) -> Enrolled:
     """Make `roles/<principal>/` for every declared role without keys, `certificates/`, trust list, audience keys.
 
-    Who is declared with a certificate only gets that.
+    Who is declared with a certificate only, or as a mirror, gets that.
     In a home that is enrolled, who has keys keeps them. With `withdraw`, the keys of principals that `topology`
     does not name are revoked; their directories stay. Who is shut out (`hub.shut_out_book`) is given nothing, and its
     keys are revoked; its audience's keys count by the administrator's signature alone. A trust list that changes
@@ -93,7 +93,7 @@ def enrol(
     epochs = epochs_ahead(now, _EPOCHS)
     with ThreadPoolExecutor(max_workers=_HANDS) as pool:  # the disk takes its time, and lets others run
         made = list(pool.map(lambda each: _keys(home, each, epochs, authority, cost), missing))
-    for name in (each.name for each in topology.principals if each.certificate_only):
+    for name in (each.name for each in topology.principals if each.keyless):
         if not (home / "certificates" / f"{name}.crt").exists():
             authority.issue(name, home / "certificates")
     for name in (each.name for each in served):

@@ -112,11 +112,11 @@ async def find_open(
 
     Raises NotAllRouted, TransportError.
     """
-    namespace = topology.namespace
+    namespace, generation = topology.namespace, topology.generation
     found: dict[bytes, OpenSession] = {}
-    topic = names.sessions(namespace)
+    topic = names.sessions(namespace, generation)
     closes: list[tuple[bytes | None, Signed]] = []
-    async for record in read_all(endpoint, whole(topic, 1)):
+    async for record in read_all(endpoint, whole([topic], 1)):
         _announced(record, topic, trust, producer, now, found, closes)
     for key, signed in closes:  # a close may stand before a session that was announced again
         for each in list(found.values()):
@@ -125,7 +125,9 @@ async def find_open(
     if found and await find_unrouted(endpoint, topology, committed):
         raise NotAllRouted
     for tenant in sorted({each.session.tenant for each in found.values()}):
-        async for record in read_all(endpoint, whole(names.audit(namespace, tenant), topology.partitions)):
+        async for record in read_all(
+            endpoint, whole([names.audit(namespace, tenant, generation)], topology.partitions)
+        ):
             _came_through(record, trust, now, found)
     return tuple(sorted(found.values(), key=lambda each: each.session.created_at))
 
@@ -162,8 +164,8 @@ async def end(endpoint: Endpoint, topology: Topology, found: OpenSession, admin:
     checkpoints, close = statements(found, admin, now)
     async with BatchWriter(endpoint) as writer:
         for partition, record in checkpoints:
-            await writer.write(names.submissions(topology.namespace), partition, [record])
-        await writer.write(names.sessions(topology.namespace), 0, [close])
+            await writer.write(names.submissions(topology.namespace, topology.generation), partition, [record])
+        await writer.write(names.sessions(topology.namespace, topology.generation), 0, [close])
 
 
 def _announced(

@@ -79,6 +79,10 @@ class Role:
         """
         await self.standing.ask()
 
+    def holds_back(self) -> bool:
+        """Whether who seals begins nothing new: the topics are being drained into a bigger generation, or were."""
+        return self.topology.growing or self.standing.grown
+
     def take_trust(self, value: bytes) -> bool:
         """Take on a newer trust list and say whether it was news.
 
@@ -99,13 +103,16 @@ class Role:
     def take_declaration(self, value: bytes) -> bool:
         """Take on a newer declaration and say whether it was news.
 
-        Raises DeclarationRefused, RolledBack; RoleWithdrawn if it does not name us, and then it is not taken.
+        Raises DeclarationRefused, RolledBack; RoleWithdrawn if it does not name us, and then it is not taken; RoleGrown
+        if it begins the next generation of topics, with which our next start will work.
         """
 
         def accept(topology: Topology) -> None:
             if self.principal not in {each.name for each in topology.principals}:
                 raise RoleWithdrawn(self.principal)
-            if topology.partitions != self.topology.partitions:
+            if topology.generation < self.topology.generation:
+                raise DeclarationRefused("generation")
+            if topology.generation == self.topology.generation and topology.partitions != self.topology.partitions:
                 raise DeclarationRefused("partitions")
 
         return self.standing.take_declaration(value, accept=accept)

@@ -54,6 +54,13 @@ class RoleChanged(HubError):
     hint: ClassVar[str] = "Start the role again; it takes the new key."
 
 
+class RoleGrown(HubError):
+    """The topics have grown: this role goes on with the next generation of them."""
+
+    code: ClassVar[str] = "role.generation"
+    hint: ClassVar[str] = "A process of the hub begins anew by itself; a command is given once more."
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A serial and the SHA-256 (hex) of the body that bore it."""
@@ -97,6 +104,8 @@ class Standing:
         self._seen: dict[str, Seen] = {}
         self._held: dict[str, bytes] = {}
         """what was verified and holds, as it came: the topic says the same again at every start"""
+        self.grown = False
+        """whether another generation than the one that holds here lies in the directory"""
         self.ask: Callable[[], Awaitable[None]] = _nobody
         """reads the control topic to its end, where somebody follows it"""
         value = (directory / TRUST).read_bytes()
@@ -142,9 +151,12 @@ class Standing:
     def take_declaration(self, value: bytes, *, accept: Callable[[Topology], None] = lambda _: None) -> bool:
         """Take on a newer declaration and say whether it was news; `accept` may refuse it by raising.
 
-        Raises DeclarationRefused, RolledBack.
+        Raises DeclarationRefused, RolledBack; RoleGrown if it begins another generation of topics, or lets go of an
+        earlier one: it is kept for the next start, and what holds here goes on holding until then.
         """
         if self._held.get(DECLARATION) == value:
+            if self.grown:
+                raise RoleGrown
             return False
         declaration, topology, seen = self._read_declaration(value)
         if not self._seen.get(DECLARATION, _NOTHING).check(seen):
@@ -153,6 +165,9 @@ class Standing:
         write_private(self._directory / DECLARATION, value)
         self._note(DECLARATION, seen)
         self._held[DECLARATION] = value
+        if self.grown or topology.generations != self.topology.generations:
+            self.grown = True
+            raise RoleGrown(f"({topology.generation})")
         self.declaration, self.topology = declaration, topology
         return True
 

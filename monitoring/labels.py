@@ -14,6 +14,7 @@ from typing import Final
 
 from hub.control_certificates import CANARY
 from hub.envelope.operations import CLASS_OF, Class, Kind
+from topics.names import in_generation
 
 OTHER: Final = "other"
 SHARED: Final = "shared"
@@ -210,9 +211,10 @@ def role(principal: str) -> str:
 def of_topic(topic: str) -> tuple[str, str]:
     """Return (tenant, dataset) of a topic name; a topic without a tenant is `shared`.
 
-    `<ns>.<dataset>`, `<ns>.<T>.<dataset>` and `<ns>.dead-letters.<principal>` are known (docs/envelope.md).
+    `<ns>.<dataset>`, `<ns>.<T>.<dataset>` and `<ns>.dead-letters.<principal>` are known, of every generation
+    (docs/envelope.md).
     """
-    parts = topic.split(".")
+    parts = in_generation(topic, 1).split(".")
     if len(parts) == 3 and parts[1] == "dead-letters":
         tenant = parts[2].rpartition("-")[2]
         return (tenant if _TENANT.fullmatch(tenant) else SHARED), "dead-letters"

@@ -7,9 +7,10 @@ in `portal.submitting`, the guarantees in `hub.producing`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -79,6 +80,9 @@ class PortalRole(Protocol):
     def state_directory(self) -> Path:
         """Where the journal lives."""
 
+    def holds_back(self) -> bool:
+        """Whether nothing is begun now, for the topics are growing."""
+
     async def catch_up(self) -> None:
         """Learn what the administrator has published by now. Raises a retriable HubError."""
 
@@ -138,7 +142,7 @@ class PortalProducer:
         endpoint = Endpoint(role.bootstrap, role.tls, f"{role.principal}-{role.instance}")
         audiences = await stack.enter_async_context(PartitionReader(endpoint, {(names.audiences(namespace), 0): None}))
         directory = KeyDirectory(audiences, lambda: role.trust, journal.highest_epoch, self._observer)
-        partitions = role.topology.partitions
+        generation, partitions = role.topology.generation, role.topology.partitions  # another one is another process's
 
         laid_out: Topology | None = None
         by_topic: dict[str, str] = {}
@@ -148,11 +152,15 @@ class PortalProducer:
             nonlocal laid_out, by_topic
             if role.topology is not laid_out:
                 laid_out = role.topology
-                by_topic = {names.status(namespace, tenant.code): tenant.code for tenant in laid_out.tenants}
+                by_topic = {
+                    topic: tenant.code
+                    for tenant in laid_out.tenants
+                    for topic in laid_out.every(partial(names.status, namespace, tenant.code))
+                }
             return by_topic
 
         async def new_status_reader(whole: bool) -> StatusReader:
-            reader = PartitionReader(endpoint, _starts(journal, list(tenants()), partitions, whole))
+            reader = PartitionReader(endpoint, _starts(journal, list(tenants()), role.topology.partitions_of, whole))
             await reader.start()
             return reader
 
@@ -163,7 +171,7 @@ class PortalProducer:
 
         producer = await stack.enter_async_context(
             SessionProducer(
-                Place(names.submissions(namespace), names.sessions(namespace), partitions),
+                Place(names.submissions(namespace, generation), names.sessions(namespace, generation), partitions),
                 signer=Signer(role.principal, role.instance, role.identity),
                 journal=journal,
                 new_writer=new_writer,
@@ -172,6 +180,7 @@ class PortalProducer:
                 observer=self._observer,
                 wall=self._wall,
                 close_seconds=self._close_seconds,
+                holds_back=role.holds_back,
             )
         )
         letters = Delivery(new_writer, self._observer)
@@ -184,7 +193,7 @@ class PortalProducer:
             delivery=letters,
             keys=directory,
             principal=role.principal,
-            dead_letters=names.dead_letters(namespace, role.principal),
+            dead_letters=names.dead_letters(namespace, role.principal, generation),
             confirmed=producer.confirmed,
             observer=self._observer,
             wall=self._wall,
@@ -238,12 +247,14 @@ class PortalProducer:
         return report_entries(self._role.state_directory / JOURNAL)
 
 
-def _starts(journal: Journal, topics: list[str], partitions: int, whole: bool) -> dict[tuple[str, int], int | None]:
+def _starts(
+    journal: Journal, topics: list[str], partitions: Mapping[str, int], whole: bool
+) -> dict[tuple[str, int], int | None]:
     """Return where to go on reading each status partition; None: from its beginning, all of them if `whole`."""
     starts: dict[tuple[str, int], int | None] = {}
     for topic in topics:
         known = {} if whole else journal.positions(topic)
-        starts |= {(topic, partition): known.get(partition) for partition in range(partitions)}
+        starts |= {(topic, partition): known.get(partition) for partition in range(partitions[topic])}
     return starts
 
 

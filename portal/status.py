@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from hub.envelope.inspection import PRODUCED
@@ -84,8 +85,9 @@ def status_stream(
 ) -> SealedStream[Message]:
     """Return the stream of decisions of all tenants, for the role `portal`; see `SealedStream`."""
     namespace = role.namespace
-    tenants = [tenant.code for tenant in role.topology.tenants]
-    topics = {names.status(namespace, tenant): tenant for tenant in tenants}
+    topology = role.topology
+    tenants = [tenant.code for tenant in topology.tenants]
+    topics = {topic: t for t in tenants for topic in topology.every(partial(names.status, namespace, t))}
     expected = {
         topic: Expectation(tenant, Kind.STATUS, topic, PRODUCED, receipts=True, noticing=f"review-{tenant}")
         for topic, tenant in topics.items()
@@ -94,7 +96,7 @@ def status_stream(
         role,
         AUDIENCE,
         expected,
-        [names.desk_sessions(namespace, tenant) for tenant in tenants],
+        [topic for t in tenants for topic in topology.every(partial(names.desk_sessions, namespace, t))],
         starts,
         read_message,
         observer,

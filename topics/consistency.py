@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from topics.errors import DeclarationInvalid
-from topics.templates import Declaration, PrincipalTemplate
+from topics.templates import Declaration, Generation, PrincipalTemplate
 
 _PLAIN: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _PRINCIPAL: Final = re.compile(r"[a-z][a-z0-9]*(-([a-z0-9]+|\{T\}|\{tax_item\}))*")
 _TOPIC: Final = re.compile(r"\{ns\}(\.([a-z][a-z0-9]*(-[a-z0-9]+)*|\{T\}|\{principal\}))+")
+_LIKE_GENERATION: Final = re.compile(r"g[0-9]+")
 _PLACEHOLDER: Final = re.compile(r"\{[^}]*\}")
 _NEEDED: Final = (
     "submissions",
@@ -38,6 +39,7 @@ def check(declared: Declaration) -> None:
     for i, item in enumerate(declared.tax_items):
         _plain(item, f"tax_items[{i}]")
         _once(item, declared.tax_items[:i], f"tax_items[{i}]")
+    _generations(declared)
     _topics(declared)
     for principal in declared.principals:
         _principal(principal, declared)
@@ -56,6 +58,18 @@ def _once(text: str, before: Sequence[str], path: str) -> None:
         raise DeclarationInvalid(path, f"{text!r} stands twice")
 
 
+def _generations(declared: Declaration) -> None:
+    """Each has more partitions than the one before, or nothing would have been gained by it."""
+    before = 0
+    for i, each in enumerate((*declared.earlier, Generation(declared.generation, declared.partitions))):
+        path = f"earlier[{i}]" if i < len(declared.earlier) else "generation"
+        if i and each.number <= declared.earlier[i - 1].number:
+            raise DeclarationInvalid(path, "ascending, and all before the present generation")
+        if each.partitions <= before:
+            raise DeclarationInvalid(f"{path}.partitions" if i < len(declared.earlier) else "partitions", "must grow")
+        before = each.partitions
+
+
 def _topics(declared: Declaration) -> None:
     for key in _NEEDED:
         if key not in declared.topics:
@@ -68,6 +82,8 @@ def _topics(declared: Declaration) -> None:
             raise DeclarationInvalid(path, "{ns}, then lower-case words, {T} or {principal}, with dots between")
         if ("{principal}" in topic.name) != (key == "dead-letters") or topic.name.count("{T}") > 1:
             raise DeclarationInvalid(path, "{T} at most once; {principal} in that of dead letters, and only there")
+        if any(_LIKE_GENERATION.fullmatch(part) for part in topic.name.split(".")):
+            raise DeclarationInvalid(path, "g with a number is how generations are named")
         _once(topic.name, names, path)
         names.append(topic.name)
     most = max(topic.max_bytes for key, topic in declared.topics.items() if key != "dead-letters")
@@ -105,10 +121,17 @@ def _principal(principal: PrincipalTemplate, declared: Declaration) -> None:
         raise DeclarationInvalid(f"{path}.super_user", "it may do everything and opens nothing: declare nothing else")
     if principal.certificate_only and principal != PrincipalTemplate.only_scrapes(principal.name, principal.instances):
         raise DeclarationInvalid(f"{path}.certificate_only", "it scrapes, holds no key and has no right: nothing else")
+    if principal.mirrors and (own or principal != PrincipalTemplate.only_mirrors(principal.name, principal.instances)):
+        raise DeclarationInvalid(
+            f"{path}.mirrors", "it copies topics and holds no key: nothing else, and no placeholder"
+        )
 
 
 def _shared_names(principals: Sequence[PrincipalTemplate]) -> None:
-    """An audience's key, a group and transactional ids belong to one principal."""
+    """An audience's key, a group and transactional ids belong to one principal; there is one mirror at most."""
+    mirrors = [principal.name for principal in principals if principal.mirrors]
+    if len(mirrors) > 1:
+        raise DeclarationInvalid(f"principals.{mirrors[1]}.mirrors", "one mirror is enough")
     for key in ("audience", "group", "transactional_ids"):
         seen: list[str] = []
         for principal in principals:

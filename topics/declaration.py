@@ -11,11 +11,22 @@ import yaml
 
 from topics.consistency import check
 from topics.errors import DeclarationInvalid
-from topics.templates import Declaration, PrincipalTemplate, RouteTemplate, Tenant, TopicTemplate
+from topics.templates import Declaration, Generation, PrincipalTemplate, RouteTemplate, Tenant, TopicTemplate
 
-__all__ = ["Declaration", "PrincipalTemplate", "RouteTemplate", "Tenant", "TopicTemplate", "load", "parse", "read"]
+__all__ = [
+    "Declaration",
+    "Generation",
+    "PrincipalTemplate",
+    "RouteTemplate",
+    "Tenant",
+    "TopicTemplate",
+    "load",
+    "parse",
+    "read",
+]
 
 PACKAGED: Final = Path(__file__).with_name("declaration.yaml")
+MAX_GENERATION: Final = 999
 
 
 def municipality_check_digit(first_five: str) -> int:
@@ -79,6 +90,7 @@ def parse(text: str) -> Declaration:
         raw,
         "file",
         {"version", "partitions", "replication", "tenants", "tax_items", "topics", "principals", "routes"},
+        {"generation", "earlier", "growing"},
     )
     if _number(top["version"], "version", 0, 1_000) != 1:
         raise DeclarationInvalid("version", "this version of eltax-hub reads version 1")
@@ -92,6 +104,11 @@ def parse(text: str) -> Declaration:
         topics={key: _topic(key, row) for key, row in _mapping(top["topics"], "topics").items()},
         principals=tuple(_principal(name, row) for name, row in _mapping(top["principals"], "principals").items()),
         routes=tuple(_route(row, f"routes[{i}]") for i, row in enumerate(_list(top["routes"], "routes"))),
+        generation=_number(top.get("generation", 1), "generation", 1, MAX_GENERATION),
+        earlier=tuple(
+            _generation(row, f"earlier[{i}]") for i, row in enumerate(_list(top.get("earlier", []), "earlier"))
+        ),
+        growing=_flag(top.get("growing", False), "growing"),
     )
     check(declared)
     return declared
@@ -104,6 +121,14 @@ def _tenant(raw: object, path: str) -> Tenant:
         raise DeclarationInvalid(f"{path}.code", "not a 6-digit 団体コード with its check digit")
     artificial = _flag(row["artificial"], f"{path}.artificial")
     return Tenant(code, _text(row["name"], f"{path}.name"), _text(row["name_en"], f"{path}.name_en"), artificial)
+
+
+def _generation(raw: object, path: str) -> Generation:
+    row = _keys(raw, path, {"generation", "partitions"})
+    return Generation(
+        _number(row["generation"], f"{path}.generation", 1, MAX_GENERATION),
+        _number(row["partitions"], f"{path}.partitions", 1, 1_000),
+    )
 
 
 def _topic(key: str, raw: object) -> TopicTemplate:
@@ -127,7 +152,7 @@ def _principal(name: str, raw: object) -> PrincipalTemplate:
     path = f"principals.{name}"
     optional = {
         "audience", "instances", "reads", "writes", "produces", "group", "transactional_ids",
-        "dead_letters", "produce_mib_per_second", "super_user", "scrapes", "certificate_only",
+        "dead_letters", "produce_mib_per_second", "super_user", "scrapes", "certificate_only", "mirrors",
     }  # fmt: skip
     row = _keys(raw, path, set(), optional)
 
@@ -154,6 +179,7 @@ def _principal(name: str, raw: object) -> PrincipalTemplate:
         super_user=_flag(row.get("super_user", False), f"{path}.super_user"),
         scrapes=_flag(row.get("scrapes", False), f"{path}.scrapes"),
         certificate_only=_flag(row.get("certificate_only", False), f"{path}.certificate_only"),
+        mirrors=_flag(row.get("mirrors", False), f"{path}.mirrors"),
     )
 
 

@@ -29,6 +29,10 @@ else gets the authorization error from the broker itself.
 `T` is a tenant and `U` any other one; every tenant's principals have the same rights on their own topics. *stranger*
 holds a certificate of our authority that was given no right; who is shut out
 ([runbooks/shut-out.md](runbooks/shut-out.md)) may do even less: what a stranger may not.
+
+A mirror (`mirrors: true`, [runbooks/disaster-copy.md](runbooks/disaster-copy.md)) is declared only where there is one.
+It reads each topic below but `resolutions` and the analysis' two, and may do nothing else here; tried by
+`tests/attacks/test_mirror_rights.py`.
 """
 
 

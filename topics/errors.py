@@ -29,4 +29,18 @@ class PartitionsChanged(HubError):
     """The number of partitions of a topic never changes: order per receipt would be lost."""
 
     code = "topics.partitions-changed"
-    hint = "Declare a new topic with the other number and drain into it."
+    hint = "`eltax-hub topics grow --partitions N` drains into a bigger generation (docs/runbooks/growing.md)."
+
+
+class GenerationChanged(HubError):
+    """Another generation of topics is declared than was applied."""
+
+    code = "topics.generation"
+    hint = "Only `eltax-hub topics grow` begins one, when the present one is drained (docs/runbooks/growing.md)."
+
+
+class GrowthRefused(HubError):
+    """The topics cannot grow in this way."""
+
+    code = "topics.growth"
+    hint = "See docs/runbooks/growing.md."

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
-from topics.declaration import Declaration, PrincipalTemplate, Tenant, TopicTemplate
+from topics.declaration import Declaration, Generation, PrincipalTemplate, Tenant, TopicTemplate
+from topics.names import of_generation
+
+NOT_COPIED: Final = frozenset({"resolutions", "analysis-marks", "analysis-state"})
+"""Keys of topics that mean nothing beside other offsets: what became of a letter at a place, and the analysis's own
+progress (docs/decisions/0264)."""
 
 
 class Resource(StrEnum):
@@ -48,6 +54,8 @@ class Topic:
     partitions: int
     replication_factor: int
     configs: Mapping[str, str]
+    generation: int = 1
+    """1 for topics that have no generations, too"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,22 @@ class Principal:
     super_user: bool
     scrapes: bool = False
     certificate_only: bool = False
+    mirrors: bool = False
+    """copies the topics to another site, by `topics.copying`"""
+    earlier_dead_letters: tuple[str, ...] = ()
+    """where its letters of earlier generations lie; `dead_letters` is the present one"""
+
+    @property
+    def keyless(self) -> bool:
+        """Whether it has a certificate and nothing else: no key, no directory, no process of ours."""
+        return self.certificate_only or self.mirrors
+
+    @property
+    def all_dead_letters(self) -> tuple[str, ...]:
+        """Where its letters lie, of all generations."""
+        return (
+            self.earlier_dead_letters if self.dead_letters is None else (*self.earlier_dead_letters, self.dead_letters)
+        )
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -102,20 +126,38 @@ class Topology:
     routes: tuple[Route, ...]
     only_acls: frozenset[Acl] | None = None
     """other rights than those of the principals, for trials of what happens then"""
+    generation: int = 1
+    """of the topics that are written now"""
+    earlier: tuple[Generation, ...] = ()
+    """whose topics are only read, ascending; all that was in them had arrived before the next one began"""
+    growing: bool = False
+    """nobody who seals begins anything new"""
     _by_name: Mapping[str, Principal] = field(init=False, repr=False, compare=False)
     _by_tenant: Mapping[str, tuple[Route, ...]] = field(init=False, repr=False, compare=False)
     codes: frozenset[str] = field(init=False, repr=False, compare=False)
     """of all tenants; asked for each submission"""
     _acls: frozenset[Acl] | None = field(init=False, repr=False, compare=False, default=None)
+    partitions_of: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    """of each topic by its name; asked for each event"""
 
     def __post_init__(self) -> None:
         """Index what is looked up: with 1,788 tenants there are 12,500 principals."""
         routes: defaultdict[str, list[Route]] = defaultdict(list)
         for route in self.routes:
             routes[route.tenant].append(route)
+        object.__setattr__(self, "partitions_of", {topic.name: topic.partitions for topic in self.topics})
         object.__setattr__(self, "codes", frozenset(tenant.code for tenant in self.tenants))
         object.__setattr__(self, "_by_name", {each.name: each for each in reversed(self.principals)})
         object.__setattr__(self, "_by_tenant", {tenant: tuple(some) for tenant, some in routes.items()})
+
+    @property
+    def generations(self) -> tuple[Generation, ...]:
+        """Those that can be read, ascending: in this order their topics were written, one after the other."""
+        return (*self.earlier, Generation(self.generation, self.partitions))
+
+    def every(self, name: Callable[[int], str]) -> tuple[str, ...]:
+        """The names of a topic in all generations that can be read, the present one last; `name` gives them."""
+        return tuple(name(each.number) for each in self.generations)
 
     @property
     def acls(self) -> frozenset[Acl]:
@@ -143,7 +185,7 @@ class Topology:
     @property
     def roles(self) -> tuple[Principal, ...]:
         """The principals that hold keys and have a directory: all but those with nothing but a certificate."""
-        return tuple(each for each in self.principals if not each.certificate_only)
+        return tuple(each for each in self.principals if not each.keyless)
 
     @property
     def scrapers(self) -> frozenset[str]:
@@ -183,32 +225,29 @@ class _Laid:
 
 
 def expand(declaration: Declaration, namespace: str, *, partitions: int | None = None) -> Topology:
-    """Lay out a declaration under a namespace; `partitions` overrides the routes' number (trials, tests)."""
-    shared = declaration.partitions if partitions is None else partitions
-    by_key: dict[str, _Laid] = {}
+    """Lay out a declaration under a namespace; `partitions` overrides the routes' number (trials, tests).
+
+    It overrides that of the first generation only: a topic that has grown has the number that it was grown to.
+    """
+    shared = declaration.partitions if partitions is None or declaration.generation > 1 else partitions
     principals = [each for template in declaration.principals for each in _each(template, declaration, namespace)]
+    by_key: dict[str, _Laid] = {}
+    before: dict[str, _Laid] = {}
     for key, template in declaration.topics.items():
-        configs = MappingProxyType(_configs(template, declaration))
-        if "{principal}" in template.name:
-            made = [
-                _topic(template, declaration, shared, principal.dead_letters, None, configs)
-                for principal in principals
-                if principal.dead_letters
-            ]
-        else:
-            tenants = declaration.tenants if template.per_tenant else (None,)
-            made = [
-                _topic(template, declaration, shared, _fill(template.name, namespace, tenant), tenant, configs)
-                for tenant in tenants
-            ]
-        by_key[key] = _Laid(made)
-    resolved = [_resolve(principal, by_key) for principal in principals]
+        present = Generation(declaration.generation if template.grows else 1, shared)
+        by_key[key] = _Laid(_topics(template, declaration, namespace, principals, present))
+        if template.grows:
+            before[key] = _Laid(
+                [t for each in declaration.earlier for t in _topics(template, declaration, namespace, principals, each)]
+            )
+    sources = frozenset(route.source for route in declaration.routes)
+    resolved = [_resolve(principal, by_key, before, sources, declaration) for principal in principals]
     return Topology(
         namespace=namespace,
         partitions=shared,
         min_in_sync=declaration.min_in_sync,
         tenants=declaration.tenants,
-        topics=tuple(topic for made in by_key.values() for topic in made.all),
+        topics=tuple(topic for made in (*by_key.values(), *before.values()) for topic in made.all),
         principals=tuple(resolved),
         quotas=tuple(
             Quota(principal.name, template.produce_bytes_per_second)
@@ -227,7 +266,32 @@ def expand(declaration: Declaration, namespace: str, *, partitions: int | None =
             for tenant in declaration.tenants
             for route in declaration.routes
         ),
+        generation=declaration.generation,
+        earlier=declaration.earlier,
+        growing=declaration.growing,
     )
+
+
+def _topics(
+    template: TopicTemplate,
+    declaration: Declaration,
+    namespace: str,
+    principals: Sequence[Principal],
+    generation: Generation,
+) -> list[Topic]:
+    """The topics of a template in one generation: one, one for each tenant, or one for each writer of dead letters."""
+    configs = MappingProxyType(_configs(template, declaration))
+    if "{principal}" in template.name:
+        return [
+            _topic(template, declaration, generation, each.dead_letters, None, configs)
+            for each in principals
+            if each.dead_letters
+        ]
+    tenants = declaration.tenants if template.per_tenant else (None,)
+    return [
+        _topic(template, declaration, generation, _fill(template.name, namespace, tenant), tenant, configs)
+        for tenant in tenants
+    ]
 
 
 def _each(template: PrincipalTemplate, declaration: Declaration, namespace: str) -> list[Principal]:
@@ -263,19 +327,20 @@ def _configs(template: TopicTemplate, declaration: Declaration) -> dict[str, str
 def _topic(
     template: TopicTemplate,
     declaration: Declaration,
-    shared: int,
+    generation: Generation,
     name: str | None,
     tenant: Tenant | None,
     configs: Mapping[str, str],
 ) -> Topic:
     assert name is not None
     return Topic(
-        name,
+        of_generation(name, generation.number),
         template.key,
         tenant.code if tenant else None,
-        shared if template.partitions is None else template.partitions,
+        generation.partitions if template.partitions is None else template.partitions,
         declaration.replication_factor,
         configs,
+        generation.number,
     )
 
 
@@ -304,23 +369,45 @@ def _principal(
         super_user=template.super_user,
         scrapes=template.scrapes,
         certificate_only=template.certificate_only,
+        mirrors=template.mirrors,
     )
 
 
-def _resolve(principal: Principal, by_key: Mapping[str, _Laid]) -> Principal:
-    """Replace topic keys by full names: those of its own tenant, or of all for a principal without one."""
+def _resolve(
+    principal: Principal,
+    by_key: Mapping[str, _Laid],
+    before: Mapping[str, _Laid],
+    sources: Collection[str],
+    declaration: Declaration,
+) -> Principal:
+    """Replace topic keys by full names: those of its own tenant, or of all for a principal without one.
+
+    Topics of earlier generations (`before`) are read as the present ones are and written by nobody; but who states what
+    became of dead letters may send a record back to a desk of whichever generation. To the router he may not: it reads
+    the present generation only, which began when all its letters had ended.
+    """
     if principal.certificate_only:
         return principal
+    if principal.mirrors:
+        made = [(key, laid[key]) for laid in (by_key, before) for key in laid if key not in NOT_COPIED]
+        copied = dict.fromkeys(topic.name for _, each in made for topic in each.all)
+        return replace(principal, reads=tuple(copied))
 
-    def names(keys: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(topic.name for key in keys for topic in by_key[key].of(principal.tenant))
+    def names(keys: tuple[str, ...], laid: Mapping[str, _Laid] = by_key) -> tuple[str, ...]:
+        return tuple(topic.name for key in keys if key in laid for topic in laid[key].of(principal.tenant))
+
+    def earlier(keys: tuple[str, ...]) -> tuple[str, ...]:
+        return names(keys, before)
 
     everyone = ("audiences", "sessions", "control")
-    desks = names(("desk-sessions",)) if "desk-sessions" in by_key else ()
-    reads = dict.fromkeys(names(tuple(key for key in (*everyone, *principal.reads) if key in by_key)) + desks)
-    writes = dict.fromkeys(names(principal.writes) + names(tuple(key for key in ("operations",) if key in by_key)))
-    if principal.dead_letters:
-        writes[principal.dead_letters] = None
+    keys = (*everyone, *principal.reads, "desk-sessions")
+    reads = dict.fromkeys(names(keys) + earlier(keys))
+    writes = dict.fromkeys(names(principal.writes) + names(("operations",)))
+    if "resolutions" in principal.writes:
+        writes |= dict.fromkeys(earlier(tuple(key for key in principal.writes if key not in sources)))
+    letters = principal.dead_letters and of_generation(principal.dead_letters, declaration.generation)
+    if letters:
+        writes[letters] = None
     return Principal(
         name=principal.name,
         tenant=principal.tenant,
@@ -331,9 +418,12 @@ def _resolve(principal: Principal, by_key: Mapping[str, _Laid]) -> Principal:
         produces=names(principal.produces),
         group=principal.group,
         transactional_ids=principal.transactional_ids,
-        dead_letters=principal.dead_letters,
+        dead_letters=letters,
         super_user=principal.super_user,
         scrapes=principal.scrapes,
+        earlier_dead_letters=tuple(
+            of_generation(principal.dead_letters, each.number) for each in declaration.earlier if principal.dead_letters
+        ),
     )
 
 

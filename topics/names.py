@@ -1,16 +1,34 @@
-"""The names of topics: `<namespace>.<dataset>` and `<namespace>.<tenant>.<dataset>`."""
+"""The names of topics: `<namespace>.<dataset>` and `<namespace>.<tenant>.<dataset>`, from generation 2 on with `.g<n>`.
+
+The first generation bears no number; topics that have no generations are the same in all.
+"""
 
 from __future__ import annotations
 
+import re
+from typing import Final
 
-def submissions(namespace: str) -> str:
+_SUFFIX: Final = re.compile(r"\.g[0-9]+$")
+
+
+def of_generation(name: str, generation: int) -> str:
+    """The name of a topic in a generation, from its name in the first."""
+    return name if generation == 1 else f"{name}.g{generation}"
+
+
+def in_generation(name: str, generation: int) -> str:
+    """The name of a topic that has generations in another one, from its name in any."""
+    return of_generation(_SUFFIX.sub("", name), generation)
+
+
+def submissions(namespace: str, generation: int = 1) -> str:
     """Sealed submissions of all tenants."""
-    return f"{namespace}.submissions"
+    return of_generation(f"{namespace}.submissions", generation)
 
 
-def sessions(namespace: str) -> str:
+def sessions(namespace: str, generation: int = 1) -> str:
     """Sessions and closes of portals."""
-    return f"{namespace}.sessions"
+    return of_generation(f"{namespace}.sessions", generation)
 
 
 def audiences(namespace: str) -> str:
@@ -38,9 +56,9 @@ def analysis_state(namespace: str) -> str:
     return f"{namespace}.analysis-state"
 
 
-def dead_letters(namespace: str, principal: str) -> str:
+def dead_letters(namespace: str, principal: str, generation: int = 1) -> str:
     """The dead letters of one writer."""
-    return f"{namespace}.dead-letters.{principal}"
+    return of_generation(f"{namespace}.dead-letters.{principal}", generation)
 
 
 def resolutions(namespace: str) -> str:
@@ -48,34 +66,34 @@ def resolutions(namespace: str) -> str:
     return f"{namespace}.resolutions"
 
 
-def of_tenant(namespace: str, tenant: str, dataset: str) -> str:
+def of_tenant(namespace: str, tenant: str, dataset: str, generation: int = 1) -> str:
     """A dataset of one tenant: review, helpdesk, audit, status, accepted, sessions."""
-    return f"{namespace}.{tenant}.{dataset}"
+    return of_generation(f"{namespace}.{tenant}.{dataset}", generation)
 
 
-def review(namespace: str, tenant: str) -> str:
+def review(namespace: str, tenant: str, generation: int = 1) -> str:
     """Routed copies for the review desk."""
-    return of_tenant(namespace, tenant, "review")
+    return of_tenant(namespace, tenant, "review", generation)
 
 
-def helpdesk(namespace: str, tenant: str) -> str:
+def helpdesk(namespace: str, tenant: str, generation: int = 1) -> str:
     """Routed copies for the helpdesk."""
-    return of_tenant(namespace, tenant, "helpdesk")
+    return of_tenant(namespace, tenant, "helpdesk", generation)
 
 
-def audit(namespace: str, tenant: str) -> str:
+def audit(namespace: str, tenant: str, generation: int = 1) -> str:
     """Routed copies without ciphertext."""
-    return of_tenant(namespace, tenant, "audit")
+    return of_tenant(namespace, tenant, "audit", generation)
 
 
-def status(namespace: str, tenant: str) -> str:
+def status(namespace: str, tenant: str, generation: int = 1) -> str:
     """Receipts and decisions of the desk."""
-    return of_tenant(namespace, tenant, "status")
+    return of_tenant(namespace, tenant, "status", generation)
 
 
-def accepted(namespace: str, tenant: str) -> str:
+def accepted(namespace: str, tenant: str, generation: int = 1) -> str:
     """Accepted submissions for tax systems."""
-    return of_tenant(namespace, tenant, "accepted")
+    return of_tenant(namespace, tenant, "accepted", generation)
 
 
 def endpoint_host(principal: str) -> str:
@@ -83,6 +101,6 @@ def endpoint_host(principal: str) -> str:
     return f"{principal}.role.eltax-hub.invalid"
 
 
-def desk_sessions(namespace: str, tenant: str) -> str:
+def desk_sessions(namespace: str, tenant: str, generation: int = 1) -> str:
     """Sessions and closes of a desk."""
-    return of_tenant(namespace, tenant, "sessions")
+    return of_tenant(namespace, tenant, "sessions", generation)

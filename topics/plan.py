@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from topics.errors import PartitionsChanged
+from topics.errors import GenerationChanged, PartitionsChanged
 from topics.layout import Acl, Quota, Topic, Topology
 
 
@@ -289,6 +289,12 @@ def plan(
     for name in sorted(found.keys() - {topic.name for topic in wanted.topics}):
         (steps if delete_data else drift).append(DeleteTopic(name))
     return Plan(tuple(steps), tuple(drift), tuple(sorted(current.denied & set(shut_out))))
+
+
+def check_generation(applied: Topology | None, wanted: Topology) -> None:
+    """Raise GenerationChanged if `wanted` begins another generation than was applied: a plan alone cannot do it."""
+    if applied is not None and applied.generation != wanted.generation:
+        raise GenerationChanged(f"({applied.generation} is applied, {wanted.generation} is declared)")
 
 
 def _in_order(acl: Acl) -> tuple[str, str, str, str, bool]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+_OF_SESSIONS: Final = ("sessions", "desk-sessions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,11 @@ class TopicTemplate:
         """Whether there is one for each tenant."""
         return "{T}" in self.name
 
+    @property
+    def grows(self) -> bool:
+        """Whether each generation has its own: topics of the route, and the sessions that are bound to them."""
+        return self.partitions is None or self.key in _OF_SESSIONS
+
 
 @dataclass(frozen=True, slots=True)
 class PrincipalTemplate:
@@ -50,6 +58,12 @@ class PrincipalTemplate:
     super_user: bool
     scrapes: bool = False
     certificate_only: bool = False
+    mirrors: bool = False
+
+    @classmethod
+    def only_mirrors(cls, name: str, instances: tuple[str, ...]) -> PrincipalTemplate:
+        """One that copies the topics to another site, and does nothing else."""
+        return cls(name, None, instances, (), (), (), None, None, False, None, False, mirrors=True)
 
     @classmethod
     def only_scrapes(cls, name: str, instances: tuple[str, ...]) -> PrincipalTemplate:
@@ -69,6 +83,14 @@ class RouteTemplate:
     keeps: str | None
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Generation:
+    """A generation of the topics of a route: its number, from 1, and the partitions that they share."""
+
+    number: int
+    partitions: int
+
+
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """Everything declared, still without a namespace."""
@@ -81,3 +103,9 @@ class Declaration:
     topics: Mapping[str, TopicTemplate]
     principals: tuple[PrincipalTemplate, ...]
     routes: tuple[RouteTemplate, ...]
+    generation: int = 1
+    """of the topics that are written now"""
+    earlier: tuple[Generation, ...] = ()
+    """the generations before it whose topics are still there to be read, ascending"""
+    growing: bool = False
+    """nobody who seals begins anything new: the topics are being drained into the next generation"""

@@ -7,8 +7,9 @@ import os
 import secrets
 import shutil
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -103,7 +104,7 @@ def _restore(
     there = {each.name for each in items(fresh)}
     if lost := sorted(set(manifest["files"]) - there):
         raise RestoreBroken(f"({lost[0]} is not in the archive)")
-    aside = () if manifest["final"] else _set_aside(fresh)
+    aside = () if manifest["final"] else set_aside(fresh)
     databases, roles = _checked(fresh, allow_weak=allow_weak)
     return Restored(
         str(manifest["made_at"]),
@@ -178,13 +179,25 @@ def _plain(name: str) -> bool:
     return not path.is_absolute() and ".." not in path.parts and bool(path.parts) and "\\" not in name
 
 
-def _set_aside(fresh: Path) -> tuple[str, ...]:
-    """Journals of producers that went on after the backup would give used numbers to other things."""
+def set_aside(home: Path, names: Collection[str] = JOURNALS) -> tuple[str, ...]:
+    """Rename state files that must not be gone on with; return what they were called, from the home on.
+
+    Journals of producers that went on elsewhere would give used numbers to other things. What is set aside already
+    stays, under its own name.
+    """
     moved = []
-    for path in sorted(fresh.glob("roles/*/state/*")):
-        if path.name in JOURNALS:
-            path.rename(path.with_name(f"{path.name}.{_ASIDE}"))
-            moved.append(path.relative_to(fresh).as_posix())
+    for path in sorted(home.glob("roles/*/state/*")):
+        if path.name in names:
+            aside = path.with_name(f"{path.name}.{_ASIDE}")
+            for number in count(2):
+                if not aside.exists():
+                    break
+                aside = path.with_name(f"{path.name}.{_ASIDE}-{number}")
+            for ending in ("-wal", "-shm"):  # what SQLite has not put into the file yet belongs to it
+                if (beside := path.with_name(path.name + ending)).exists():
+                    beside.rename(aside.with_name(aside.name + ending))
+            path.rename(aside)
+            moved.append(path.relative_to(home).as_posix())
     return tuple(moved)
 
 

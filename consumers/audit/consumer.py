@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from consumers.assembly import DeskRole, Surroundings, produced, routed
+from consumers.assembly import DeskRole, Surroundings
 from consumers.audit.judge import Announcements, AuditJudge, resume
 from consumers.audit.publication import Publication, publish_while_running
 from consumers.audit.signatures import SignatureRules
@@ -13,7 +13,6 @@ from consumers.audit.verify import Verification, verify
 from consumers.store.port import Store
 from hub.envelope.names import Kind
 from hub.loop import TaskGroup
-from topics import names
 
 
 class AuditConsumer:
@@ -29,11 +28,11 @@ class AuditConsumer:
         around = self._around
         role, tenant = around.role, around.tenant
         expected = {
-            names.audit(role.namespace, tenant): routed(role.namespace, tenant, None),
-            names.status(role.namespace, tenant): produced(role.namespace, tenant, Kind.STATUS),
-            names.accepted(role.namespace, tenant): produced(role.namespace, tenant, Kind.ACCEPTED),
+            **around.routed("audit", None),
+            **around.produced(Kind.STATUS),
+            **around.produced(Kind.ACCEPTED),
         }
-        sessions = [names.sessions(role.namespace), names.desk_sessions(role.namespace, tenant)]
+        sessions = around.sessions_topics()
         sessions_at_hand = around.sessions()
         judge = AuditJudge(
             around.intake(sessions_at_hand, None, expected),

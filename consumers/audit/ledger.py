@@ -24,6 +24,7 @@ from consumers.audit.entries import (
 )
 from hub.envelope.limits import MAX_CLOCK_AHEAD_MS
 from hub.envelope.records import Resolution
+from topics.names import in_generation
 
 UNCONFIRMED_AFTER_MS: Final = 60_000
 
@@ -247,7 +248,7 @@ class Ledger:
             for entry in self._resolved.values()
             if entry.leaf is not None
             and entry.kind == Resolution.DISCARDED
-            and (entry.origin.endswith(".submissions") or ".dead-letters.audit-" in entry.letter)
+            and (in_generation(entry.origin, 1).endswith(".submissions") or ".dead-letters.audit-" in entry.letter)
         }
 
     def unconfirmed(self) -> list[EventEntry]:

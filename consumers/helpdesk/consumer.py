@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from consumers.assembly import Surroundings, produced, routed
+from consumers.assembly import Surroundings
 from consumers.desk import DeskJudge
 from consumers.helpdesk.desk import HelpdeskDesk
 from hub.envelope.names import Kind
-from topics import names
 
 
 class HelpdeskConsumer:
@@ -21,11 +20,8 @@ class HelpdeskConsumer:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`; raises what cannot heal."""
         around = self._around
-        role, tenant = around.role, around.tenant
-        expected = {
-            names.helpdesk(role.namespace, tenant): routed(role.namespace, tenant, role.principal),
-            names.status(role.namespace, tenant): produced(role.namespace, tenant, Kind.STATUS),
-        }
+        role = around.role
+        expected = {**around.routed("helpdesk", role.principal), **around.produced(Kind.STATUS)}
         keys = around.keys()
         sessions_at_hand = around.sessions()
         judge = DeskJudge(

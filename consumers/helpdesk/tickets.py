@@ -17,6 +17,7 @@ from consumers.review.queries import text_time
 from consumers.store.model import HELD, NoticeSeen, ResolutionSeen
 from hub.envelope.reasons import Reason
 from hub.envelope.records import Resolution
+from topics.names import in_generation
 
 _DISCARDS = {each.code: each for each in REASONS}
 
@@ -78,7 +79,7 @@ def tickets(notices: Iterable[NoticeSeen], resolutions: Sequence[ResolutionSeen]
 
 
 def _where(said: ResolutionSeen) -> str:
-    return said.origin.rpartition(".")[2]
+    return in_generation(said.origin, 1).rpartition(".")[2]
 
 
 def status_of(event: Sequence[Ticket]) -> str:

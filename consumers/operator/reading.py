@@ -68,7 +68,7 @@ class LetterReader:
 
     async def __aenter__(self) -> LetterReader:
         """Connect. Raises BrokerUnavailable, NotAuthorized."""
-        partitions = {topic.name: topic.partitions for topic in self._topology.topics}
+        partitions = self._topology.partitions_of
         surveyor = Surveyor(self._role.endpoint)
         try:
             there = await surveyor.survey([*self._declared.stages, self._resolutions])

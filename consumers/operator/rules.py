@@ -65,7 +65,7 @@ def declared_in(topology: Topology) -> Declared:
     return Declared(
         frozenset(tenant.code for tenant in topology.tenants),
         frozenset(topology.audiences),
-        {each.dead_letters: each.name for each in topology.principals if each.dead_letters},
+        {topic: each.name for each in topology.principals for topic in each.all_dead_letters},
     )
 
 

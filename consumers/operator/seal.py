@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from consumers.assembly import produced, routed
+from consumers.assembly import produced, routed, sessions_topics
 from consumers.operator.book import Known
 from consumers.operator.reading import ReadingRole
 from hub.crypto.secret import Secret
@@ -41,17 +41,17 @@ class _NoSecrets:
 def expectation(namespace: str, origin: Place, tenant: str | None) -> Expectation | None:
     """Return what the topic of a refused record may hold; None for one that no desk judges."""
     topic = parse_topic(origin.topic)
-    if origin.topic == names.submissions(namespace):
+    if topic is not None and origin.topic == names.submissions(namespace, topic.generation):
         return Expectation(tenant or "", Kind.SUBMISSION, origin.topic, PRODUCED)
     if topic is None or topic.tenant is None:
         return None
     match topic.dataset:
         case "audit":
-            return routed(namespace, topic.tenant, None)
+            return routed(namespace, topic.tenant, None, topic.generation)
         case "review" | "helpdesk":
-            return routed(namespace, topic.tenant, f"{topic.dataset}-{topic.tenant}")
+            return routed(namespace, topic.tenant, f"{topic.dataset}-{topic.tenant}", topic.generation)
         case "status" | "accepted":
-            return produced(namespace, topic.tenant, Kind(topic.dataset))
+            return produced(namespace, topic.tenant, Kind(topic.dataset), topic.generation)
         case _:
             return None
 
@@ -65,7 +65,7 @@ async def judge_again(
     if expected is None:
         return UNSEEN
     sessions = SessionsAtHand(registry)
-    partitions = role.topology.partitions
+    partitions = role.topology.partitions_of.__getitem__
     intake = Intake(None, lambda _: expected, partitions, sessions, _NoSecrets(), lambda: role.trust)
     origin = letter.origin
     record = KafkaRecord(
@@ -80,9 +80,7 @@ async def seal_of(role: ReadingRole, known: Known, content: Content, now: Callab
     """`judge_again`, with the sessions and keys that are announced now. Raises AnnouncementsUnavailable."""
     directory = AudienceDirectory(role.endpoint, names.audiences(role.namespace), lambda: role.trust, now)
     tenant = known.letter.tenant
-    topics = [names.sessions(role.namespace)]
-    if tenant is not None:
-        topics.append(names.desk_sessions(role.namespace, tenant))
+    topics = sessions_topics(role.topology, tenant)
     registry = SessionRegistry(role.endpoint, topics, lambda: role.trust, now, ignore, audience_keys=directory.key)
     try:
         await directory.refresh()

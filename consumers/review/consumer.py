@@ -6,13 +6,14 @@ import asyncio
 from contextlib import AsyncExitStack
 from functools import partial
 
-from consumers.assembly import Surroundings, routed
+from consumers.assembly import Surroundings
 from consumers.desk import DeskJudge
 from consumers.review.cases import Dossiers
 from consumers.review.deadlines import SERVICE_DAYS, due_on
 from consumers.review.desk import ReviewDesk
 from consumers.review.export.watch import ExportWatch
 from consumers.review.outbox import DecisionOutbox, Lane, utc
+from hub.envelope.names import Kind
 from hub.loop import TaskGroup
 from hub.producing.delivery import Writer
 from hub.producing.journal import Journal
@@ -45,25 +46,25 @@ class ReviewConsumer:
     async def _receive(self, stop: asyncio.Event) -> None:
         around = self._around
         role, tenant = around.role, around.tenant
-        topic = names.review(role.namespace, tenant)
+        expected = around.routed("review", role.principal)
         keys = around.keys()
         sessions_at_hand = around.sessions()
         desk = ReviewDesk(
             role.principal,
             tenant,
             role.identity,
-            names.status(role.namespace, tenant),
+            names.status(role.namespace, tenant, role.topology.generation),
             partial(due_on, service_days=self._service_days),
         )
         judge = DeskJudge(
             role.principal,
             desk,
-            around.intake(sessions_at_hand, role.principal, {topic: routed(role.namespace, tenant, role.principal)}),
+            around.intake(sessions_at_hand, role.principal, expected),
             around.vault(keys),
             around.letters(),
             sessions_at_hand.prepare,
         )
-        await around.run(judge, [topic], stop, keys)
+        await around.run(judge, list(expected), stop, keys)
 
     async def _watch_exports(self, stop: asyncio.Event) -> None:
         around = self._around
@@ -74,15 +75,13 @@ class ReviewConsumer:
         around = self._around
         role, tenant = around.role, around.tenant
         async with AsyncExitStack() as stack:
-            status = await self._lane(
-                stack, stop, names.status(role.namespace, tenant), ["portal", f"helpdesk-{tenant}"]
-            )
+            status = await self._lane(stack, stop, Kind.STATUS, ["portal", f"helpdesk-{tenant}"])
             teams = sorted(
                 each.audience
                 for each in role.topology.principals
                 if each.audience and each.tenant == tenant and each.name.startswith("tax-")
             )
-            accepted = await self._lane(stack, stop, names.accepted(role.namespace, tenant), teams)
+            accepted = await self._lane(stack, stop, Kind.ACCEPTED, teams)
             if status is None or accepted is None:
                 return
             outbox = DecisionOutbox(
@@ -94,14 +93,19 @@ class ReviewConsumer:
                 status=status,
                 accepted=accepted,
                 now_ms=around.clocks.now_ms,
+                generation=role.topology.generation,
             )
             await outbox.run(stop)
 
-    async def _lane(self, stack: AsyncExitStack, stop: asyncio.Event, topic: str, audiences: list[str]) -> Lane | None:
+    async def _lane(self, stack: AsyncExitStack, stop: asyncio.Event, kind: Kind, audiences: list[str]) -> Lane | None:
         """Open the producer of one topic with its journal; None if `stop` was set while no broker answered."""
         around = self._around
-        role = around.role
-        dataset = topic.rpartition(".")[2]
+        role, dataset, topology = around.role, kind.value, around.role.topology
+        place = Place(
+            names.of_tenant(role.namespace, around.tenant, dataset, topology.generation),
+            names.desk_sessions(role.namespace, around.tenant, topology.generation),
+            topology.partitions,
+        )
         journal = Journal.open(
             role.state_directory / f"{dataset}.db",
             owner=f"{role.principal}/{role.instance}/{role.namespace}/{dataset}",
@@ -119,7 +123,7 @@ class ReviewConsumer:
             stack.push_async_callback(reader.close)
             return await stack.enter_async_context(
                 SessionProducer(
-                    Place(topic, names.desk_sessions(role.namespace, around.tenant), role.topology.partitions),
+                    place,
                     signer=Signer(role.principal, role.instance, role.identity),
                     journal=journal,
                     new_writer=new_writer,
@@ -128,6 +132,7 @@ class ReviewConsumer:
                     observer=around.observer,
                     wall=utc(around.clocks.now_ms),
                     close_seconds=_CLOSE_SECONDS,
+                    holds_back=role.holds_back,
                 )
             )
 

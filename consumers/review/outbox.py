@@ -107,8 +107,10 @@ class DecisionOutbox:
         status: Lane,
         accepted: Lane,
         now_ms: Callable[[], int],
+        generation: int = 1,
     ) -> None:
-        """`dossiers` opens contents with a vault that no other thread uses."""
+        """`dossiers` opens contents with a vault that no other thread uses; `generation` is that of the topics."""
+        self._generation = generation
         self._principal = principal
         self._tenant = tenant
         self._store = store
@@ -236,11 +238,12 @@ class DecisionOutbox:
         await self._in_thread(self._store.cases.told, [], [told])
 
     async def _parts(self, opened: Opened, large: LargeAttachment, item: str) -> LargeAttachment:
-        """Hand an attachment over in parts, ahead of its submission."""
+        """Hand an attachment over in parts, ahead of its submission, on the same topic: again if it grew since."""
         names = []
+        beside = "" if self._generation == 1 else f" g{self._generation}"
         for number in range(len(large.parts)):
             part: Part = await self._in_thread(self._dossiers.part, opened.reviewed, large, number)
-            key = self._index(opened, f"{item} part {large.position}/{number}")
+            key = self._index(opened, f"{item} part {large.position}/{number}{beside}")
             published = await self._accepted.publish(
                 key,
                 lambda key=key, part=part: self._draft(  # type: ignore[misc]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, select
+from sqlalchemy import Connection, Row, exists, func, or_, select
 
 from consumers.store import tables as t
 from consumers.store.chunking import chunks
@@ -50,8 +50,14 @@ def store_key(db: Connection, epoch: int) -> StoreKey | None:
 def overdue(db: Connection, before_ms: int) -> Overdue:
     """Count what waits for its other half since before a time."""
     unconfirmed = select(func.count()).where(t.event.c.confirmed_at_ms.is_(None), t.event.c.stored_at_ms < before_ms)
-    own_letters = select(func.replace(t.owner.c.name, "/", ".dead-letters.") + "/").scalar_subquery()
-    here = t.resolution.c.letter.startswith(own_letters) | t.resolution.c.origin.endswith(".submissions")
+    own = func.replace(t.owner.c.name, "/", ".dead-letters.")
+    own_letters = [select(own + end).scalar_subquery() for end in ("/", ".g")]  # of the first generation, and of others
+    origin = t.resolution.c.origin
+    here = or_(
+        *(t.resolution.c.letter.startswith(each) for each in own_letters),
+        origin.endswith(".submissions"),
+        origin.contains(".submissions.g"),
+    )
     discarded = exists().where(
         t.resolution.c.leaf == t.promise.c.leaf, t.resolution.c.kind == Resolution.DISCARDED.value, here
     )

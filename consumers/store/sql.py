@@ -148,6 +148,14 @@ class SqlStore:
         with self._reading() as db:
             return {(row.topic, row.partition): row.next_offset for row in db.execute(select(t.position))}
 
+    def forget_positions(self) -> int:
+        """Read every topic from its oldest record next time, for a Kafka with other offsets; what comes again is known.
+
+        Returns how many partitions that concerns.
+        """
+        with self._writing() as db:
+            return int(db.execute(delete(t.position)).rowcount)
+
     def waiting(self, max_rows: int, max_bytes: int) -> Sequence[OutboxRow]:
         """Return what is to be sent, oldest first."""
         with self._reading() as db:

@@ -157,6 +157,14 @@ class TaxStore:
         with self._reading() as db:
             return {row.partition: row.place for row in db.execute(select(place))}
 
+    def forget_places(self) -> int:
+        """Read from the oldest record next time, for a Kafka with other offsets; returns how many places there were."""
+        try:
+            with self._engine.begin() as db:
+                return int(db.execute(delete(place)).rowcount)
+        except self._dialect.failures as error:
+            raise self._dialect.error(error) from None
+
     def store_key(self, epoch: int) -> StoreKey | None:
         """Return the sealed key of an epoch."""
         with self._reading() as db:

@@ -32,6 +32,8 @@ _AUTHORITY_LIFE: Final = timedelta(days=3_650)
 _LIFE: Final = timedelta(days=397)
 _SKEW: Final = timedelta(minutes=5)
 """clocks of two machines may differ by this much"""
+BACKDATED: Final = _SKEW
+"""so much before it is made does a certificate of ours begin"""
 _PRINCIPAL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 

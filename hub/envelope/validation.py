@@ -132,8 +132,7 @@ def _session_place(session: Session, found_on: str | None) -> Reason | None:
         return Reason.WRONG_TENANT
     if found_on is None:
         return None
-    middle = "" if topic.tenant is None else f".{topic.tenant}"
-    return None if found_on == f"{topic.namespace}{middle}.sessions" else Reason.WRONG_TOPIC
+    return None if found_on == topic.of("sessions") else Reason.WRONG_TOPIC
 
 
 def _session_audiences(session: Session, trust: Trust, keys: KeyLookup | None) -> Reason | None:

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from hub.facts import Alarm, Observer, Paused
 from hub.transport import FinalRefusal, Outgoing
 from schemas.errors import HubError
+from topics.names import in_generation
 
 FIRST_PAUSE_SECONDS: Final = 0.05
 MAX_PAUSE_SECONDS: Final = 5.0
@@ -86,7 +87,7 @@ class Delivery:
             return self._writer
 
     async def _until_done(self, topic: str, partition: int, records: Sequence[Outgoing], writer: Writer | None) -> None:
-        pause = _Pause(self._observer, f"produce.{topic.rpartition('.')[2]}.{partition}")
+        pause = _Pause(self._observer, f"produce.{in_generation(topic, 1).rpartition('.')[2]}.{partition}")
         while True:
             try:
                 await (writer or await self._shared()).write(topic, partition, records)

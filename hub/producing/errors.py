@@ -60,6 +60,21 @@ class EventVoid(HubError):
     code = "event.void"
 
 
+class Growing(HubError):
+    """The topics are growing: nothing is begun before the next generation of them is there."""
+
+    code = "hub.growing"
+    retriable = True
+    hint = "It takes a minute or two; then submit the same input again."
+
+
+class EarlierGeneration(HubError):
+    """This journal has events on their way to a generation of topics that nobody may write to any more."""
+
+    code = "journal.generation"
+    hint = "It was away while the topics grew. Nobody has these events: docs/runbooks/growing.md says what to do."
+
+
 class ProducerClosed(HubError):
     """The producer is closing and takes no more."""
 

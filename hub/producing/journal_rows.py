@@ -216,6 +216,13 @@ class SessionClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class DropSession:
+    """Forget a session that nobody has heard of and that has no events: its announcement is not wanted any more."""
+
+    session: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Confirm:
     """Verified receipts, and the status position that follows them; they move together.
 
@@ -265,6 +272,7 @@ Step: TypeAlias = (
     | CheckpointSent
     | AddClose
     | SessionClosed
+    | DropSession
     | Confirm
     | ForgetListed
     | NoteRefusal

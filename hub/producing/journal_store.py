@@ -24,6 +24,7 @@ from hub.producing.journal_rows import (
     CheckpointSent,
     Confirm,
     Confirmed,
+    DropSession,
     EventState,
     ForgetListed,
     MarkVoid,
@@ -267,6 +268,13 @@ def _closed(db: sqlite3.Connection, step: SessionClosed) -> None:
     db.execute("UPDATE session SET state = ? WHERE number = ?", (int(SessionState.CLOSED), number))
 
 
+def _dropped(db: sqlite3.Connection, step: DropSession) -> None:
+    number, state = _session(db, step.session)
+    if state != SessionState.JOURNALED or db.execute("SELECT 1 FROM lane WHERE session = ?", (number,)).fetchone():
+        raise JournalConflict("a session that was announced, or has events, is not dropped")
+    db.execute("UPDATE session SET state = ? WHERE number = ?", (int(SessionState.CLOSED), number))
+
+
 def _confirm(db: sqlite3.Connection, step: Confirm) -> Confirmed:
     trimmed = repeated = elsewhere = contradicting = 0
     ours: dict[bytes, int | None] = {}
@@ -365,6 +373,7 @@ _APPLY: Final[dict[type[Any], Callable[[sqlite3.Connection, Any], Confirmed | No
     CheckpointSent: _checkpoint_sent,
     AddClose: _add_close,
     SessionClosed: _closed,
+    DropSession: _dropped,
     Confirm: _confirm,
     ForgetListed: _forget_listed,
     NoteRefusal: _refusal,

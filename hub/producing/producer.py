@@ -18,7 +18,7 @@ from hub.loop import TaskGroup
 from hub.producing.budget import Budget
 from hub.producing.delivery import Delivery, NewWriter
 from hub.producing.drafts import Draft, Job, Published
-from hub.producing.errors import EventTooLarge, ProducerClosed
+from hub.producing.errors import EventTooLarge, Growing, ProducerClosed
 from hub.producing.journal import Journal
 from hub.producing.recovery import Closer
 from hub.producing.sealing import Signer, sealed_size
@@ -63,8 +63,11 @@ class SessionProducer:
         monotonic: Callable[[], float] | None = None,
         max_in_flight_bytes: int = MAX_IN_FLIGHT_BYTES,
         close_seconds: float = 30.0,
+        holds_back: Callable[[], bool] = lambda: False,
     ) -> None:
         """`audiences` names the audiences of a tenant's sections, ascending. Clocks may be injected.
+
+        While `holds_back`, nothing is taken and every session is brought to its close.
 
         Leaving gives up waiting for Kafka after `close_seconds`; the next start then finishes the sessions.
         """
@@ -77,7 +80,10 @@ class SessionProducer:
         self._telling = False
         self._delivery = Delivery(new_writer, observer)
         self._closer = Closer(place.topic, place.sessions_topic, journal, self._delivery, signer, observer, wall)
-        self._keeper = SessionKeeper(closer=self._closer, audiences=audiences, keys=keys, monotonic=clock)
+        self._holds_back = holds_back
+        self._keeper = SessionKeeper(
+            closer=self._closer, audiences=audiences, keys=keys, monotonic=clock, holds_back=holds_back
+        )
         tools = Tools(
             place.topic,
             journal,
@@ -97,7 +103,7 @@ class SessionProducer:
         self._closing = False
 
     async def __aenter__(self) -> Self:
-        """Finish the sessions that an earlier process left open, then start."""
+        """Finish the sessions that an earlier process left open, then start. Raises EarlierGeneration."""
         try:
             await self._closer.recover()
         except BaseException:
@@ -150,9 +156,11 @@ class SessionProducer:
 
         `journaled` is called with the event id as soon as the sealed bytes have survived a power cut here.
         Waits while too much is under way, and tenants that wait go in turn. Raises `EventTooLarge`, `EventVoid` (both
-        final) or, to be tried again, `JournalUnavailable`, `AudienceKeyMissing`, `ProducerClosed`; and
+        final) or, to be tried again, `JournalUnavailable`, `AudienceKeyMissing`, `ProducerClosed`, `Growing`; and
         `AudienceKeyRefused`.
         """
+        if self._holds_back():
+            raise Growing
         size = sealed_size(draft)
         if size > MAX_EVENT_BYTES:
             raise EventTooLarge(f"{MAX_EVENT_BYTES} bytes")

@@ -7,7 +7,7 @@ gone; the close may postdate the session's end. Nothing is sealed here. A crash 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -17,15 +17,18 @@ from hub.envelope.times import from_ms
 from hub.facts import CheckpointWritten, Observer, SessionEnded
 from hub.loop import TaskGroup
 from hub.producing.delivery import Delivery
+from hub.producing.errors import EarlierGeneration
 from hub.producing.journal import Journal
 from hub.producing.journal_rows import (
     Acknowledge,
     AddClose,
     CheckpointSent,
+    DropSession,
     Lane,
     MarkVoid,
     SessionAnnounced,
     SessionClosed,
+    SessionState,
     Step,
     StoredSession,
 )
@@ -51,8 +54,13 @@ class Closer:
     wall: Callable[[], datetime]
 
     async def recover(self) -> int:
-        """Bring every session that an earlier process left open to its close; return how many there were."""
-        left = [found for found in self.journal.open_sessions() if found.topic == self.topic]
+        """Bring every session that an earlier process left open to its close; return how many there were.
+
+        Raises EarlierGeneration.
+        """
+        found_open = self.journal.open_sessions()
+        left = [found for found in found_open if found.topic == self.topic]
+        await self._let_go([found for found in found_open if found.topic != self.topic])
         for found in left:
             await self._announce(found)
             async with TaskGroup() as group:
@@ -61,6 +69,22 @@ class Closer:
             await self.close(found)
             self.observer(SessionEnded(self.topic, found.tenant, found.session.hex(), resumed=True))
         return len(left)
+
+    async def _let_go(self, earlier: Sequence[StoredSession]) -> None:
+        """Be done with sessions of an earlier generation of this topic, which ended when every close was on its topic.
+
+        So a close that is journaled is there, and a session that is not was never heard of; nothing may be on its way.
+        """
+        steps: list[Step] = []
+        for found in earlier:
+            if found.state is SessionState.CLOSING:
+                steps.append(SessionClosed(found.session))
+            elif found.state is SessionState.JOURNALED and not self.journal.lanes(found.session):
+                steps.append(DropSession(found.session))
+            else:
+                raise EarlierGeneration(found.topic)
+        if steps:
+            await self.journal.apply(*steps)
 
     def now(self, created_at_ms: int) -> datetime:
         """Return the wall clock; never before the session began, should the clock have been set back."""

@@ -53,8 +53,13 @@ class SessionKeeper:
         audiences: Callable[[str], Sequence[str]],
         keys: AudienceKeys,
         monotonic: Callable[[], float],
+        holds_back: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`audiences` names the audiences of a tenant's sections; the closer's tools are shared."""
+        """`audiences` names the audiences of a tenant's sections; the closer's tools are shared.
+
+        While `holds_back`, open sessions are retired, as if they had expired.
+        """
+        self._holds_back = holds_back
         self._closer = closer
         self._topic = closer.topic
         self._sessions_topic = closer.sessions_topic
@@ -140,7 +145,7 @@ class SessionKeeper:
         self._wake.set()
 
     async def run(self) -> None:
-        """Close what has been retired, and retire what has expired with nobody asking for it."""
+        """Close what has been retired, and retire what has expired or is held back with nobody asking for it."""
         while not (self._stopping and not self._retiring):
             self._wake.clear()
             for found in [found for found in self._retiring.values() if found.unfinished == 0]:
@@ -157,7 +162,7 @@ class SessionKeeper:
         for tenant in list(self._open):
             async with self._locks[tenant]:
                 found = self._open.get(tenant)
-                if found is not None and not found.live.usable(self._wall()):
+                if found is not None and (self._holds_back() or not found.live.usable(self._wall())):
                     self._retire(tenant, found)
 
     async def _close(self, found: _Open) -> None:

@@ -192,12 +192,12 @@ class Intake:
         self,
         audience: str | None,
         expected: Callable[[str], Expectation],
-        partitions: int,
+        partitions: Callable[[str], int],
         sessions: Sessions,
         secrets: Secrets,
         trust: Callable[[], Trust],
     ) -> None:
-        """`audience` None: opens nothing (audit). `expected` says what a topic may hold."""
+        """`audience` None: opens nothing (audit). `expected` says what a topic may hold, `partitions` its number."""
         self._audience = audience
         self._expected = expected
         self._partitions = partitions
@@ -231,7 +231,7 @@ class Intake:
         header, leaf_ = found.header, found.leaf
         session = lanes.session
         assert session is not None  # or its lane would not have been found
-        if partition_for(header.receipt_number, self._partitions) != record.partition:
+        if partition_for(header.receipt_number, self._partitions(record.topic)) != record.partition:
             return Refused(Reason.WRONG_PARTITION, session=session.id, leaf=leaf_)
         ciphertext = None if self._audience is None else found.sealed.ciphertext(self._audience)
         if self._audience is None or ciphertext is None:

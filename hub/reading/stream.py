@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
@@ -19,6 +20,7 @@ from types import TracebackType
 from typing import Final, Generic, Protocol, Self, TypeVar
 
 from hub.crypto.keystore import KeyStore
+from hub.envelope.names import parse_topic
 from hub.envelope.reasons import Reason
 from hub.envelope.trust import Trust
 from hub.facts import Alarm, DeadLettered, Observer, Paused
@@ -42,6 +44,20 @@ _POLL_BYTES: Final = 4 * 2**20
 _POLL_MS: Final = 300
 _PAUSE_SECONDS: Final = 1.0
 _TRIES: Final = 30
+
+
+def earlier_places(places: Iterable[Place]) -> list[frozenset[Place]]:
+    """Group those of earlier generations than their last, in their order: what lies there comes first."""
+    known = {place: name for place in places if (name := parse_topic(place[0])) is not None}
+    newest: dict[tuple[str | None, str], int] = {}
+    for name in known.values():
+        key = (name.tenant, name.dataset)
+        newest[key] = max(newest.get(key, 1), name.generation)
+    groups: defaultdict[int, set[Place]] = defaultdict(set)
+    for place, name in known.items():
+        if name.generation < newest[name.tenant, name.dataset]:
+            groups[name.generation].add(place)
+    return [frozenset(group) for _, group in sorted(groups.items())]
 
 
 class Stopped(Exception):
@@ -113,14 +129,15 @@ class SealedStream(Generic[T]):
             announced=lambda epoch: bool(self._directory.announced(audience, epoch)),
             destroyed=lambda epoch: self._directory.destroyed(audience, epoch),
         )
-        self._intake = Intake(audience, expected.__getitem__, role.topology.partitions, self._at_hand, secrets, trust)
-        self._reader = PartitionReader(endpoint, self._starts())
+        partitions = role.topology.partitions_of
+        self._intake = Intake(audience, expected.__getitem__, partitions.__getitem__, self._at_hand, secrets, trust)
+        self._reader = PartitionReader(endpoint, self._starts(), first=earlier_places(self._starts()))
         self._writer = BatchWriter(endpoint)
         self._stack = AsyncExitStack()
 
     def _starts(self) -> dict[Place, int | None]:
-        declared = {topic.name: topic.partitions for topic in self._role.topology.topics}
-        places = [(topic, number) for topic in self._topics for number in range(declared[topic])]
+        partitions = self._role.topology.partitions_of
+        places = [(topic, number) for topic in self._topics for number in range(partitions[topic])]
         return {place: self.places.get(place) for place in places}
 
     async def connect(self, stop: asyncio.Event | None = None) -> None:
@@ -240,7 +257,7 @@ class SealedStream(Generic[T]):
         self._observer(Alarm("event.refused", f"{record.topic}/{record.partition} {refused.reason.value}"))
         if not self._letters:
             return
-        topic = names.dead_letters(self._role.namespace, principal)
+        topic = names.dead_letters(self._role.namespace, principal, self._role.topology.generation)
 
         async def put_aside() -> bool:
             await self._directory.refresh()

@@ -85,14 +85,15 @@ class Router:
         principal = topology.principal(role.principal)
         assert principal.group is not None
         assert principal.transactional_ids is not None
-        self._topic = names.submissions(namespace)
+        generation = topology.generation  # of another one this process never hears: it begins anew with it
+        self._topic = names.submissions(namespace, generation)
         self._group = principal.group
         self._ids = principal.transactional_ids
         self._outputs = Outputs(lambda: role.topology, Surveyor(role.endpoint))
         self._audiences = AudienceDirectory(role.endpoint, names.audiences(namespace), lambda: role.trust, now)
         self._registry = SessionRegistry(
             role.endpoint,
-            (names.sessions(namespace),),
+            (names.sessions(namespace, generation),),
             lambda: role.trust,
             now,
             observer,
@@ -116,7 +117,7 @@ class Router:
             catch_up=self._catch_up,
             clerk=Clerk(
                 role.principal,
-                names.dead_letters(namespace, role.principal),
+                names.dead_letters(namespace, role.principal, generation),
                 role.identity,
                 self._audiences.current,
                 self._outputs.open,

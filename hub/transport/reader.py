@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -29,18 +29,26 @@ MAX_FETCH_BYTES: Final = 18 * 2**20
 
 
 class PartitionReader:
-    """Manual assignment. `starts` gives the first offset wanted per partition; None: from the oldest record."""
+    """Manual assignment. `starts` gives the first offset wanted per partition; None: from the oldest record.
+
+    The groups of partitions in `first` are read to their ends one after the other before anything is given of the rest:
+    what lies there was written before. Afterwards all are read alike.
+    """
 
     def __init__(
         self,
         endpoint: Endpoint,
         starts: Mapping[Place, int | None],
         *,
+        first: Sequence[Collection[Place]] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nothing is connected before `start`."""
         self._endpoint = endpoint
         self._starts = dict(starts)
+        self._waiting_for = [frozenset(each) for each in first]
+        self._fetched = self._waiting_for[0] if self._waiting_for else frozenset(self._starts)
+        """what is not held back until something else is read"""
         self._consumer: AIOKafkaConsumer | None = None
         self._held: deque[KafkaRecord] = deque()
         self._stall = Stall(clock)
@@ -71,6 +79,7 @@ class PartitionReader:
                     # a topic that we may not read would let the consumer wait for ever, in silence
                     await consumer._client._wait_on_metadata(topic)
                 consumer.assign(list(partitions))
+                consumer.pause(*(each for each in partitions if (each.topic, each.partition) not in self._fetched))
                 oldest = await consumer.beginning_offsets([each for each, start in partitions.items() if start is None])
             for partition, start in partitions.items():
                 consumer.seek(partition, oldest[partition] if start is None else start)
@@ -117,6 +126,7 @@ class PartitionReader:
         if self._open and self._consumer is None:
             await self.start()  # the one before was put away, and this one did not come up yet
         consumer = self._running()
+        await self._go_on(consumer)
         try:
             found = await consumer.getmany(timeout_ms=timeout_ms)
         except (KafkaError, OSError) as error:
@@ -125,7 +135,7 @@ class PartitionReader:
             self._stall.moved()
         elif ended(consumer) or (
             self._stall.due
-            and await stands_still(consumer, [TopicPartition(*place) for place in self._starts], self._stall)
+            and await stands_still(consumer, [TopicPartition(*place) for place in self._fetched], self._stall)
         ):
             await self._replace(consumer)
         for records in found.values():
@@ -133,6 +143,19 @@ class PartitionReader:
                 KafkaRecord(each.topic, each.partition, each.offset, each.timestamp, each.key, each.value)
                 for each in records
             )
+
+    async def _go_on(self, consumer: AIOKafkaConsumer) -> None:
+        """Let the next group come when the one before is read: asked while nothing is held of it."""
+        if not self._waiting_for:
+            return
+        ends = await self.end_offsets()
+        while self._waiting_for:
+            if any([await self.position(place) < ends[place] for place in self._waiting_for[0]]):
+                return
+            del self._waiting_for[0]
+            coming = self._waiting_for[0] if self._waiting_for else frozenset(self._starts)
+            consumer.resume(*(TopicPartition(*place) for place in coming - self._fetched))
+            self._fetched |= coming
 
     async def _replace(self, consumer: AIOKafkaConsumer) -> None:
         """Put the client away and let another one go on where it stood. Raises BrokerUnavailable, NotAuthorized."""

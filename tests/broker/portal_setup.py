@@ -56,6 +56,10 @@ class Role:
     async def catch_up(self) -> None:
         """Nobody declares anything here."""
 
+    def holds_back(self) -> bool:
+        """No topic grows."""
+        return False
+
 
 def load_role(directory: Path) -> Role:
     """Load the role from the files that `prepare` wrote."""

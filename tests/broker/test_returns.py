@@ -323,7 +323,9 @@ async def _opened(role: Role, audience: str) -> list[Any]:
     await registry.close()
     secrets = OwnSecrets(audience, Renamed(), announced=lambda _: True, destroyed=lambda _: False)  # type: ignore[arg-type]
     expected = Expectation(TENANT, Kind.ACCEPTED, topic, PRODUCED)
-    intake = Intake(audience, lambda _: expected, role.topology.partitions, at_hand, secrets, lambda: role.trust)
+    intake = Intake(
+        audience, lambda _: expected, role.topology.partitions_of.__getitem__, at_hand, secrets, lambda: role.trust
+    )
     found = [intake.take(record, now_utc()) for record in records]
     return [each for each in found if isinstance(each, Arrived | Refused)]
 

@@ -15,6 +15,7 @@ STEPS = 11
 
 
 @pytest.mark.broker
+@pytest.mark.soak(target="story")  # CI runs it by itself, after all others
 @pytest.mark.timeout(420)
 def test_the_story_holds_and_leaves_nothing_behind(tmp_path: Path) -> None:
     shell = shutil.which("sh")

@@ -170,7 +170,7 @@ def _asked(site: Site) -> tuple[bool, bool, int]:
     assert len(logs) == len(site.tenants), verified.stderr[-2_000:]
     return (
         bool(said["agreed"]),
-        all(each["verified"] for each in logs),
+        all(each["verified"] and not each["duplicates"] for each in logs),
         int(said["dead_letters"]),
     )
 

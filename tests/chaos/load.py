@@ -111,6 +111,9 @@ class Load:
             self._process.kill()
             self._process.wait()
             self._reader.join()
+            assert self._process.stdin is not None
+            with contextlib.suppress(BrokenPipeError):  # what was not handed over yet; it waits for its answer still
+                self._process.stdin.close()
         if self._log is None:
             self._log = self._log_path.open("ab")
         self._process = subprocess.Popen(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
@@ -42,6 +42,8 @@ class Cluster:
     open_now: int = 0
     batch: int = 1_000
     """records in one poll at most"""
+    backwards: bool = False
+    """whether a poll gives the partitions that were asked for last before the others, as brokers may"""
 
     def append(self, topic: str, partition: int, key: bytes | None, value: bytes | None) -> KafkaRecord:
         lane = self.records[topic, partition]
@@ -58,9 +60,16 @@ class Cluster:
 class ListReader:
     """Reads a `Cluster` as `hub.transport.PartitionReader` reads brokers."""
 
-    def __init__(self, endpoint: Cluster, starts: Mapping[tuple[str, int], int | None]) -> None:
+    def __init__(
+        self,
+        endpoint: Cluster,
+        starts: Mapping[tuple[str, int], int | None],
+        *,
+        first: Sequence[Collection[tuple[str, int]]] = (),
+    ) -> None:
         self._cluster = endpoint
         self._starts = dict(starts)
+        self._first = [set(each) for each in first]
         self._places: dict[tuple[str, int], int] = {}
         self._topic = next(iter(starts))[0]
 
@@ -95,7 +104,12 @@ class ListReader:
         cluster.fail("poll", self._topic)
         found: list[KafkaRecord] = []
         size = 0
-        for place, start in self._places.items():
+        while self._first and all(self._places[each] == len(cluster.records[each]) for each in self._first[0]):
+            del self._first[0]
+        places = list(self._places.items())
+        for place, start in reversed(places) if cluster.backwards else places:
+            if self._first and place not in self._first[0]:
+                continue
             if start < cluster.oldest[place]:
                 raise OffsetGone
             for record in cluster.records[place][start:]:

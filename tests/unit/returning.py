@@ -19,6 +19,7 @@ from hub.crypto.identity import IdentityKey
 from hub.crypto.keystore import KeyEntry
 from hub.envelope.header import Cause, Check
 from hub.envelope.letters import Content, DeadLetter, open_quarantine
+from hub.envelope.names import parse_topic
 from hub.envelope.records import AudienceKey, Checkpoint, CheckpointEntry, StoredEvent, StoredReceipt
 from hub.envelope.session import SessionSecrets
 from hub.envelope.signed import sign
@@ -37,9 +38,10 @@ from tests.unit.cluster import KEYS, NAMESPACE, NOW, SESSIONS, TENANT, Cluster, 
 from topics import names
 from topics.declaration import load
 from topics.layout import Topology, expand
+from topics.names import in_generation
 from topics.partition import partition_for
 
-__all__ = ["Cluster", "cluster"]
+__all__ = ["SESSIONS", "Cluster", "cluster"]
 PARTITIONS = 2
 EPOCH = 203001
 RESIDENT, TOBACCO = f"tax-resident-tax-{TENANT}", f"tax-tobacco-tax-{TENANT}"
@@ -166,7 +168,7 @@ class Desk:
     def __init__(
         self, world: World, topic: str, *, signer: str = REVIEW, announce: bool = True, epoch: int = EPOCH
     ) -> None:
-        audiences = (PORTAL, HELPDESK) if topic == STATUS else (RESIDENT, TOBACCO)
+        audiences = (PORTAL, HELPDESK) if in_generation(topic, 1) == STATUS else (RESIDENT, TOBACCO)
         self.world, self.topic = world, topic
         self.at = max(NOW, epoch_bounds(epoch)[0] + timedelta(minutes=5))
         self.secrets = SessionSecrets.create(
@@ -185,7 +187,9 @@ class Desk:
             self.announce()
 
     def announce(self) -> None:
-        self.world.cluster.append(SESSIONS, 0, self.secrets.session.key.encode(), self.secrets.signed)
+        name = parse_topic(self.topic)
+        assert name is not None
+        self.world.cluster.append(name.of("sessions"), 0, self.secrets.session.key.encode(), self.secrets.signed)
 
     def send(
         self,
@@ -200,7 +204,7 @@ class Desk:
     ) -> KafkaRecord:
         """Seal an event and put it on the topic; `damage` flips a bit of the byte that is so far from the end."""
         self.number += 1
-        at = partition_for(about.receipt_number, PARTITIONS)
+        at = partition_for(about.receipt_number, self.world.topology.partitions_of[self.topic])
         header = self.secrets.header(
             partition=at,
             sequence=self.sequences[at],

@@ -31,7 +31,7 @@ from hub.transport.admin.protocol import (
     denials,
 )
 from hub.transport.endpoint import Endpoint
-from hub.transport.errors import translate
+from hub.transport.errors import BrokerUnavailable, translate
 from topics.brokers import Cluster
 from topics.layout import Acl, Quota, Topology
 from topics.plan import (
@@ -186,6 +186,27 @@ class Admin:
         except (KafkaError, OSError) as error:
             raise translate(error, str(error.args[0]) if error.args else "") from error
 
+    async def until_withdrawn(self, acls: Collection[Acl], seconds: float = 20.0) -> None:
+        """Wait until every broker for itself has heard that these rights are gone: each judges by what it has heard.
+
+        Raises BrokerUnavailable if one has not within `seconds`.
+        """
+        gone, deadline = frozenset(acls), time.monotonic() + seconds
+        try:
+            await self._client()._client.force_metadata_update()
+            waiting = {each.nodeId for each in self._client()._client.cluster.brokers()}
+            while waiting:
+                for node in sorted(waiting):
+                    answer = await self._client()._send_request_to_node(node, DescribeAllAcls())
+                    _check(answer.error_code, "rights")
+                    if not gone.intersection(_plain_rights(answer)):
+                        waiting.discard(node)
+                if waiting and time.monotonic() > deadline:
+                    raise BrokerUnavailable(f"({len(waiting)} have not heard of the rights)")
+                await asyncio.sleep(0.1)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise translate(error) from error
+
     async def settle(
         self,
         topology: Topology,
@@ -337,6 +358,16 @@ class Admin:
         if self._made is None:
             raise RuntimeError("the administrator is not connected")
         return self._made
+
+
+def _plain_rights(answer: Any) -> Iterator[Acl]:
+    """The rights in an answer that a declaration can have made, of whichever namespace."""
+    for kind, name, pattern, entries in answer.resources:
+        for principal, host, operation, permission in entries:
+            plain = (permission, host) == (_ALLOW, "*") and principal.startswith(_USER)
+            if plain and kind in _RESOURCE_OF and operation in _OPERATION_OF:
+                holder = principal.removeprefix(_USER)
+                yield Acl(holder, _RESOURCE_OF[kind], name, _OPERATION_OF[operation], pattern == _PREFIXED)
 
 
 def _foreign(principal: str, host: str, what: tuple[int, str, int], operation: int, permission: int) -> ForeignAcl:

@@ -67,7 +67,7 @@ def intake() -> Intake:
         ),
         world.STATUS: Expectation(world.T, Kind.STATUS, world.STATUS, PRODUCED, receipts=True, noticing=world.REVIEW),
     }
-    return Intake(world.REVIEW, expected.__getitem__, _PARTITIONS, Known(), Opened(), world.trust)
+    return Intake(world.REVIEW, expected.__getitem__, lambda _: _PARTITIONS, Known(), Opened(), world.trust)
 
 
 def _repaired(flags: int, payload: bytes, topic: str) -> bytes:

@@ -16,7 +16,7 @@ from pathlib import Path
 from assurance.reconcile import Entry, Kind, Report, State
 from assurance.reports import ReportError, read_report, write_report
 from assurance.witness import key as witness_key
-from consumers.kit import PlaceInvalid, _lane
+from consumers.kit import PlaceInvalid, _lanes_of
 from consumers.review.export.archive import verify, writing
 from consumers.review.export.characters import Encoding
 from consumers.review.export.columns import VERSION
@@ -196,7 +196,7 @@ def run_archive(data: bytes) -> None:
         ensure(read is None or read.encode() == payload, "an accepted manifest has one form")
         return
     if kind == 3:
-        refusal((PlaceInvalid,), payload, lambda: _lane(payload.decode("utf-8", "replace")))
+        refusal((PlaceInvalid,), payload, lambda: _lanes_of(payload.decode("utf-8", "replace")))
         return
     path = _directory() / "archive.zip"
     path.write_bytes(_archive(payload) if kind else payload)

@@ -57,6 +57,15 @@ def test_each_broken_promise_is_seen(change: Callable[[Outputs], object], broken
     assert getattr(found, broken) > 0 and found.examples
 
 
+def test_what_a_portal_sent_again_may_be_there_twice_and_no_more() -> None:
+    outputs = good()
+    outputs["review-9"][0] = ["b", "b"]
+    found = said(outputs)
+    assert found.good and found.again == 1
+    outputs["review-9"][0] = ["b", "b", "b"]
+    assert said(outputs).doubled == 1
+
+
 def test_acknowledged_and_on_no_topic_is_lost() -> None:
     assert said(good(), "abcdx").lost == 1
 

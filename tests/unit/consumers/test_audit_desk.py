@@ -98,7 +98,7 @@ def judge(world: World, store: SqlStore) -> AuditJudge:
     intake = Intake(
         None,
         {TOPIC: routed, STATUS: status}.__getitem__,
-        PARTITIONS,
+        lambda _: PARTITIONS,
         sessions,
         world.secrets(REVIEW),
         lambda: world.trust,

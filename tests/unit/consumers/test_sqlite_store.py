@@ -31,6 +31,15 @@ def store(path: Path) -> Iterator[SqlStore]:
     opened.close()
 
 
+def test_forgotten_places_are_read_again_and_what_comes_again_is_known(store: SqlStore) -> None:
+    store.commit(batch(None, 7, new_event(0)))
+    assert store.forget_positions() == 1
+    assert store.positions() == {}
+    again = store.commit(batch(None, 2, new_event(0), new_event(1)))
+    assert (again.replays, sum(sum(each.values()) for each in again.stored.values())) == (1, 1)
+    assert list(store.positions().values()) == [2]
+
+
 def test_files_are_for_their_owner_only(store: SqlStore, path: Path) -> None:
     store.commit(batch(None, 1, new_event(0)))
     files = [file for file in path.parent.iterdir() if file.name.startswith("store.db")]

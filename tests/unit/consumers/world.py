@@ -304,7 +304,7 @@ class World:
         return Intake(
             audience,
             lambda _: expectation,
-            PARTITIONS,
+            lambda _: PARTITIONS,
             sessions or self.sessions,
             secrets,
             lambda: self.trust,

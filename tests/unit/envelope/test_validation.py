@@ -73,6 +73,14 @@ def test_desks_session_is_accepted_on_its_own_topic_only() -> None:
         assert v.validate_session(secrets.signed, trust(), NOW, topic=topic) is Reason.WRONG_TOPIC
 
 
+def test_session_of_a_generation_is_accepted_on_its_own_sessions_topic_only() -> None:
+    for topic, where in ((f"{NS}.submissions.g2", f"{NS}.sessions.g2"), (f"{NS}.submissions", SESSIONS)):
+        secrets = new_session(topic=topic)
+        assert v.validate_session(secrets.signed, trust(), NOW, topic=where) == secrets.session
+        for other in {f"{NS}.sessions.g2", f"{NS}.sessions.g3", f"{NS}.{T}.sessions.g2", SESSIONS} - {where}:
+            assert v.validate_session(secrets.signed, trust(), NOW, topic=other) is Reason.WRONG_TOPIC
+
+
 def resigned(session: Session, signer: str = "portal") -> bytes:
     return sign("Session", session.encode(), identity(signer))
 

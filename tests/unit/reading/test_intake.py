@@ -318,7 +318,9 @@ def word(
 
 def with_words(world: World, given: KafkaRecord, **change: Any) -> object:
     expected = Expectation(TENANT, Kind.SUBMISSION, names.submissions(NAMESPACE), routed_to(REVIEW), **change)
-    intake = Intake(REVIEW, lambda _: expected, PARTITIONS, world.sessions, world.secrets(REVIEW), lambda: world.trust)
+    intake = Intake(
+        REVIEW, lambda _: expected, lambda _: PARTITIONS, world.sessions, world.secrets(REVIEW), lambda: world.trust
+    )
     return intake.take(given, NOW)
 
 

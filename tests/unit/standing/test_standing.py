@@ -12,9 +12,10 @@ from hub.crypto.identity import IdentityKey
 from hub.envelope.declared import DeclarationRefused
 from hub.envelope.trust import Trust, TrustRefused
 from hub.envelope.trust_builder import TrustBuilder
-from hub.standing import RoleChanged, RoleWithdrawn, RolledBack
+from hub.standing import RoleChanged, RoleGrown, RoleWithdrawn, RolledBack
 from schemas.errors import HubError
-from tests.unit.standing.world import FIRST, NEW, NOW, NS, SECOND, TEXT, WITH_NEW, WITHOUT_SECOND, Office
+from tests.unit.standing.world import FIRST, NEW, NOW, NS, PARTITIONS, SECOND, TEXT, WITH_NEW, WITHOUT_SECOND, Office
+from topics.generations import grown, paused
 
 REVIEW = f"review-{FIRST}"
 
@@ -121,6 +122,35 @@ def test_an_older_declaration_is_refused_and_so_is_its_absence(office: Office) -
         office.role("router")
     path.write_bytes(newer)
     assert office.role("router").standing.declaration_serial == 2
+
+
+GROWN = grown(TEXT, PARTITIONS, 2 * PARTITIONS)
+
+
+def test_another_generation_is_for_the_next_start_and_what_holds_goes_on_holding(office: Office) -> None:
+    role = office.role("router")
+    role.take_declaration(office.declare(1, paused(TEXT)))
+    assert role.holds_back()
+    before = role.topology
+    following = office.declare(2, GROWN, partitions=2 * PARTITIONS)
+    for _ in range(2):  # also when it is heard again before the process has ended
+        with pytest.raises(RoleGrown):
+            role.take_declaration(following)
+        assert role.topology is before
+    assert role.holds_back()
+    again = office.role("router")
+    assert (again.topology.generation, again.topology.partitions) == (2, 2 * PARTITIONS)
+    assert not again.holds_back()
+    assert not again.take_declaration(following)
+    with pytest.raises(RolledBack):
+        again.take_declaration(office.declare(1, TEXT))
+    with pytest.raises(DeclarationRefused):
+        again.take_declaration(office.declare(3, TEXT))
+    assert again.topology.generation == 2
+    let_go = "".join(line for line in GROWN.splitlines(keepends=True) if not line.startswith("earlier:"))
+    with pytest.raises(RoleGrown):
+        again.take_declaration(office.declare(3, let_go, partitions=2 * PARTITIONS))
+    assert office.role("router").topology.earlier == ()
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def at_a_desk(case: Case) -> str | None:
     reader = case["reader"]
     audience = None if reader == "audit" else reader
     expected = expectation(case, reader)
-    intake = Intake(audience, lambda _: expected, PARTITIONS, Sessions(case), Secrets(reader), trust)
+    intake = Intake(audience, lambda _: expected, lambda _: PARTITIONS, Sessions(case), Secrets(reader), trust)
     outcome = intake.take(record_of(case), now_of(case))
     if isinstance(outcome, Refused):
         return outcome.reason.value
