@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from broker.node import EmbeddedKafka
 from cli.home import Home
@@ -150,12 +152,14 @@ def test_a_home_that_lost_only_its_brokers_goes_on_and_names_what_was_not_copied
         hub = Hub(stack)
         hub.submit(*map(document, kept))
         hub.stored(kept[-1])
+        hub.quiet()
+        asyncio.run(_seven_days_pass(stack))  # so that places at the source lie far behind the ends of the copy
         execute("disaster-copy", "Declare the mirror", home.path)
         authority = CertificateAuthority.load(home.path / "authority")
         with second_site(tmp_path / "elsewhere", broker, authority) as site:
             execute("disaster-copy", "Begin the copy", home.path, **site.words("MIRROR", "COPY"))
-            hub.submit(*map(document, copied))
-            hub.stored(copied[-1])
+            stack.roles.stop([name for name in stack.roles.running if name.endswith("-131041")])
+            hub.submit(*map(document, copied))  # routed and copied, and no desk has read it
             _caught_up(hub, site)
             hub.json("topics", "shut-out", "mirror")  # it ends by itself, as one who may not go on
             eventually(lambda: "kafka.not-authorized" in (site.mirror / "run.log").read_text(), 90, pause=1)
@@ -235,6 +239,19 @@ def _files_with_content(directory: Path) -> list[Path]:
     marks = [mark.encode() for mark in SECRETS.values()]
     files = (path for path in directory.rglob("*") if path.is_file())
     return [path for path in files if any(mark in path.read_bytes() for mark in marks)]
+
+
+async def _seven_days_pass(stack: Stack) -> None:
+    """Have the source delete what retention would: every record of the topics that keep it for seven days."""
+    week = str(168 * 3_600_000)
+    topics = [topic for topic in stack.topology.topics if topic.configs.get("retention.ms") == week]
+    places = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
+    admin = AIOKafkaAdminClient(**stack.admin().client_options())
+    await admin.start()
+    try:
+        await admin.delete_records({place: RecordsToDelete(before_offset=-1) for place in places})
+    finally:
+        await admin.close()
 
 
 async def _writes(endpoint: Endpoint, topic: str) -> None:
