@@ -84,13 +84,13 @@ class Filing:
 
     def longest_wait(self, since: float) -> float:
         """Seconds between an answer and the next, at most, since a time of this machine's clock."""
-        times = sorted(each.stat().st_mtime for each in (self.inbox / "answers").glob("*.answers.jsonl"))
+        times = sorted(each.stat().st_mtime for each in (self.inbox / "answers").glob("[!.]*.answers.jsonl"))
         late = [each for each in times if each > since]
         return max(after - before for before, after in pairwise(late))
 
     def answers(self) -> list[dict[str, Any]]:
         """What the portal answered, in the order of filing."""
-        files = sorted((self.inbox / "answers").glob("*.answers.jsonl"))
+        files = sorted((self.inbox / "answers").glob("[!.]*.answers.jsonl"))
         return [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
 
 
