@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from broker.node import EmbeddedKafka
+from broker.embedded import EmbeddedKafka
 from hub.crypto.certificates import CertificateAuthority
 from hub.crypto.keyfile import ScryptCost
 from hub.enrolment import enrol, publish_audience_keys
@@ -42,7 +42,8 @@ from hub.settings import RoleSettings
 from hub.transport import BatchWriter, Outgoing
 from hub.transport.admin import Admin
 from topics import declaration, names
-from topics.layout import Topology, expand
+from topics.expanding import expand
+from topics.layout import Topology
 from topics.partition import partition_for
 from topics.plan import CreateTopic, Plan, plan
 

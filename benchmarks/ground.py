@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from benchmarks.artificial import declared
 from benchmarks.tenants import NAMESPACE, now
-from broker.node import EmbeddedKafka
+from broker.embedded import EmbeddedKafka
 from cli.home import Home
 from hub.applying import Wanted, admin_endpoint, apply
 from hub.crypto.certificates import CertificateAuthority

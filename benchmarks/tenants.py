@@ -31,7 +31,7 @@ from typing import Any, Final
 
 from benchmarks.artificial import codes, declared
 from benchmarks.bench_router import Bench
-from broker.node import EmbeddedKafka
+from broker.embedded import EmbeddedKafka
 from cli.home import Home
 from cli.processes import Roles
 from hub.applying import Wanted, admin_endpoint, apply, survey

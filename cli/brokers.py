@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 
 from broker.cluster import LocalCluster
+from broker.embedded import EmbeddedKafka, Kafka
 from broker.exporter import Exporter
-from broker.node import EmbeddedKafka, Kafka
 from cli.home import Home
 from hub.crypto.certificates import CertificateAuthority
 from monitoring.broker_rules import rules

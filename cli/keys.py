@@ -23,7 +23,7 @@ def init(as_json: Json = False) -> None:
     from hub.enrolment import enrol
     from hub.settings import HomeSettings
     from topics.declaration import load
-    from topics.layout import expand
+    from topics.expanding import expand
 
     settings, home = HomeSettings(), the_home()
     home.prepare()

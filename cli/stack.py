@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from broker.node import Kafka
+from broker.embedded import Kafka
 from cli.brokers import here
 from cli.home import Home, NoHub, Running
 from cli.processes import RoleDied, Roles

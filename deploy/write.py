@@ -10,7 +10,7 @@ from deploy.compose import Variant, document
 from deploy.services import services
 from hub.settings import HomeSettings
 from topics.declaration import load
-from topics.layout import expand
+from topics.expanding import expand
 
 TOP = Path(__file__).parent.parent
 

@@ -34,7 +34,8 @@ from hub.transport.admin import Admin
 from hub.undelivered import find_undelivered, insist
 from topics import names
 from topics.declaration import parse
-from topics.layout import Acl, Topology, expand
+from topics.expanding import expand
+from topics.layout import Acl, Topology
 from topics.plan import (
     Current,
     DeleteTopic,

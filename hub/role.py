@@ -21,7 +21,8 @@ from hub.standing import RoleChanged, RoleWithdrawn, Standing
 from hub.transport import Endpoint, TlsIdentity
 from schemas.errors import HubError
 from topics.declaration import load
-from topics.layout import Topology, expand
+from topics.expanding import expand
+from topics.layout import Topology
 
 
 class RoleIncomplete(HubError):

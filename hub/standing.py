@@ -24,7 +24,8 @@ from hub.envelope.trust import Trust, TrustRefused
 from schemas.errors import HubError
 from topics.declaration import parse
 from topics.errors import DeclarationInvalid
-from topics.layout import Topology, expand
+from topics.expanding import expand
+from topics.layout import Topology
 
 TRUST: Final = "trust.bin"
 DECLARATION: Final = "declaration.bin"

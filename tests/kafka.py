@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from broker.cluster import LocalCluster
-from broker.node import EmbeddedKafka, Kafka, Node
+from broker.embedded import EmbeddedKafka, Kafka
+from broker.node import Node
 from hub.crypto.certificates import CertificateAuthority, IssuedCertificate
 
 KINDS = ("embedded", "cluster", "containers", "external")

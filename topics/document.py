@@ -13,7 +13,8 @@ from typing import Final
 from schemas.pages import write_page
 from topics.access import ClusterDeed, Deed, GroupDeed, may_cluster, may_group, may_topic, may_transact
 from topics.declaration import load
-from topics.layout import Principal, Topology, expand
+from topics.expanding import expand
+from topics.layout import Principal, Topology
 
 PAGE: Final = Path("docs/access-matrix.md")
 _NAMESPACE: Final = "eltax"

@@ -10,7 +10,8 @@ from hub.transport.admin import Admin
 from tests.attacks.wire import Wire
 from tests.kafka import TestKafka, fresh_namespace
 from topics import declaration
-from topics.layout import Topology, expand
+from topics.expanding import expand
+from topics.layout import Topology
 from topics.plan import plan
 
 PARTITIONS = 2

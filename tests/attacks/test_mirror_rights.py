@@ -16,7 +16,8 @@ from topics import names
 from topics.access import Deed, GroupDeed, may_topic
 from topics.copying import at_copy, mirror_of
 from topics.declaration import parse, read
-from topics.layout import Topology, expand
+from topics.expanding import expand
+from topics.layout import Topology
 from topics.plan import plan
 
 pytestmark = [pytest.mark.broker, pytest.mark.one_broker]

@@ -22,7 +22,8 @@ from hub.transport.admin import Admin
 from tests.kafka import TestKafka
 from tests.unit.producing.wire import Seen, look
 from topics import declaration, names
-from topics.layout import Topology, expand
+from topics.expanding import expand
+from topics.layout import Topology
 from topics.plan import plan
 
 TENANTS = ("131041", "999997")

@@ -29,7 +29,8 @@ from hub.transport import BatchWriter, KafkaRecord, Outgoing, PartitionReader
 from hub.transport.admin import Admin
 from tests.kafka import TestKafka
 from topics import declaration, names
-from topics.layout import Topology, expand
+from topics.expanding import expand
+from topics.layout import Topology
 from topics.partition import partition_for
 from topics.plan import plan
 

@@ -24,7 +24,7 @@ from hub.transport import (
 from hub.transport.admin import Admin
 from topics.brokers import in_the_way, missing
 from topics.declaration import load
-from topics.layout import expand
+from topics.expanding import expand
 from topics.plan import CreateTopic, Plan
 
 # every change has three brokers on a bad day (test_chaos); these are one by one what happens there

@@ -48,7 +48,8 @@ from tests.unit.consumers.world import (
     uuid7,
 )
 from topics import declaration, names
-from topics.layout import Topology, expand
+from topics.expanding import expand
+from topics.layout import Topology
 from topics.plan import plan
 
 pytestmark = pytest.mark.broker

@@ -13,7 +13,7 @@ from hub.transport.admin.protocol import AlterClientQuotasRequest_v0, AlterUserQ
 from tests.attacks.laid_out import endpoint
 from tests.kafka import TestKafka, start
 from topics import declaration, names
-from topics.layout import expand
+from topics.expanding import expand
 from topics.plan import plan
 
 pytestmark = pytest.mark.broker

@@ -19,8 +19,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from broker import node as module
+from broker.embedded import EmbeddedKafka
 from broker.errors import BrokerDataDamaged, BrokerDiskFull, BrokerFailed, BrokerInUse, BrokerPortTaken
-from broker.node import EmbeddedKafka
 from broker.probe import serves
 from hub.crypto.certificates import CertificateAuthority, IssuedCertificate
 from hub.transport import BatchWriter, Endpoint, Outgoing, PartitionReader, TlsIdentity
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.broker
 PARENT = """
 import sys, time
 from pathlib import Path
-from broker.node import EmbeddedKafka
+from broker.embedded import EmbeddedKafka
 from hub.crypto.certificates import CertificateAuthority
 made = EmbeddedKafka(Path(sys.argv[1]) / "broker", CertificateAuthority.load(Path(sys.argv[1]) / "authority"))
 made.start()

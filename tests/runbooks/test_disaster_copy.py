@@ -18,7 +18,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from broker.node import EmbeddedKafka
+from broker.embedded import EmbeddedKafka
 from cli.home import Home
 from cli.stack import Stack
 from hub.crypto.certificates import CertificateAuthority

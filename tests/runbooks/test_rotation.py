@@ -22,7 +22,7 @@ from tests.broker.documents import document
 from tests.broker.hub import Hub, eventually
 from tests.runbooks.steps import blocks, execute, headings
 from topics.declaration import load
-from topics.layout import expand
+from topics.expanding import expand
 from topics.names import endpoint_host
 
 pytestmark = [pytest.mark.soak(target="runbooks"), pytest.mark.timeout(570)]

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from broker.node import EmbeddedKafka
+from broker.embedded import EmbeddedKafka
 from cli.home import Home
 from cli.processes import role_environment
 from hub.crypto.certificates import CertificateAuthority

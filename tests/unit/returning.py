@@ -37,7 +37,8 @@ from schemas.submission_model import Attachment, Submission
 from tests.unit.cluster import KEYS, NAMESPACE, NOW, SESSIONS, TENANT, Cluster, cluster
 from topics import names
 from topics.declaration import load
-from topics.layout import Topology, expand
+from topics.expanding import expand
+from topics.layout import Topology
 from topics.names import in_generation
 from topics.partition import partition_for
 

@@ -27,7 +27,8 @@ from monitoring.analysis.findings import FILE, Finding, read_findings
 from tests.kafka import TestKafka
 from tests.watch.month import ERASED, Month, records
 from topics import declaration
-from topics.layout import Topic, Topology, expand
+from topics.expanding import expand
+from topics.layout import Topic, Topology
 from topics.plan import plan
 
 CHEAP = ScryptCost(log2_n=4)

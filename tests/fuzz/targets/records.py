@@ -62,7 +62,7 @@ from tests.fuzz.targets.events import Known, intake
 from topics.declaration import PACKAGED
 from topics.declaration import parse as read_declaration
 from topics.errors import DeclarationInvalid
-from topics.layout import expand
+from topics.expanding import expand
 
 _SIGNERS = {
     "AudienceKey": (world.REVIEW, "admin"),

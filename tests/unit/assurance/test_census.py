@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from assurance.census import Census, account
 from assurance.reconcile import Entry, Kind, Report
 from topics.declaration import load
-from topics.layout import expand
+from topics.expanding import expand
 
 T = "131041"
 TOPOLOGY = expand(load(), "rehearsal")

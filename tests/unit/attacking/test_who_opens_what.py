@@ -46,7 +46,8 @@ from hub.settings import RoleSettings
 from tests.attacking.plugin import Attack
 from tests.attacking.rows import Attacker, Verdict
 from topics import declaration, names
-from topics.layout import Topology, expand
+from topics.expanding import expand
+from topics.layout import Topology
 
 NAMESPACE, OWN, OTHER = "rehearsal", "131041", "999997"
 NOW = datetime.now(UTC)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from broker.cluster import LocalCluster
-from broker.node import EmbeddedKafka
+from broker.embedded import EmbeddedKafka
 from cli.brokers import BrokersChanged, here
 from cli.home import Home
 from cli.processes import role_environment

@@ -19,7 +19,7 @@ from cli.reports import NothingToReport, ReportFailed, collect, kinds_of
 from hub.crypto.certificates import CertificateAuthority
 from hub.enrolment import enrol, listed_at
 from topics import declaration
-from topics.layout import expand
+from topics.expanding import expand
 
 
 @pytest.mark.parametrize("principal", ["router", "operator", "monitor", "admin", "taxes", "", "-131041"])

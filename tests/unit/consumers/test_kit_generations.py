@@ -12,8 +12,8 @@ from schemas.submission_model import Attachment, Submission
 from tests.unit.consumers.test_kit import reasons, taken
 from tests.unit.returning import ACCEPTED, PARTITIONS, RESIDENT, Cluster, Desk, World, cluster, submission
 from topics.declaration import PACKAGED, parse
+from topics.expanding import expand
 from topics.generations import grown
-from topics.layout import expand
 
 __all__ = ["cluster"]
 FILED = [submission(number) for number in range(12)]

@@ -45,7 +45,7 @@ from hub.facts import Alarm, Fact, LetterEnded, LettersOpen
 from hub.transport import KafkaRecord
 from tests.unit.envelope.support import NOW, NS, SUBMISSIONS, T, audience_key, identity, world
 from topics.declaration import load
-from topics.layout import expand
+from topics.expanding import expand
 
 TOPOLOGY = expand(load(), NS)
 DECLARED = declared_in(TOPOLOGY)

@@ -13,7 +13,7 @@ from deploy.services import AT, HOME, services
 from deploy.write import TOP, texts
 from deploy.zones import ABOUT, OPEN, PLACES, Zone, roles
 from topics.declaration import load
-from topics.layout import expand
+from topics.expanding import expand
 
 TOPOLOGY = expand(load(None), "rehearsal")
 NETWORKS = {"networks", "network_mode", "extra_hosts", "ports"}

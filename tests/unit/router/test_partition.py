@@ -44,7 +44,8 @@ from tests.unit.router.world import (
 from tests.unit.standing.world import PARTITIONS as PARTITIONS_OF_WORLD
 from tests.unit.standing.world import TEXT, WITH_NEW, WITHOUT_SECOND, laid_out
 from topics.declaration import load
-from topics.layout import Route, expand
+from topics.expanding import expand
+from topics.layout import Route
 
 LETTERS = "rehearsal.dead-letters.router"
 Commit = tuple[dict[tuple[str, int], list[Outgoing]], dict[tuple[str, int], int]]

@@ -11,7 +11,7 @@ from hub.envelope.signed import Signed, sign
 from hub.growing import Left, UnderWay, _still_kept, _unclosed
 from tests.unit.envelope.test_validation import LATER, NOW, SESSION, identity, trust
 from topics.declaration import load
-from topics.layout import expand
+from topics.expanding import expand
 
 CLOSE = SessionClose(SESSION.id, (), LATER)
 KEY = CLOSE.key.encode()

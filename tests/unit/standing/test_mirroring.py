@@ -10,7 +10,8 @@ import pytest
 from hub.crypto.certificates import CertificateAuthority
 from hub.mirroring import Copied, Errand, NoErrand, NoMirror
 from topics.declaration import parse, read
-from topics.layout import Topology, expand
+from topics.expanding import expand
+from topics.layout import Topology
 
 MIRRORED = read().replace("principals:\n", "principals:\n  mirror: {mirrors: true}\n")
 

@@ -15,7 +15,8 @@ from hub.envelope.trust_builder import TrustBuilder
 from hub.role import Role, load_role
 from hub.settings import RoleSettings
 from topics.declaration import PACKAGED, parse
-from topics.layout import Topology, expand
+from topics.expanding import expand
+from topics.layout import Topology
 
 CHEAP = ScryptCost(log2_n=4)
 NOW = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)

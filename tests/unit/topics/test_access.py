@@ -9,7 +9,8 @@ import pytest
 from topics.access import ClusterDeed, Deed, GroupDeed, may, may_cluster, may_group, may_topic, may_transact
 from topics.declaration import load
 from topics.document import main, page
-from topics.layout import Operation, Resource, Topology, expand
+from topics.expanding import expand
+from topics.layout import Operation, Resource, Topology
 
 ROOT = Path(__file__).parents[3]
 REVIEW = "eltax.131041.review"

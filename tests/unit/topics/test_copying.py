@@ -8,7 +8,8 @@ from topics.access import ClusterDeed, Deed, may_cluster, may_topic
 from topics.copying import at_copy, copied, leader_rights, mirror_of
 from topics.declaration import parse, read
 from topics.errors import DeclarationInvalid
-from topics.layout import Acl, Operation, Resource, Topology, expand
+from topics.expanding import expand
+from topics.layout import Acl, Operation, Resource, Topology
 
 MIRRORED = read().replace("principals:\n", "principals:\n  mirror:\n    mirrors: true\n")
 LEFT = {"eltax.resolutions", "eltax.analysis-marks", "eltax.analysis-state"}

@@ -14,7 +14,7 @@ from schemas.numbers import is_municipality_code
 from topics import names
 from topics.declaration import PACKAGED, load, municipality_check_digit, parse
 from topics.errors import DeclarationInvalid
-from topics.layout import expand
+from topics.expanding import expand
 
 TEXT = PACKAGED.read_text(encoding="utf-8")
 AUDIENCES = 'name: "{ns}.audiences"'

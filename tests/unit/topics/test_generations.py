@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from topics import names
 from topics.declaration import PACKAGED, Generation, parse
 from topics.errors import DeclarationInvalid, GenerationChanged, GrowthRefused
+from topics.expanding import expand
 from topics.generations import grown, paused, resumed
-from topics.layout import Acl, Operation, Resource, Topology, expand
+from topics.layout import Acl, Operation, Resource, Topology
 from topics.plan import Current, check_generation, plan
 
 TEXT = PACKAGED.read_text(encoding="utf-8")

@@ -12,7 +12,8 @@ import pytest
 from benchmarks.artificial import codes, declared
 from topics.access import IMPLIED, may
 from topics.declaration import Declaration, parse
-from topics.layout import Acl, Operation, Resource, Topology, expand
+from topics.expanding import expand
+from topics.layout import Acl, Operation, Resource, Topology
 from topics.plan import Current, plan, tenants_added
 
 

@@ -11,7 +11,8 @@ from aiokafka.partitioner import murmur2 as reference
 
 from topics.declaration import PACKAGED, load, municipality_check_digit, parse
 from topics.errors import DeclarationInvalid, PartitionsChanged
-from topics.layout import Acl, Operation, Resource, Topology, expand
+from topics.expanding import expand
+from topics.layout import Acl, Operation, Resource, Topology
 from topics.partition import murmur2, partition_for
 from topics.plan import CreateTopic, Current, FoundTopic, SetQuota, Step, additions, plan
 

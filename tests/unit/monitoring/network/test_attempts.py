@@ -34,7 +34,7 @@ from tests.unit.monitoring.network.peers import (
     says_and_closes,
 )
 from topics import declaration
-from topics.layout import expand
+from topics.expanding import expand
 
 SHORT = 0.25
 KAFKA = struct.pack(">iihi", 10, CORRELATION, 0, 0)

@@ -18,7 +18,8 @@ from monitoring.network.line import Came, Ended
 from monitoring.network.own_path import OwnPath
 from tests.unit.monitoring.network.peers import Behaviour, Place, closes, drips, hangs, over_tls, peer, says
 from topics import declaration
-from topics.layout import Topology, expand
+from topics.expanding import expand
+from topics.layout import Topology
 
 TOPOLOGY = expand(declaration.load(), "rehearsal")
 HELPDESK = "helpdesk-131041"

@@ -38,7 +38,8 @@ from monitoring.network.line import Came, Ended
 from monitoring.network.watch import WatchSettingsInvalid, places
 from topics import declaration
 from topics.access import may
-from topics.layout import Operation, Resource, expand
+from topics.expanding import expand
+from topics.layout import Operation, Resource
 
 R, A, U = Verdict.REFUSED, Verdict.ACCEPTED, Verdict.UNKNOWN
 NOW = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)

@@ -23,7 +23,8 @@ from monitoring.operations.store import OperationsStore
 from monitoring.operations.watch import FILE, signer_of
 from topics import names
 from topics.declaration import load
-from topics.layout import Topology, expand
+from topics.expanding import expand
+from topics.layout import Topology
 
 NS = "rehearsal"
 TENANT = "131041"

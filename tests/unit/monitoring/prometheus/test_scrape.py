@@ -17,7 +17,7 @@ from hub.crypto.certificates import CertificateAuthority
 from monitoring.prometheus.plain_yaml import dump
 from monitoring.prometheus.scrape import BROKER, STRANGER, Scraping, processes, scrape_configs, targets
 from topics.declaration import load
-from topics.layout import expand
+from topics.expanding import expand
 
 TOPOLOGY = expand(load(), "rehearsal")
 
