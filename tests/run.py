@@ -60,8 +60,7 @@ STAGES = (
     (
         # broker tests wait for sessions to end half of the time; each worker has a Kafka of its own
         Suite("broker and attacks", _tests("broker", *_SEVERAL, "tests/broker", "tests/attacks"), 780),
-        # each waits for its disk half of the time
-        Suite("unit", _tests("unit", "-n", "2", *_SEVERAL[2:], "tests/unit"), 780),
+        Suite("unit", _tests("unit", "tests/unit"), 780),
         # waits for scrapes and alerts most of the time; shows no attacks, so that it may be left out
         Suite(
             "watch",

@@ -27,8 +27,7 @@ from topics.declaration import load
 from topics.expanding import expand
 from topics.plan import CreateTopic, Plan
 
-# every change has three brokers on a bad day (test_chaos); these are one by one what happens there
-pytestmark = [pytest.mark.broker, pytest.mark.soak(target="soak")]
+pytestmark = pytest.mark.broker
 
 TOPIC = "kept-by-three"
 
@@ -109,6 +108,7 @@ async def test_records_survive_one_broker_and_none_is_acknowledged_without_two(
     assert found[2:] or unheard.exception() is not None, "and must be, once it was"
 
 
+@pytest.mark.soak(target="soak")
 async def test_a_frozen_controller_is_replaced_and_a_power_cut_of_all_keeps_what_was_acknowledged(
     cluster: LocalCluster, endpoint: Endpoint
 ) -> None:
