@@ -17,6 +17,7 @@ from subprocess import SubprocessError
 from typing import Any, ClassVar, Final
 
 from cli.home import Home
+from hub.crypto.certificates import write_private
 from schemas.errors import HubError
 
 _REQUEST: Final = "broker.request"
@@ -115,6 +116,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, said: dict[str, str]) -> None:
-    new = path.with_suffix(path.suffix + ".new")
-    new.write_text(json.dumps(said), "utf-8")
-    new.replace(path)
+    write_private(path, json.dumps(said).encode())

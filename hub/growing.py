@@ -34,9 +34,9 @@ from hub.envelope.trust import Trust
 from hub.envelope.validation import validate_close, validate_session
 from hub.envelope.wire import frame_id
 from hub.shut_out_book import shut_out_at
-from hub.transport import Endpoint, KafkaRecord, OffsetGone
+from hub.transport import Endpoint, KafkaRecord
 from hub.transport.admin import Admin
-from hub.undelivered import find_unstored, read_all
+from hub.undelivered import count_unrouted, find_unstored, read_all
 from schemas.errors import HubError
 from topics import names
 from topics.errors import GrowthRefused
@@ -270,12 +270,7 @@ def _unclosed(
 
 async def _unrouted(endpoint: Endpoint, topology: Topology, committed: Mapping[tuple[str, int], int]) -> int:
     """How many records of the submissions, of whatever sort, lie behind the router's offsets."""
-    topic = names.submissions(topology.namespace, topology.generation)
-    starts = {(topic, number): committed.get((topic, number)) for number in range(topology.partitions)}
-    try:
-        return sum([1 async for _ in read_all(endpoint, starts)])
-    except OffsetGone:  # retention passed the router by; what is left counts
-        return sum([1 async for _ in read_all(endpoint, dict.fromkeys(starts))])
+    return sum((await count_unrouted(endpoint, topology, committed, lambda record: record.topic)).values())
 
 
 def _signed(record: KafkaRecord) -> Signed | None:

@@ -8,7 +8,7 @@ Needs the administrator's rights. Bodies stay sealed: headers, leaves and receip
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final
@@ -81,16 +81,26 @@ def insist(left: Collection[Left]) -> None:
 
 async def find_unrouted(endpoint: Endpoint, topology: Topology, committed: Mapping[Place, int]) -> dict[str, int]:
     """How many submissions of each tenant the router has not taken; `committed` are its offsets on them."""
+    return await count_unrouted(endpoint, topology, committed, _tenant)
+
+
+async def count_unrouted(
+    endpoint: Endpoint,
+    topology: Topology,
+    committed: Mapping[Place, int],
+    sort: Callable[[KafkaRecord], str | None],
+) -> dict[str, int]:
+    """How many records of each sort lie behind the router's offsets; those of None are not counted."""
     topic = names.submissions(topology.namespace, topology.generation)
     starts = {(topic, number): committed.get((topic, number)) for number in range(topology.partitions)}
     found: dict[str, int] = {}
     try:
         async for record in read_all(endpoint, starts):
-            tenant = _tenant(record)
-            if tenant is not None:
-                found[tenant] = found.get(tenant, 0) + 1
+            which = sort(record)
+            if which is not None:
+                found[which] = found.get(which, 0) + 1
     except OffsetGone:  # retention passed the router by; what is left counts
-        return await find_unrouted(endpoint, topology, {})
+        return await count_unrouted(endpoint, topology, {}, sort)
     return found
 
 

@@ -200,8 +200,8 @@ def _resolve(
     if principal.certificate_only:
         return principal
     if principal.mirrors:
-        made = [(key, laid[key]) for laid in (by_key, before) for key in laid if key not in NOT_COPIED]
-        copied = dict.fromkeys(topic.name for _, each in made for topic in each.all)
+        made = [each for laid in (by_key, before) for key, each in laid.items() if key not in NOT_COPIED]
+        copied = dict.fromkeys(topic.name for each in made for topic in each.all)
         return replace(principal, reads=tuple(copied))
 
     def names(keys: tuple[str, ...], laid: Mapping[str, _Laid] = by_key) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from hub.transport.endpoint import Endpoint
 from hub.transport.errors import translate
 from hub.transport.reader import MAX_FETCH_BYTES
+from hub.transport.stalled import put_away
 
 _START_SECONDS: Final = 20.0
 _NOTHING: Final = b"\xff" * 8
@@ -76,7 +77,7 @@ class VerbatimReader:
                 oldest = await consumer.beginning_offsets([self._place])
             consumer.seek(self._place, oldest[self._place])
         except (KafkaError, OSError, TimeoutError) as error:
-            await consumer.stop()
+            await put_away(consumer)
             raise translate(error) from error
         self._consumer, self.oldest = consumer, oldest[self._place]
         return self
@@ -86,7 +87,7 @@ class VerbatimReader:
     ) -> None:
         """Disconnect."""
         if self._consumer is not None:
-            await self._consumer.stop()
+            await put_away(self._consumer)
             self._consumer = None
 
     async def end(self) -> int:
@@ -134,5 +135,5 @@ async def topics_shown(endpoint: Endpoint, namespace: str) -> frozenset[str]:
     except (KafkaError, OSError) as error:
         raise translate(error) from error
     finally:
-        await consumer.stop()
+        await put_away(consumer)
     return frozenset(name for name in found if name.startswith(f"{namespace}."))
