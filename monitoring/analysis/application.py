@@ -30,9 +30,10 @@ from hub.transport import ssl_context
 from monitoring.analysis.detector import marked
 from monitoring.analysis.facts import AnalysedUntil, LinesAnalysed
 from monitoring.analysis.findings import Finding
+from monitoring.analysis.held import Changes, held
 from monitoring.analysis.lines import read_lines
 from monitoring.analysis.marks import Mark, Subject
-from monitoring.analysis.progress import Arrived, Sources
+from monitoring.analysis.progress import Arrived, Drained, Sources
 from monitoring.analysis.rules.base import Conditions
 from monitoring.analysis.settings import AnalysisSettings
 from monitoring.analysis.silence import Heard, Span, limit_of, spans_of
@@ -113,11 +114,13 @@ class Work:
         self._now = now
         self._wall = wall
         self._sources = Sources(settings.lateness_seconds * 1000)
+        self._drained = Drained()
         self._arrived = Arrived(self.place.sources)
         self._windows = Windows()
         self._heard: dict[str, Heard] = {}
         self._loaded = False
         self._forgotten = 0
+        self._changes = Changes()
         self.app = self._application()
         self.state = self.app.Table(
             "analysis-state",
@@ -135,13 +138,18 @@ class Work:
         self.app.on_partitions_assigned.connect(self._reassigned)
 
     def _application(self) -> Any:
-        place = self.place
+        place, changes = self.place, self._changes
 
         class SubjectTable(faust.Table[str, Any]):
             """A table whose entries lie on the partition of their subject, whatever event is at hand."""
 
             def partition_for_key(self, key: str) -> int:
                 return partition_of(_partitioned(key), place.partitions)
+
+            def send_changelog(self, *args: Any, **options: Any) -> Any:
+                sent = super().send_changelog(*args, **options)
+                changes.add(sent)
+                return sent
 
         return faust.App(
             f"{self._role.namespace}.analysis",
@@ -176,10 +184,10 @@ class Work:
         """An agent that raised would be started again behind the batch it failed at; so it stops here for good."""
 
         async def agent(stream: Any) -> None:
+            stream.enable_acks = False  # else noack_take switches it on at its end, and what still comes counts as done
             try:
                 async for batch in stream.noack_take(most, within=WITHIN_SECONDS):
                     await work(batch)
-                    await self.app.producer.flush()
                     for event in batch:
                         await stream.ack(event)
             except Exception as error:  # noqa: BLE001 - told to whoever runs us
@@ -192,6 +200,7 @@ class Work:
 
     async def _reassigned(self, *_: Any, **__: Any) -> None:
         self._loaded = False
+        self._drained = Drained()
 
     # lines ─> marks
 
@@ -214,6 +223,8 @@ class Work:
             late += self._sources.take(partition, (to_ms(each.operation.occurred_at) for each in events), now)
         every = [event for events in by_partition.values() for event in events]
         await self._send(every)
+        for event in batch:
+            self._drained.worked(event.message.partition, event.message.offset + 1)
         classes = Counter(CLASS_OF[event.operation.kind].value for event in every)
         self._observer(LinesAnalysed(classes, late, refused))
 
@@ -235,10 +246,12 @@ class Work:
             marks[partition_of(subject.key, self.place.partitions)].append([subject.key, mark.row()])
         for principal, spans in spans_of(events, self._minutes).items():
             lives[partition_of(_SILENCE + principal, self.place.partitions)][principal] = [span.row() for span in spans]
-        watermarks = self._sources.value()
+        watermarks, sent = self._sources.value(), []
         for partition in range(self.place.partitions):
             value = {"until": watermarks, "marks": marks[partition], "heard": lives[partition]}
-            await self.marks.send(value=json.dumps(value, separators=(",", ":")).encode(), partition=partition)
+            raw = json.dumps(value, separators=(",", ":")).encode()
+            sent.append(await self.marks.send(value=raw, partition=partition))
+        await held(sent)
 
     async def tick(self, *, final: bool = False) -> None:
         """Let time pass on partitions on which nothing waits: silence is found by nobody speaking."""
@@ -246,10 +259,10 @@ class Work:
         ours = [tp for tp in consumer.assignment() if tp.topic == self.place.operations]
         now = self._now()
         ends = await consumer.highwaters(*ours)
-        waiting = {message.tp for message in consumer.unacked}
         for tp in ours:
             position = await consumer.position(tp)
-            if position is not None and position >= ends[tp] and tp not in waiting:
+            at_work = any(message.tp.topic == tp.topic for message in consumer.unacked)
+            if position is not None and self._drained.look(tp.partition, position, ends[tp], at_work=at_work):
                 self._sources.idle(tp.partition, now, final=final)
         await self._send(())
 
@@ -283,6 +296,7 @@ class Work:
         for principal in heard:
             self.state[_SILENCE + principal] = self._heard[principal].value()
         self._forget()
+        await self._changes.held()
 
     def _silences(self, changed: set[str]) -> list[Finding]:
         found: list[Finding] = []

@@ -38,6 +38,32 @@ class Sources:
         return {str(partition): until for partition, until in sorted(self._until.items())}
 
 
+class Drained:
+    """Which partitions of the operations log hold nothing that we have not worked on. Offsets are of the next record.
+
+    That a partition was read to its end does not say so: what was read may wait in a queue that nobody sees into.
+    """
+
+    def __init__(self) -> None:
+        """Nothing was worked on."""
+        self._done: dict[int, int] = {}
+        self._looked: dict[int, tuple[int, int]] = {}
+
+    def worked(self, partition: int, offset: int) -> None:
+        """Everything before an offset was worked on, and Kafka holds what came of it."""
+        self._done[partition] = offset
+
+    def look(self, partition: int, position: int, end: int, *, at_work: bool) -> bool:
+        """Say whether a partition that was read up to `position` holds nothing new. `at_work`: records are being worked
+        on, of whatever partition. Where a log ends in records that are never given to us, or that were worked on
+        before our time, two looks must be alike."""
+        done = self._done.get(partition, 0)
+        before, self._looked[partition] = self._looked.get(partition), (position, done)
+        if at_work:
+            del self._looked[partition]
+        return position >= end and (done >= position or (not at_work and before == (position, done)))
+
+
 class Arrived:
     """The same watermarks where they arrive; each partition of the marks has its own, for each is read by itself."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.analysis.progress import Arrived, Sources
+from monitoring.analysis.progress import Arrived, Drained, Sources
 
 MINUTE = 60_000
 
@@ -44,3 +44,36 @@ def test_windows_are_as_far_as_the_partition_that_is_least_far() -> None:
     arrived.take(1, {"0": 4, "1": 4, "2": 4})
     assert arrived.least([0, 1]) == 4
     assert arrived.least([]) is None
+
+
+def test_read_to_the_end_is_not_worked_on_to_the_end() -> None:
+    drained = Drained()
+    assert not drained.look(0, 100, 100, at_work=True), "a hundred records wait"
+    drained.worked(0, 60)
+    assert not drained.look(0, 100, 100, at_work=False), "forty wait in a queue"
+    drained.worked(0, 100)
+    assert drained.look(0, 100, 100, at_work=True), "others may be at work"
+    assert not drained.look(0, 100, 101, at_work=False), "one is not read yet"
+
+
+def test_what_was_never_worked_on_is_drained_at_the_second_look_alike() -> None:
+    drained = Drained()
+    assert not drained.look(0, 100, 100, at_work=False), "worked on before our time, or waiting in a queue"
+    assert drained.look(0, 100, 100, at_work=False)
+    assert not drained.look(1, 100, 100, at_work=False), "each by itself"
+    assert not drained.look(1, 100, 100, at_work=True), "somebody is busy; its turn may come"
+    assert not drained.look(1, 100, 100, at_work=False), "so it begins again"
+    assert drained.look(1, 100, 100, at_work=False)
+
+
+def test_an_end_that_is_never_given_to_us_is_drained_at_the_second_look_alike() -> None:
+    drained = Drained()
+    drained.worked(0, 99)
+    assert not drained.look(0, 100, 100, at_work=False)
+    assert drained.look(0, 100, 100, at_work=False)
+    drained.worked(0, 100)
+    assert not drained.look(0, 120, 120, at_work=False)
+
+
+def test_an_empty_partition_is_drained() -> None:
+    assert Drained().look(0, 0, 0, at_work=False)

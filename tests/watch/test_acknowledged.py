@@ -1,0 +1,68 @@
+"""A batch counts as done when Kafka holds what came of it, however slowly Faust's producer empties its buffer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faust import Stream
+from faust.transport.producer import ProducerBuffer
+
+from monitoring.analysis.service import Analysis
+from monitoring.analysis.settings import AnalysisSettings
+from tests.kafka import TestKafka
+from tests.watch.desk import Desk
+from tests.watch.month import Month, plants
+
+
+@pytest.mark.broker
+@pytest.mark.timeout(180)
+async def test_marks_are_done_when_the_state_behind_them_is_held(
+    kafka: TestKafka, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = Month(2_000, 7, namespace)
+    month = replace(clean, plants=plants(clean))
+    desk = await Desk.prepare(kafka, tmp_path, month)
+    await desk.write(month, late="admin", repeats=random.Random(7), written=lambda _: None)
+    marks = f"{namespace}.analysis-marks"
+    handed: list[asyncio.Future[Any]] = []
+    early: list[int] = []
+    acknowledged = 0
+    put, send, ack = ProducerBuffer.put, ProducerBuffer._send_pending, Stream.ack
+
+    def hand(buffer: Any, sent: Any) -> None:
+        handed.append(sent)
+        put(buffer, sent)
+
+    async def slowly(buffer: Any, sent: Any) -> None:
+        if len(handed) < 12:  # beyond that the test would only last longer
+            await asyncio.sleep(0.3)
+        await send(buffer, sent)
+
+    async def counted(stream: Any, event: Any) -> Any:
+        nonlocal acknowledged
+        if event.message.topic == marks:
+            acknowledged += 1
+            early.extend(place for place, sent in enumerate(handed) if not sent.done())
+        return await ack(stream, event)
+
+    monkeypatch.setattr(ProducerBuffer, "put", hand)
+    monkeypatch.setattr(ProducerBuffer, "_send_pending", slowly)
+    monkeypatch.setattr(Stream, "ack", counted)
+    analysis = Analysis(
+        desk.role("analysis"),
+        AnalysisSettings(),
+        lambda _: None,
+        lambda _: None,
+        lambda: month.ends + timedelta(days=1),
+        until=month.ends,
+        tick_seconds=0.5,
+    )
+    await analysis.run(asyncio.Event())
+    assert acknowledged and handed
+    assert not early, "acknowledged before Kafka held them"
