@@ -220,7 +220,10 @@ class Work:
                 by_partition[event.message.partition].append(found)
         now, late = self._now(), 0
         for partition, events in by_partition.items():
-            late += self._sources.take(partition, (to_ms(each.operation.occurred_at) for each in events), now)
+            # our own lines say when something was found, not how far the others are: a month that is analysed while it
+            # is still being written would end with its first finding
+            others = (each for each in events if each.principal != self._role.principal)
+            late += self._sources.take(partition, (to_ms(each.operation.occurred_at) for each in others), now)
         every = [event for events in by_partition.values() for event in events]
         await self._send(every)
         for event in batch:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ from monitoring.analysis.findings import Finding
 from monitoring.analysis.rules import RULES
 from monitoring.analysis.silence import RULE as SILENT
 from tests.kafka import TestKafka
-from tests.watch.desk import Desk
+from tests.watch.desk import PARTITIONS, Desk
 from tests.watch.month import Month, analysed, found, planted, plants
 
 EVENTS = int(os.environ.get("HUB_TEST_EVENTS", "100000"))
@@ -57,6 +57,8 @@ async def through_kafka(kafka: TestKafka, namespace: str, home: Path, events: in
     assert {rule for rule, _ in must} == {rule.name for rule in RULES} | {SILENT}
     desk = await Desk.prepare(kafka, home, month)
     await desk.put(0, *foreign(desk, month))
+    for partition in range(PARTITIONS):
+        await desk.put(partition, said_before(desk, partition))
     since = await desk.ends()
     patience = 300 + events / 500
     began = time.monotonic()
@@ -119,6 +121,18 @@ def foreign(desk: Desk, month: Month) -> list[Outgoing]:
         Outgoing(b"operation/x", b"garbage"),
         Outgoing(b"", b""),
     ]
+
+
+def said_before(desk: Desk, partition: int) -> Outgoing:
+    """A finding of today, before all lines of the month: who took its time for theirs would call the month over."""
+    analysis = desk.role("analysis")
+    finding = Operation(
+        Kind.FINDING, datetime.now(UTC), "ticket", actor="nobody", about="repeated-look-up", code="0" * 32
+    )
+    line = OperationEvent(
+        "analysis", "analysis-1", desk.topology.namespace, bytes([*bytes(15), partition]), 0, FIRST, finding
+    )
+    return Outgoing(line.key.encode(), line.sign(analysis.identity))
 
 
 def in_order(findings: list[Finding]) -> list[Finding]:
