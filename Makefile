@@ -85,7 +85,7 @@ runbooks: $(READY) ## the commands of docs/runbooks on running hubs: keys, certi
 	$(BIN)/python -m pytest -q -m soak --timeout 900 tests/runbooks
 
 chaos: $(READY) ## a bad day on three brokers: SEED=1 EVENTS=20000; its report goes to docs/reports
-	$(BIN)/python -m tests.chaos --seed $(SEED) --events $(or $(EVENTS),20000) --report
+	$(BIN)/python -m tests.chaos --seed $(SEED) --events $(or $(EVENTS),20000) $(if $(RATE),--rate $(RATE)) --report
 
 lint: $(READY) ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -18,6 +18,7 @@ from tests.chaos.page import as_json, rendered
 from tests.chaos.plan import NEEDS_FAKETIME, NEEDS_ROOT, Fault
 from tests.chaos.site import site
 
+RATE, OVERLOAD_SECONDS = 60.0, 30.0
 REPORTS = Path(__file__).parents[2] / "docs" / "reports"
 
 
@@ -31,15 +32,32 @@ def possible() -> set[Fault]:
     return found
 
 
+def command(said: argparse.Namespace) -> str:
+    """What to type for the same day."""
+    if said.faults or said.ask_in_the_end or said.overload_seconds != OVERLOAD_SECONDS:
+        words = ["--seed", said.seed, "--events", said.events, "--rate", f"{said.rate:g}"]
+        words += ["--faults", *said.faults] if said.faults else []
+        words += ["--ask-in-the-end"] if said.ask_in_the_end else []
+        words += ["--overload-seconds", f"{said.overload_seconds:g}"]
+        return " ".join(["python -m tests.chaos", *map(str, words)])
+    rate = "" if said.rate == RATE else f" RATE={said.rate:g}"
+    return f"make chaos SEED={said.seed} EVENTS={said.events}{rate}"
+
+
 def main() -> int:
     """Run; 0 if everything held."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--events", type=int, default=20_000)
-    parser.add_argument("--rate", type=float, default=60.0, help="filings per second")
+    parser.add_argument("--rate", type=float, default=RATE, help="filings per second")
     parser.add_argument("--faults", nargs="*", choices=[each.value for each in Fault], help="all by default")
     parser.add_argument("--ask-in-the-end", action="store_true", help="reconcile once, not after each fault")
-    parser.add_argument("--report", action="store_true", help="write docs/reports/chaos-SEED.md and .json")
+    parser.add_argument(
+        "--overload-seconds", type=float, default=OVERLOAD_SECONDS, help="how long filings come ten times as fast"
+    )
+    parser.add_argument(
+        "--report", nargs="?", const="", help="write docs/reports/chaos-NAME.md and .json; SEED by default"
+    )
     said = parser.parse_args()
     wanted = {Fault(each) for each in said.faults} if said.faults else {*Fault}
     faults = wanted & possible()
@@ -49,7 +67,10 @@ def main() -> int:
     directory = Path(tempfile.mkdtemp(prefix="eltax-hub-chaos-"))
     try:
         disks = bool(faults & NEEDS_ROOT)
-        with site(directory, seed=said.seed, events=said.events, rate=said.rate, disks=disks) as found:
+        with site(
+            directory, seed=said.seed, events=said.events, rate=said.rate, disks=disks,
+            overload_seconds=said.overload_seconds,
+        ) as found:  # fmt: skip
             day = live(
                 found, said.seed, said.events, faults, ask_each_time=not said.ask_in_the_end,
                 tell=lambda line: print(line, flush=True),
@@ -59,15 +80,16 @@ def main() -> int:
     machine = f"{os.cpu_count()} processors for everything, Python {platform.python_version()}"
     page = rendered(
         day,
-        f"make chaos SEED={said.seed} EVENTS={said.events}",
+        command(said),
         f"{datetime.now(UTC):%Y-%m-%d}",
         machine,
         wanted - faults,
     )
     print(page)
-    if said.report:
-        (REPORTS / f"chaos-{said.seed}.md").write_text(page, encoding="utf-8")
-        (REPORTS / f"chaos-{said.seed}.json").write_text(json.dumps(as_json(day), indent=1) + "\n", encoding="utf-8")
+    if said.report is not None:
+        name = f"chaos-{said.report or said.seed}"
+        (REPORTS / f"{name}.md").write_text(page, encoding="utf-8")
+        (REPORTS / f"{name}.json").write_text(json.dumps(as_json(day), indent=1) + "\n", encoding="utf-8")
     return 0 if day.good else 1
 
 

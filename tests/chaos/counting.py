@@ -4,32 +4,42 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from cli.home import Home
 
 _SIDE_BY_SIDE: Final = 4
 
 
+def _kcat(home: Home, bootstrap: str) -> list[str]:
+    """The command of a consumer as the administrator. kcat must be there."""
+    program = shutil.which("kcat")
+    assert program is not None, "kcat is missing (Debian: apt install kcat)"
+    certificates: Path = home.certificates
+    return [
+        program, "-C", "-q", "-u", "-b", bootstrap, "-X", "security.protocol=ssl",
+        "-X", f"ssl.ca.location={certificates / 'ca.crt'}",
+        "-X", f"ssl.certificate.location={certificates / 'admin.crt'}",
+        "-X", f"ssl.key.location={certificates / 'admin.key'}",
+        "-X", "isolation.level=read_committed", "-X", "check.crcs=true",
+    ]  # fmt: skip
+
+
 class Counter:
     """Remembers the keys of every partition, and each time reads on from where it stopped."""
 
     def __init__(self, home: Home, bootstrap: str, partitions: int) -> None:
-        """As the administrator. kcat must be there."""
-        program = shutil.which("kcat")
-        assert program is not None, "kcat is missing (Debian: apt install kcat)"
-        certificates: Path = home.certificates
+        """Nothing is read yet."""
         self._command = [
-            program, "-C", "-e", "-q", "-u", "-b", bootstrap, "-X", "security.protocol=ssl",
-            "-X", f"ssl.ca.location={certificates / 'ca.crt'}",
-            "-X", f"ssl.certificate.location={certificates / 'admin.crt'}",
-            "-X", f"ssl.key.location={certificates / 'admin.key'}",
-            "-X", "isolation.level=read_committed", "-X", "check.crcs=true",
-            "-X", "fetch.wait.max.ms=10",  # it ends at the first empty answer
-        ]  # fmt: skip
+            *_kcat(home, bootstrap),
+            "-e",
+            "-X",
+            "fetch.wait.max.ms=10",
+        ]  # it ends at the first empty answer
         self._partitions = partitions
         self._next: dict[tuple[str, int], int] = {}
         self._keys: dict[str, dict[int, list[str]]] = {}
@@ -53,3 +63,61 @@ class Counter:
             self._next[place] = int(offset) + 1
             found.append(key.decode("ascii"))
         return found
+
+
+class Watch:
+    """`with Watch(home, bootstrap, topics) as watch`: follows topics and knows which keys have come.
+
+    For waiting only: a follower that lost its brokers begins anew, so it cannot count. What holds, Counter reads.
+    """
+
+    def __init__(self, home: Home, bootstrap: str, topics: Sequence[str]) -> None:
+        """Begins when it is entered."""
+        self._command = [
+            *_kcat(home, bootstrap), "-E", "-o", "beginning", "-f", "%k\n",
+            "-X", "socket.timeout.ms=6000", "-X", "reconnect.backoff.max.ms=1000", "-X", "fetch.wait.max.ms=200",
+        ]  # fmt: skip
+        self._keys: dict[str, set[str]] = {topic: set() for topic in topics}
+        self._closed = threading.Event()
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._follow, args=(topic,), name=f"watch {topic}") for topic in topics
+        ]
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        with self._lock:
+            self._closed.set()
+            for process in self._running.values():
+                process.kill()
+        for thread in self._threads:
+            thread.join()
+
+    def missing(self, topic: str, keys: Iterable[str]) -> list[str]:
+        """Return those of the keys that have not come on a topic."""
+        come = self._keys[topic]
+        return [key for key in keys if key not in come]
+
+    def _follow(self, topic: str) -> None:
+        come = self._keys[topic]
+        while not self._closed.is_set():
+            with self._lock:
+                if self._closed.is_set():
+                    return
+                process = subprocess.Popen(
+                    [*self._command, "-t", topic], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                )
+                self._running[topic] = process
+            assert process.stdout is not None
+            with process.stdout as lines:
+                for line in lines:
+                    come.add(line.rstrip(b"\n").decode("ascii"))
+            process.wait()
+            self._closed.wait(0.2)

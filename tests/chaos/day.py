@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from tests.broker.hub import eventually
@@ -87,7 +87,7 @@ def live(
         )
     eventually(lambda: site.load.done, 3_600)
     eventually(site.ready, RECOVERY_SECONDS)
-    _everywhere(site, {each.event_id for each in site.load.answers})
+    _everywhere(site, _known(site))
     day.agreed, day.verified, day.dead_letters = _asked(site)
     day.acknowledged = len({each.event_id for each in site.load.answers})
     day.duplicates = sum(each.status == "duplicate" for each in site.load.answers)
@@ -105,7 +105,7 @@ def _suffer(site: Site, moment: Moment, *, ask_each_time: bool) -> Row:
     victim = CAUSES[moment.fault](site, moment.draw)
     site.load.check()
     healed = time.monotonic()
-    known = {each.event_id for each in site.load.answers}
+    known = _known(site)
     eventually(site.ready, RECOVERY_SECONDS, pause=0.1)
     site.cluster.settle(RECOVERY_SECONDS)
     _everywhere(site, known)
@@ -137,18 +137,19 @@ def _stall(answers: list[float], began: float, ended: float) -> float:
     return max(later - earlier for earlier, later in itertools.pairwise(points))
 
 
-def _everywhere(site: Site, known: set[str]) -> None:
-    """Wait until all of these events are on every output of their city."""
+def _everywhere(site: Site, known: Mapping[str, str]) -> None:
+    """Wait until all of these events, each of a city, are on every output of it."""
+    missing = {
+        topic: [each for each, tenant in known.items() if tenant == of] for topic, of in site.tenant_of_topic.items()
+    }
 
     def there() -> bool:
         site.tend()
-        _, outputs = site.records()
-        found = {kind: set[str]() for kind in {topic.rpartition(".")[2] for topic in outputs}}
-        for topic, records in outputs.items():
-            found[topic.rpartition(".")[2]].update(*records.values())
-        return all(known <= ids for ids in found.values())
+        for topic, ids in missing.items():
+            missing[topic] = site.watch.missing(topic, ids)
+        return not any(missing.values())
 
-    eventually(there, RECOVERY_SECONDS, pause=0.5)
+    eventually(there, RECOVERY_SECONDS, pause=0.2)
 
 
 def _in_peace(site: Site) -> bool:
@@ -175,7 +176,12 @@ def _asked(site: Site) -> tuple[bool, bool, int]:
     )
 
 
+def _known(site: Site) -> dict[str, str]:
+    """The events that are acknowledged, each with its city."""
+    return {each.event_id: site.load.tenants[each.receipt] for each in list(site.load.answers)}
+
+
 def _judged(site: Site) -> Judgement:
     filed, outputs = site.records()
-    tenants = {each.event_id: site.load.tenants[each.receipt] for each in site.load.answers}
+    tenants = _known(site)
     return judge(tenants, filed, outputs, tenants, site.tenant_of_topic)

@@ -20,7 +20,7 @@ from cli.processes import RoleProcess
 from cli.stack import Stack
 from schemas.generator import generate
 from tests.broker.hub import Hub, eventually
-from tests.chaos.counting import Counter
+from tests.chaos.counting import Counter, Watch
 from tests.chaos.load import Load
 from topics import names
 
@@ -37,14 +37,15 @@ READY_SECONDS: Final = 120.0
 class Site:
     """What faults are caused on."""
 
-    def __init__(self, hub: Hub, load: Load, disks: bool) -> None:
+    def __init__(self, hub: Hub, load: Load, disks: bool, overload_seconds: float) -> None:
         """Everything runs; `disks` tells whether those of one broker and one desk are small."""
-        self.hub, self.load, self.disks = hub, load, disks
+        self.hub, self.load, self.disks, self.overload_seconds = hub, load, disks, overload_seconds
         kafka = hub.stack.kafka
         assert isinstance(kafka, LocalCluster)
         self.cluster = kafka
         self.restarts = 0
         self._counter = Counter(hub.home, kafka.bootstrap, PARTITIONS)
+        self.watch = Watch(hub.home, kafka.bootstrap, list(self.tenant_of_topic))
 
     @property
     def tenants(self) -> list[str]:
@@ -134,7 +135,9 @@ def _is_event(key: str) -> bool:
 
 
 @contextmanager
-def site(directory: Path, *, seed: int, events: int, rate: float, disks: bool = False) -> Iterator[Site]:
+def site(
+    directory: Path, *, seed: int, events: int, rate: float, disks: bool = False, overload_seconds: float = 30.0
+) -> Iterator[Site]:
     """Start everything, and the filing of `events` submissions at `rate` a second; stop everything in the end.
 
     With `disks` (root only) one broker and one desk have file systems of their own that can be filled.
@@ -159,10 +162,11 @@ def site(directory: Path, *, seed: int, events: int, rate: float, disks: bool = 
         load = Load(
             hub.environment(), directory / "portal.stderr", generate(seed, events, tenants, rehearsal=True), rate
         )
-        found = Site(hub, load, disks)
+        found = Site(hub, load, disks, overload_seconds)
         found.start_role(SECOND)
         eventually(found.ready, READY_SECONDS)
         load.start()
+        stack.enter_context(found.watch)
         try:
             yield found
         except BaseException:
