@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -46,11 +47,19 @@ def _announce(run_file: Path, url: str) -> None:
     new.replace(run_file)
 
 
-def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: bool = True) -> int:
+def run_role(
+    command: str,
+    conditions: frozenset[str],
+    work: Work,
+    *,
+    own_path: bool = True,
+    leave_seconds: float | None = None,
+) -> int:
     """Run one role until SIGTERM or SIGINT; return its exit status (0 stopped, 1 failed).
 
     When the topics have grown it begins anew, under the same process id: whoever looks after it sees nothing of it.
-    Without `own_path` its work itself probes the way to the brokers.
+    Without `own_path` its work itself probes the way to the brokers. With `leave_seconds` the process ends so long
+    after its work at the latest: for work with a library whose tasks and threads may wait for brokers without end.
     """
     _die_with_parent()
     settings = RoleSettings.from_environment()
@@ -63,9 +72,29 @@ def run_role(command: str, conditions: frozenset[str], work: Work, *, own_path: 
         _announce(role.state_directory / "run.json", frame.url)
         frame.observer(Lifecycle("started", {"command": command, "principal": role.principal}))
         path = OwnPath(role, frame.observer, WatchSettings().watch_seconds * own_path)
-        status = loop_run(_until_stopped(role, frame, command, work, path))
+        status = loop_run(_leaving(_until_stopped(role, frame, command, work, path), leave_seconds))
     if status == _GROWN:
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
+        _begin_anew()
+    return status
+
+
+def _begin_anew() -> None:
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
+
+
+async def _leaving(work: Awaitable[int], seconds: float | None) -> int:
+    """Have the process end `seconds` after its work, whoever still waits in it; everything is on disk by then."""
+    status = await work
+
+    def leave() -> None:
+        if status == _GROWN:
+            _begin_anew()
+        os._exit(status)
+
+    if seconds is not None:
+        timer = threading.Timer(seconds, leave)
+        timer.daemon = True
+        timer.start()
     return status
 
 

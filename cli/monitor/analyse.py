@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CONDITIONS = frozenset({"windows"})
 FAUST = "faust-streaming"
+_LEAVE_SECONDS = 10.0
+"""Faust's consumer has a thread of its own, and tasks that wait for brokers through every cancellation"""
 
 
 @reports_errors
@@ -46,7 +48,7 @@ def analyse(
             analysis = Analysis(role, settings, observer, log.note, lambda: datetime.now(UTC), until=moment)
             await analysis.run(stop)
 
-    raise typer.Exit(run_role("monitor-analyse", CONDITIONS, work))
+    raise typer.Exit(run_role("monitor-analyse", CONDITIONS, work, leave_seconds=_LEAVE_SECONDS))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from consumers.patience import Patience, sleep
 from hub.envelope.times import to_ms
@@ -26,6 +26,8 @@ STAGE: Final = "analysis"
 TICK_SECONDS: Final = 5.0
 _CONDITIONS_SECONDS: Final = 60.0
 _START_SECONDS: Final = 120.0
+_TICK_SECONDS: Final = 60.0
+"""a tick asks brokers and waits until they hold a record"""
 _STOP_SECONDS: Final = 20.0
 
 
@@ -91,18 +93,8 @@ class Analysis:
         return True
 
     async def _lived(self, work: Work, going: Callable[[], None], stop: asyncio.Event) -> None:
-        starting = asyncio.create_task(work.app.start())
-        stopped = asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait((starting, stopped), timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            if stop.is_set():
-                return
-            if not starting.done():
-                raise BrokerUnavailable("analysis (start)")
-            await starting
-        finally:
-            starting.cancel()
-            stopped.cancel()
+        if not await _before(work.app.start(), stop, _START_SECONDS, "analysis (start)"):
+            return
         self._observer(Ready(CONDITION, True))
         going()
         read = asyncio.get_running_loop().time()
@@ -111,7 +103,8 @@ class Analysis:
                 work.failed.result()
             if work.app.crashed:
                 raise work.app.crash_reason or BrokerUnavailable("analysis")
-            await work.tick(final=self._now() == self._until)
+            if not await _before(work.tick(final=self._now() == self._until), stop, _TICK_SECONDS, "analysis (tick)"):
+                return
             watermark = work.watermark()
             if self._until is not None and watermark is not None and watermark >= to_ms(self._until):
                 return
@@ -126,3 +119,23 @@ class Analysis:
             self._conditions = self._settings.conditions()
         except HubError as problem:
             self._observer(Alarm(problem.code, STAGE))
+
+
+async def _before(work: Coroutine[Any, Any, None], stop: asyncio.Event, seconds: float, what: str) -> bool:
+    """Do something that may wait for brokers without end; return whether it was done, False if we were stopped before.
+
+    Raises BrokerUnavailable when it takes longer than `seconds`, and what it raises.
+    """
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    working.add_done_callback(lambda task: task.cancelled() or task.exception())  # when nobody waits for it any more
+    try:
+        await asyncio.wait((working, stopped), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            await working
+            return True
+        if stop.is_set():
+            return False
+        raise BrokerUnavailable(what)
+    finally:
+        working.cancel()
+        stopped.cancel()

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from hub.crypto.keyfile import ScryptCost
@@ -155,8 +155,8 @@ class Desk:
         FileKeyStore(directory / "keys", passphrase).save_identity(key)
 
     @contextmanager
-    def analysing(self, month: Month) -> Iterator[subprocess.Popen[bytes]]:
-        """`monitor analyse --until` the month's end, as a process; killed on leaving if it still runs."""
+    def analysing(self, month: Month, until: datetime | None = None) -> Iterator[subprocess.Popen[bytes]]:
+        """`monitor analyse --until` the month's end or another moment, as a process; killed on leaving."""
         settings = self.settings("analysis")
         listed = self.home / "erased"
         listed.write_text(f"{ERASED} {month.days()[0].isoformat()}T00:00:00+09:00\n")
@@ -171,7 +171,7 @@ class Desk:
             "HUB_ANALYSIS_ERASED_FILE": str(listed),
             "HUB_ANALYSIS_AUTOMATIC": '["nightly"]',
         }
-        command = [sys.executable, "-m", "cli", "monitor", "analyse", "--until", month.ends.isoformat()]
+        command = [sys.executable, "-m", "cli", "monitor", "analyse", "--until", (until or month.ends).isoformat()]
         with (self.home / "analysis.out").open("ab") as out:
             process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
         try:

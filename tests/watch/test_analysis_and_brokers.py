@@ -1,11 +1,16 @@
-"""A batch counts as done when Kafka holds what came of it, however slowly Faust's producer empties its buffer."""
+"""The analysis and brokers that are slow or do not answer.
+
+A batch counts as done when Kafka holds what came of it, however slowly Faust's producer empties its buffer; and who is
+told to stop stops, though no broker answers.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
+import signal
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +18,12 @@ import pytest
 from faust import Stream
 from faust.transport.producer import ProducerBuffer
 
-from monitoring.analysis.service import Analysis
+from monitoring.analysis.service import TICK_SECONDS, Analysis
 from monitoring.analysis.settings import AnalysisSettings
 from tests.kafka import TestKafka
 from tests.watch.desk import Desk
 from tests.watch.month import Month, plants
+from tests.watch.test_analysis import until
 
 
 @pytest.mark.broker
@@ -66,3 +72,23 @@ async def test_marks_are_done_when_the_state_behind_them_is_held(
     await analysis.run(asyncio.Event())
     assert acknowledged and handed
     assert not early, "acknowledged before Kafka held them"
+
+
+@pytest.mark.broker
+@pytest.mark.soak(target="watch-long")  # it waits, a minute, for nobody
+@pytest.mark.timeout(180)
+async def test_it_stops_though_no_broker_answers(kafka: TestKafka, namespace: str, tmp_path: Path) -> None:
+    clean = Month(2_000, 7, namespace)
+    month = replace(clean, plants=plants(clean))
+    desk = await Desk.prepare(kafka, tmp_path, month)
+    await desk.write(month, late="admin", repeats=random.Random(7), written=lambda _: None)
+    with desk.analysing(month, until=datetime.now(UTC) + timedelta(days=1)) as process:
+        until(lambda: bool(desk.findings(month)), process, 60)
+        kafka.kafka.freeze()
+        try:
+            await asyncio.sleep(1.5 * TICK_SECONDS)  # it asks brokers at every tick, and waits for the answer now
+            assert process.poll() is None
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+        finally:
+            kafka.kafka.thaw()
