@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,11 +10,13 @@ import pytest
 from consumers.review.export.archive import verify
 from consumers.review.export.errors import ColumnsChanged, FileInTheWay
 from consumers.store.exporting import RunState
+from tests.unit import forked
 from tests.unit.consumers.exporting import PASSWORD, Bench, document, generated, members
 
 EXPORT = """
 import sys
 from pathlib import Path
+from tests.unit import forked
 from tests.unit.consumers.exporting import Bench
 Bench(Path(sys.argv[1])).export(encoding="cp932", on_missing="replace")
 """
@@ -25,12 +24,7 @@ Bench(Path(sys.argv[1])).export(encoding="cp932", on_missing="replace")
 
 def killed(directory: Path, point: str) -> None:
     mark = directory / "mark"
-    process = subprocess.run(
-        [sys.executable, "-c", EXPORT, str(directory)],
-        env={**os.environ, "PYTHONPATH": str(Path.cwd()), "HUB_CRASH_POINT": point, "HUB_CRASH_MARK": str(mark)},
-        timeout=60,
-        check=False,
-    )
+    process = forked.run(EXPORT, directory, {"HUB_CRASH_POINT": point, "HUB_CRASH_MARK": str(mark)})
     assert process.returncode == -signal.SIGKILL
     assert mark.read_text() == point.partition(":")[0]
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -29,6 +26,7 @@ from hub.producing.journal_rows import EventState
 from schemas.decisions import AcceptedRecord, DecisionRecord, Order
 from schemas.parts import ATTACHMENT_PART, PartName, join, read_part
 from schemas.sections import review_section
+from tests.unit import forked
 from tests.unit.consumers.office import (
     ACCEPT,
     ACCEPT_BOTH,
@@ -231,15 +229,9 @@ def killed(code: str, directory: Path, point: str) -> bool:
     """Run code in a process that dies at a point; say whether it got there."""
     mark = directory / "mark"
     mark.unlink(missing_ok=True)
-    process = subprocess.run(
-        [sys.executable, "-c", code, str(directory)],
-        env={**os.environ, "PYTHONPATH": str(Path.cwd()), "HUB_CRASH_POINT": point, "HUB_CRASH_MARK": str(mark)},
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
+    process = forked.run(code, directory, {"HUB_CRASH_POINT": point, "HUB_CRASH_MARK": str(mark)})
     if not mark.exists():
-        assert process.returncode == 0, process.stderr.decode()[-2_000:]
+        assert process.returncode == 0, process.stderr[-2_000:]
         return False
     assert process.returncode == -signal.SIGKILL
     assert mark.read_text() == point.partition(":")[0]

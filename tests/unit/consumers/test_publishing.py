@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +25,7 @@ from hub.crypto.notes import Note, NoteSigner
 from hub.crypto.tiles import TiledTree, tiles_of
 from tests.attacking.plugin import Attack
 from tests.attacking.rows import Attacker, Verdict
+from tests.unit import forked
 from tests.unit.consumers.published import (
     IDENTITY,
     ORIGIN,
@@ -180,10 +178,7 @@ def test_killed_while_publishing_the_next_one_gives_the_identical_tree(tmp_path:
     with opened(tmp_path) as store:
         grow(store, [event_entry(n) for n in range(300)])
     mark = tmp_path / "mark"
-    environment = {"HUB_CRASH_POINT": f"{point}:{nth}", "HUB_CRASH_MARK": str(mark), "PYTHONPATH": str(Path.cwd())}
-    process = subprocess.run(
-        [sys.executable, "-c", PUBLISH, str(tmp_path)], env={**os.environ, **environment}, timeout=60, check=False
-    )
+    process = forked.run(PUBLISH, tmp_path, {"HUB_CRASH_POINT": f"{point}:{nth}", "HUB_CRASH_MARK": str(mark)})
     assert process.returncode == -signal.SIGKILL
     assert mark.read_text() == point
     out = tmp_path / "tlog"

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,7 @@ from hub.envelope import header as headers
 from hub.envelope import sealed as sealed_events
 from hub.envelope.session import open_section, open_session
 from schemas.parts import ATTACHMENT_PART, PartName, Reviewed, join, read_part, read_section
+from tests.unit import forked
 from tests.unit.consumers.office import Topics, keep_secret
 from tests.unit.producing.wire import Seen, assert_whole, look
 
@@ -94,18 +92,12 @@ def submit(directory: Path, point: str = "") -> str | None:
     """Submit the document in a process of its own; return its answer, or None if the process died at the point."""
     mark = directory / "mark"
     mark.unlink(missing_ok=True)
-    process = subprocess.run(
-        [sys.executable, "-c", SUBMIT, str(directory)],
-        env={**os.environ, "PYTHONPATH": str(Path.cwd()), "HUB_CRASH_POINT": point, "HUB_CRASH_MARK": str(mark)},
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
+    process = forked.run(SUBMIT, directory, {"HUB_CRASH_POINT": point, "HUB_CRASH_MARK": str(mark)})
     if process.returncode == -signal.SIGKILL:
         assert mark.read_text() == point.partition(":")[0]
         return None
-    assert process.returncode == 0, process.stderr.decode()[-2_000:]
-    return process.stdout.decode()
+    assert process.returncode == 0, process.stderr[-2_000:]
+    return process.stdout
 
 
 def seen(directory: Path) -> Seen:
