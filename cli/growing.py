@@ -13,8 +13,6 @@ import typer
 from cli.output import console, json_line, reports_errors, table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cli.home import Home
     from hub.growing import Left
     from hub.role import Role
@@ -48,7 +46,7 @@ def grow(
 
 def _grow(home: Home, role: Role, partitions: int, wait: float, *, as_json: bool) -> None:
     from hub.applying import Wanted, admin_endpoint
-    from hub.crypto.certificates import CertificateAuthority
+    from hub.crypto.certificates import CertificateAuthority, write_public
     from hub.growing import grow as carry_out
     from hub.settings import HomeSettings
     from topics.declaration import read
@@ -79,7 +77,7 @@ def _grow(home: Home, role: Role, partitions: int, wait: float, *, as_json: bool
             tell=tell,
         )
     )
-    _write(file, done.text)
+    write_public(file, done.text.encode())
     if running.elsewhere:  # where it runs here, `up` says what holds now
         topology = Wanted.of(done.text, running.namespace, None).topology
         home.announce(replace(running, partitions=done.partitions, topics=[each.name for each in topology.topics]))
@@ -90,12 +88,6 @@ def _grow(home: Home, role: Role, partitions: int, wait: float, *, as_json: bool
         console.print(f"generation {done.generation}, {done.partitions} partitions; {file} says so")
     if not done.left.empty:
         raise typer.Exit(1)
-
-
-def _write(file: Path, text: str) -> None:
-    new = file.with_name(f".{file.name}.new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(file)
 
 
 async def open_letters(role: Role) -> int:
