@@ -27,8 +27,11 @@ from schemas.errors import HubError
 Work = Callable[[Role, Observer, asyncio.Event], Awaitable[None]]
 
 _PR_SET_PDEATHSIG = 1
-_GROWN = -1
-"""instead of an exit status: another generation of topics, which the next start works with"""
+_ANEW = -1
+"""instead of an exit status: the next start goes on, with another generation of topics or without what was left over"""
+_LAST_WORDS_SECONDS = 2.0
+STUCK = "role.stuck"
+"""the code of a process that had to end before its work did"""
 
 
 def _die_with_parent() -> None:
@@ -54,12 +57,14 @@ def run_role(
     *,
     own_path: bool = True,
     leave_seconds: float | None = None,
+    anew: frozenset[str] = frozenset({RoleGrown.code}),
 ) -> int:
     """Run one role until SIGTERM or SIGINT; return its exit status (0 stopped, 1 failed).
 
-    When the topics have grown it begins anew, under the same process id: whoever looks after it sees nothing of it.
-    Without `own_path` its work itself probes the way to the brokers. With `leave_seconds` the process ends so long
-    after its work at the latest: for work with a library whose tasks and threads may wait for brokers without end.
+    When the topics have grown, or its work ends with another of the codes `anew`, it begins anew, under the same
+    process id: whoever looks after it sees nothing of it. Without `own_path` its work itself probes the way to the
+    brokers. With `leave_seconds` the process ends at the latest so long after it was told to stop or its work has
+    ended: for a library whose tasks and threads wait for brokers without end.
     """
     _die_with_parent()
     settings = RoleSettings.from_environment()
@@ -72,8 +77,10 @@ def run_role(
         _announce(role.state_directory / "run.json", frame.url)
         frame.observer(Lifecycle("started", {"command": command, "principal": role.principal}))
         path = OwnPath(role, frame.observer, WatchSettings().watch_seconds * own_path)
-        status = loop_run(_leaving(_until_stopped(role, frame, command, work, path), leave_seconds))
-    if status == _GROWN:
+        leaving = _Leaving(leave_seconds, command, frame)
+        status = loop_run(_until_stopped(role, frame, command, work, path, leaving, anew))
+        leaving.left()
+    if status == _ANEW:
         _begin_anew()
     return status
 
@@ -82,20 +89,36 @@ def _begin_anew() -> None:
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
 
 
-async def _leaving(work: Awaitable[int], seconds: float | None) -> int:
-    """Have the process end `seconds` after its work, whoever still waits in it; everything is on disk by then."""
-    status = await work
+class _Leaving:
+    """Ends the process some time after it was told to stop or its work has ended, whoever still waits in it."""
 
-    def leave() -> None:
-        if status == _GROWN:
+    def __init__(self, seconds: float | None, command: str, frame: Frame) -> None:
+        """Without `seconds` it never does."""
+        self._seconds, self._command, self._frame = seconds, command, frame
+        self._timer: threading.Timer | None = None
+        self.status: int | None = None
+
+    def begin(self) -> None:
+        """From now on `seconds` are left; asked again it changes nothing."""
+        if self._seconds is not None and self._timer is None:
+            self._timer = threading.Timer(self._seconds, self._leave)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def left(self) -> None:
+        """The loop is closed; what is left is a thread that the interpreter would wait for, or nothing."""
+        others = (each for each in threading.enumerate() if each is not threading.main_thread() and not each.daemon)
+        if self._timer is not None and not any(others):
+            self._timer.cancel()
+
+    def _leave(self) -> None:
+        if self.status is None:
+            self._frame.observer(Lifecycle("failed", {"command": self._command, "code": STUCK}))
+            self.status = 1
+        self._frame.operations.flush(_LAST_WORDS_SECONDS)
+        if self.status == _ANEW:
             _begin_anew()
-        os._exit(status)
-
-    if seconds is not None:
-        timer = threading.Timer(seconds, leave)
-        timer.daemon = True
-        timer.start()
-    return status
+        os._exit(self.status)
 
 
 def configuration(settings: RoleSettings) -> dict[str, object]:
@@ -111,12 +134,19 @@ def codes(error: BaseException) -> set[str]:
     return {error.code if isinstance(error, HubError) else type(error).__name__}
 
 
-async def _until_stopped(role: Role, frame: Frame, command: str, work: Work, path: OwnPath) -> int:
+async def _until_stopped(
+    role: Role, frame: Frame, command: str, work: Work, path: OwnPath, leaving: _Leaving, anew: frozenset[str]
+) -> int:
     observer = frame.observer
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        stop.set()
+        leaving.begin()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, told)
     beside = (
         asyncio.create_task(frame.health.beat(observer), name="heartbeat"),
         asyncio.create_task(path.run(stop), name="own-path"),
@@ -128,13 +158,18 @@ async def _until_stopped(role: Role, frame: Frame, command: str, work: Work, pat
         try:
             await kept_current(role, observer, stop, lambda: work(role, observer, stop), report=reporter(role))
         except Exception as error:  # noqa: BLE001 - the log says class and place, never a text; then we end
-            if RoleGrown.code in codes(error):
-                observer(Lifecycle("stopped", {"command": command, "code": RoleGrown.code}))
-                return _GROWN
-            observer(Lifecycle("failed", {"command": command, "code": ",".join(sorted(codes(error)))}))
+            found = codes(error)
+            leaving.status = _ANEW if found & anew else 1
+            if found & anew:
+                observer(Lifecycle("stopped", {"command": command, "code": ",".join(sorted(found & anew))}))
+                return _ANEW
+            observer(Lifecycle("failed", {"command": command, "code": ",".join(sorted(found))}))
             tell_failure(error)
             return 1
+        else:
+            leaving.status = 0
         finally:
+            leaving.begin()
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 CONDITIONS = frozenset({"windows"})
 FAUST = "faust-streaming"
-_LEAVE_SECONDS = 10.0
-"""Faust's consumer has a thread of its own, and tasks that wait for brokers through every cancellation"""
+LEFT = "analysis.left"
+"""monitoring.analysis.service.ApplicationLeft; Faust is imported only when it is there"""
+_LEAVE_SECONDS = 17.0
+"""`up` waits 20 s; Faust's consumer has a thread of its own, and tasks that wait through every cancellation"""
 
 
 @reports_errors
@@ -33,6 +35,7 @@ def analyse(
     if not any(metadata.distributions(name=FAUST)):
         fail("cli.no-faust", "the analysis needs Faust", "pip install 'eltax-hub[analysis]'")
     from cli.role_process import run_role
+    from hub.standing import RoleGrown
 
     moment = _moment(until)
 
@@ -48,7 +51,8 @@ def analyse(
             analysis = Analysis(role, settings, observer, log.note, lambda: datetime.now(UTC), until=moment)
             await analysis.run(stop)
 
-    raise typer.Exit(run_role("monitor-analyse", CONDITIONS, work, leave_seconds=_LEAVE_SECONDS))
+    anew = frozenset({RoleGrown.code, LEFT})
+    raise typer.Exit(run_role("monitor-analyse", CONDITIONS, work, leave_seconds=_LEAVE_SECONDS, anew=anew))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -135,6 +135,7 @@ class Work:
         operations = self.app.topic(self.place.operations, key_serializer="raw", value_serializer="raw", internal=True)
         self.app.agent(operations, concurrency=1, name="lines")(self._guarded(self._lines, BATCH))
         self.app.agent(self.marks, concurrency=1, name="findings")(self._guarded(self._findings, MARKS_BATCH))
+        self.app.on_partitions_revoked.connect(self._reassigned)
         self.app.on_partitions_assigned.connect(self._reassigned)
 
     def _application(self) -> Any:
@@ -258,16 +259,20 @@ class Work:
 
     async def tick(self, *, final: bool = False) -> None:
         """Let time pass on partitions on which nothing waits: silence is found by nobody speaking."""
-        consumer = self.app.consumer
-        ours = [tp for tp in consumer.assignment() if tp.topic == self.place.operations]
-        now = self._now()
-        ends = await consumer.highwaters(*ours)
-        for tp in ours:
-            position = await consumer.position(tp)
-            at_work = any(message.tp.topic == tp.topic for message in consumer.unacked)
-            if position is not None and self._drained.look(tp.partition, position, ends[tp], at_work=at_work):
-                self._sources.idle(tp.partition, now, final=final)
+        for partition in await self._without_news():
+            self._sources.idle(partition, self._now(), final=final)
         await self._send(())
+
+    async def _without_news(self) -> set[int]:
+        """Partitions of the operations log that hold nothing that we have not worked on; none while they move."""
+        consumer, drained = self.app.consumer, self._drained
+        ours = [tp for tp in consumer.assignment() if tp.topic == self.place.operations]
+        ends = await consumer.highwaters(*ours)
+        positions = {tp.partition: await consumer.position(tp) for tp in ours}
+        at_work = any(each.tp.topic == self.place.operations and not each.acked for each in consumer.unacked)
+        if self.app.rebalancing or drained is not self._drained or None in positions.values():
+            return set()
+        return drained.look(positions, {tp.partition: end for tp, end in ends.items()}, at_work=at_work)
 
     def watermark(self) -> int | None:
         """Up to when all windows of our partitions are complete; None while that is not known."""

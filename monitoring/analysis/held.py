@@ -12,15 +12,16 @@ from typing import Any
 
 
 async def held(sent: Iterable[asyncio.Future[Any]]) -> None:
-    """Return when all records are held by Kafka; raise what the first that failed failed with.
+    """Return when all records are held by Kafka; raise what the first of them that failed has failed with.
 
     Who is cancelled while waiting cancels no record: it may be on its way.
     """
-    waiting = set(sent)
+    waiting = list(sent)
     if waiting:
-        done, _ = await asyncio.wait(waiting)
-        for each in done:
-            each.result()
+        await asyncio.wait(waiting)
+        errors = [error for each in waiting if (error := each.exception()) is not None]
+        if errors:
+            raise errors[0]
 
 
 class Changes:

@@ -22,11 +22,9 @@ class Sources:
         ahead, or a liar, must not make everybody else late."""
         until = self._until.get(partition, 0)
         late = 0
-        newest = until
         for each in at:
             late += each < until
-            newest = max(newest, min(each, now) - self._lateness)
-        self._until[partition] = newest
+            self._until[partition] = max(self._until.get(partition, 0), min(each, now) - self._lateness)
         return late
 
     def idle(self, partition: int, now: int, *, final: bool = False) -> None:
@@ -41,27 +39,38 @@ class Sources:
 class Drained:
     """Which partitions of the operations log hold nothing that we have not worked on. Offsets are of the next record.
 
-    That a partition was read to its end does not say so: what was read may wait in a queue that nobody sees into.
+    That a partition was read to its end does not say so: what was read may wait in a queue that nobody sees into. What
+    was read is worked on in that order, over all partitions. So whatever had been read at an earlier look is done when
+    something was done that was read after it, or when nothing has moved and nobody was at work at two looks.
     """
 
     def __init__(self) -> None:
         """Nothing was worked on."""
         self._done: dict[int, int] = {}
-        self._looked: dict[int, tuple[int, int]] = {}
+        self._earlier: dict[int, int] = {}
+        self._idle_at: dict[int, int] | None = None
 
     def worked(self, partition: int, offset: int) -> None:
         """Everything before an offset was worked on, and Kafka holds what came of it."""
-        self._done[partition] = offset
+        self._done[partition] = max(offset, self._done.get(partition, 0))
 
-    def look(self, partition: int, position: int, end: int, *, at_work: bool) -> bool:
-        """Say whether a partition that was read up to `position` holds nothing new. `at_work`: records are being worked
-        on, of whatever partition. Where a log ends in records that are never given to us, or that were worked on
-        before our time, two looks must be alike."""
-        done = self._done.get(partition, 0)
-        before, self._looked[partition] = self._looked.get(partition), (position, done)
-        if at_work:
-            del self._looked[partition]
-        return position >= end and (done >= position or (not at_work and before == (position, done)))
+    def look(self, positions: Mapping[int, int], ends: Mapping[int, int], *, at_work: bool) -> set[int]:
+        """Return the partitions that hold nothing new.
+
+        `positions` say how far each was read, `ends` where each ends; `at_work`: records are being worked on.
+        """
+        later = any(self._done.get(partition, 0) > offset for partition, offset in self._earlier.items())
+        still = not at_work and self._idle_at == positions
+        for partition, offset in (positions if still else self._earlier if later else {}).items():
+            self.worked(partition, offset)
+        if later or still or not self._earlier:
+            self._earlier = dict(positions)
+        self._idle_at = None if at_work else dict(positions)
+        return {
+            partition
+            for partition, offset in positions.items()
+            if offset >= ends[partition] and self._done.get(partition, 0) >= offset
+        }
 
 
 class Arrived:

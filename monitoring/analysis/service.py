@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import ClassVar, Final
 
 from consumers.patience import Patience, sleep
 from hub.envelope.times import to_ms
@@ -15,6 +14,7 @@ from hub.operations import Note
 from hub.role import Role
 from hub.transport.errors import BrokerUnavailable, from_client, translate
 from monitoring.analysis.application import Work
+from monitoring.analysis.bounded import done_before, ended
 from monitoring.analysis.findings import FILE, FindingStore
 from monitoring.analysis.settings import AnalysisSettings
 from monitoring.analysis.telling import Teller
@@ -26,9 +26,17 @@ STAGE: Final = "analysis"
 TICK_SECONDS: Final = 5.0
 _CONDITIONS_SECONDS: Final = 60.0
 _START_SECONDS: Final = 120.0
-_TICK_SECONDS: Final = 60.0
+_TICK_LIMIT_SECONDS: Final = 60.0
 """a tick asks brokers and waits until they hold a record"""
-_STOP_SECONDS: Final = 20.0
+_STOP_SECONDS: Final = 8.0
+"""with the farewell of the process less than whoever stops it waits"""
+
+
+class ApplicationLeft(HubError):
+    """Faust's application did not stop in time: it lives on beside us, and may still write what is out of date."""
+
+    code: ClassVar[str] = "analysis.left"
+    hint: ClassVar[str] = "The process begins anew by itself, from its state."
 
 
 class Analysis:
@@ -87,24 +95,25 @@ class Analysis:
                 raise
             raise translate(error) from error
         finally:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(_STOP_SECONDS):
-                    await work.app.stop()
+            if not await ended(work.app.stop(), _STOP_SECONDS) and not stop.is_set():
+                raise ApplicationLeft
         return True
 
     async def _lived(self, work: Work, going: Callable[[], None], stop: asyncio.Event) -> None:
-        if not await _before(work.app.start(), stop, _START_SECONDS, "analysis (start)"):
+        if not await done_before(work.app.start(), stop, _START_SECONDS, "analysis (start)"):
             return
         self._observer(Ready(CONDITION, True))
         going()
         read = asyncio.get_running_loop().time()
         while not stop.is_set():
-            if work.failed.done():
-                work.failed.result()
-            if work.app.crashed:
-                raise work.app.crash_reason or BrokerUnavailable("analysis")
-            if not await _before(work.tick(final=self._now() == self._until), stop, _TICK_SECONDS, "analysis (tick)"):
-                return
+            _look(work)
+            tick = work.tick(final=self._now() == self._until)
+            try:
+                if not await done_before(tick, stop, _TICK_LIMIT_SECONDS, "analysis (tick)"):
+                    return
+            except BrokerUnavailable:
+                _look(work)  # what ended the application says more than that it has ended
+                raise
             watermark = work.watermark()
             if self._until is not None and watermark is not None and watermark >= to_ms(self._until):
                 return
@@ -121,21 +130,9 @@ class Analysis:
             self._observer(Alarm(problem.code, STAGE))
 
 
-async def _before(work: Coroutine[Any, Any, None], stop: asyncio.Event, seconds: float, what: str) -> bool:
-    """Do something that may wait for brokers without end; return whether it was done, False if we were stopped before.
-
-    Raises BrokerUnavailable when it takes longer than `seconds`, and what it raises.
-    """
-    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    working.add_done_callback(lambda task: task.cancelled() or task.exception())  # when nobody waits for it any more
-    try:
-        await asyncio.wait((working, stopped), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            await working
-            return True
-        if stop.is_set():
-            return False
-        raise BrokerUnavailable(what)
-    finally:
-        working.cancel()
-        stopped.cancel()
+def _look(work: Work) -> None:
+    """Raise what ended an agent or the application."""
+    if work.failed.done():
+        work.failed.result()
+    if work.app.crashed:
+        raise work.app.crash_reason or BrokerUnavailable("analysis")

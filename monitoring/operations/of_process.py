@@ -111,6 +111,11 @@ class ProcessLog:
                     await task
                 self._sender = None
 
+    def flush(self, seconds: float) -> bool:
+        """Wait until what was told is on the disk, at most so long; False if it is not."""
+        self._flush()
+        return self._teller.flush(seconds)
+
     def close(self) -> None:
         """Write what was told, and end."""
         self._flush()

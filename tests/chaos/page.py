@@ -45,6 +45,7 @@ def rendered(day: Day, command: str, date: str, machine: str, left_out: Collecti
         "",
         "Recovery: from the end of the fault until every role is ready and all acknowledged before is on every",
         "output. Stall: the longest time without an acknowledgement from the beginning of the fault until then.",
+        "A registry that is away is not among the faults: no role asks one (docs/schema-registry.md).",
         "",
         "| after filings | fault | whom | what it is | lasted s | recovery s | stall s | restarted | reconciled |",
         "|---|---|---|---|---|---|---|---|---|",

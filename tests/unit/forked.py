@@ -1,7 +1,8 @@
 """Runs code in a process of its own that need not import anything again: what dies by kill -9 is tried by the dozen.
 
-One warm process imports what the code imports, forks for each run, and tells how the child ended. The child is as a
-process is for what these tests ask: its own memory, files, environment and crash point; a power cut of it is its own.
+One warm process imports what the code imports, forks for each run, and tells how the child ended. The child has its own
+memory, files, environment and crash point, and a power cut of it is its own. It is less than a fresh process: modules
+that read another variable while they are imported have read that of the warm one, and it does not wait for threads.
 """
 
 from __future__ import annotations
@@ -56,6 +57,14 @@ class _Warm:
                 stream.close()
 
     def run(self, code: str, directory: Path, environment: Mapping[str, str], seconds: float) -> Ended:
+        try:
+            return self._ask(code, directory, environment, seconds)
+        except BaseException:  # an answer may be under way that the next one would take for its own
+            self.close()
+            _warm.cache_clear()
+            raise
+
+    def _ask(self, code: str, directory: Path, environment: Mapping[str, str], seconds: float) -> Ended:
         assert self._process.stdin is not None and self._process.stdout is not None
         with tempfile.TemporaryDirectory() as place:
             out, err = Path(place) / "out", Path(place) / "err"
@@ -66,10 +75,10 @@ class _Warm:
             self._process.stdin.write(json.dumps(wanted) + "\n")
             ready, _, _ = select.select([self._process.stdout], [], [], seconds)
             if not ready:
-                self.close()
-                _warm.cache_clear()
                 raise subprocess.TimeoutExpired("a forked child", seconds)
-            return Ended(int(self._process.stdout.readline()), out.read_text(), err.read_text())
+            status = self._process.stdout.readline()
+            assert status, "the warm process has ended: what the code imports cannot be imported"
+            return Ended(int(status), out.read_text(), err.read_text())
 
 
 @cache
@@ -103,7 +112,7 @@ def _live(wanted: Mapping[str, Any]) -> None:
         sys.argv = ["-c", wanted["argument"]]
         exec(compile(wanted["code"], "<forked>", "exec"), {"__name__": "__main__"})
     except SystemExit as leave:
-        status = leave.code if isinstance(leave.code, int) else 1
+        status = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     except BaseException:
         traceback.print_exc()
         status = 1

@@ -38,7 +38,7 @@ async def test_marks_are_done_when_the_state_behind_them_is_held(
     marks = f"{namespace}.analysis-marks"
     handed: list[asyncio.Future[Any]] = []
     early: list[int] = []
-    acknowledged = 0
+    acknowledged = slowed = 0
     put, send, ack = ProducerBuffer.put, ProducerBuffer._send_pending, Stream.ack
 
     def hand(buffer: Any, sent: Any) -> None:
@@ -46,7 +46,9 @@ async def test_marks_are_done_when_the_state_behind_them_is_held(
         put(buffer, sent)
 
     async def slowly(buffer: Any, sent: Any) -> None:
-        if len(handed) < 12:  # beyond that the test would only last longer
+        nonlocal slowed
+        if slowed < 24:  # beyond that the test would only last longer
+            slowed += 1
             await asyncio.sleep(0.3)
         await send(buffer, sent)
 
@@ -70,7 +72,7 @@ async def test_marks_are_done_when_the_state_behind_them_is_held(
         tick_seconds=0.5,
     )
     await analysis.run(asyncio.Event())
-    assert acknowledged and handed
+    assert acknowledged and slowed
     assert not early, "acknowledged before Kafka held them"
 
 

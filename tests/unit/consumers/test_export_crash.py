@@ -16,7 +16,6 @@ from tests.unit.consumers.exporting import PASSWORD, Bench, document, generated,
 EXPORT = """
 import sys
 from pathlib import Path
-from tests.unit import forked
 from tests.unit.consumers.exporting import Bench
 Bench(Path(sys.argv[1])).export(encoding="cp932", on_missing="replace")
 """
