@@ -14,7 +14,6 @@ EVENTS, RATE, SEED = 480, 6.0, 20_261_126
 
 
 @pytest.mark.broker
-@pytest.mark.soak(target="soak")  # 130 s of processor, which `make test` does not have yet
 @pytest.mark.timeout(420)
 def test_nothing_acknowledged_is_lost_doubled_or_out_of_order_on_a_bad_day(tmp_path: Path) -> None:
     print(f"seed {SEED}")

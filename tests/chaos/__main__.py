@@ -18,7 +18,8 @@ from tests.chaos.page import as_json, rendered
 from tests.chaos.plan import NEEDS_FAKETIME, NEEDS_ROOT, Fault
 from tests.chaos.site import site
 
-RATE, OVERLOAD_SECONDS = 60.0, 30.0
+RATE = 60.0
+"""filings a second, if not told otherwise"""
 REPORTS = Path(__file__).parents[2] / "docs" / "reports"
 
 
@@ -32,13 +33,13 @@ def possible() -> set[Fault]:
     return found
 
 
-def command(said: argparse.Namespace) -> str:
-    """What to type for the same day."""
-    if said.faults or said.ask_in_the_end or said.overload_seconds != OVERLOAD_SECONDS:
+def command(said: argparse.Namespace, faults: set[Fault]) -> str:
+    """What to type for the same day; the faults that were caused are part of it, for the seed mixes them."""
+    if faults != {*Fault} or said.ask_in_the_end or said.overload_seconds is not None:
         words = ["--seed", said.seed, "--events", said.events, "--rate", f"{said.rate:g}"]
-        words += ["--faults", *said.faults] if said.faults else []
+        words += ["--faults", *sorted(faults)] if faults != {*Fault} else []
         words += ["--ask-in-the-end"] if said.ask_in_the_end else []
-        words += ["--overload-seconds", f"{said.overload_seconds:g}"]
+        words += ["--overload-seconds", f"{said.overload_seconds:g}"] if said.overload_seconds is not None else []
         return " ".join(["python -m tests.chaos", *map(str, words)])
     rate = "" if said.rate == RATE else f" RATE={said.rate:g}"
     return f"make chaos SEED={said.seed} EVENTS={said.events}{rate}"
@@ -52,9 +53,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=RATE, help="filings per second")
     parser.add_argument("--faults", nargs="*", choices=[each.value for each in Fault], help="all by default")
     parser.add_argument("--ask-in-the-end", action="store_true", help="reconcile once, not after each fault")
-    parser.add_argument(
-        "--overload-seconds", type=float, default=OVERLOAD_SECONDS, help="how long filings come ten times as fast"
-    )
+    parser.add_argument("--overload-seconds", type=float, help="how long filings come ten times as fast")
     parser.add_argument(
         "--report", nargs="?", const="", help="write docs/reports/chaos-NAME.md and .json; SEED by default"
     )
@@ -80,7 +79,7 @@ def main() -> int:
     machine = f"{os.cpu_count()} processors for everything, Python {platform.python_version()}"
     page = rendered(
         day,
-        command(said),
+        command(said, faults),
         f"{datetime.now(UTC):%Y-%m-%d}",
         machine,
         wanted - faults,

@@ -251,10 +251,12 @@ def clock_skewed(site: Site, draw: int) -> str:
 
 def overload(site: Site, draw: int) -> str:
     """Ten times the rate, and more than the portal takes: it makes filers wait and loses nothing."""
-    usual, until = site.load.rate, time.monotonic() + site.overload_seconds
+    usual, until, filed = site.load.rate, time.monotonic() + site.overload_seconds, site.load.filed + site.overload_most
     site.load.rate = 10 * usual
     try:
-        eventually(lambda: time.monotonic() >= until or site.load.done, site.overload_seconds + 60)
+        eventually(
+            lambda: time.monotonic() >= until or site.load.filed >= filed or site.load.done, site.overload_seconds + 60
+        )
     finally:
         site.load.rate = usual
     return "portal"

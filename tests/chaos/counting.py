@@ -34,12 +34,8 @@ class Counter:
 
     def __init__(self, home: Home, bootstrap: str, partitions: int) -> None:
         """Nothing is read yet."""
-        self._command = [
-            *_kcat(home, bootstrap),
-            "-e",
-            "-X",
-            "fetch.wait.max.ms=10",
-        ]  # it ends at the first empty answer
+        # with -e it ends at the first empty answer, so brokers need not wait before they give one
+        self._command = [*_kcat(home, bootstrap), "-e", "-X", "fetch.wait.max.ms=10"]
         self._partitions = partitions
         self._next: dict[tuple[str, int], int] = {}
         self._keys: dict[str, dict[int, list[str]]] = {}
@@ -71,10 +67,11 @@ class Watch:
     For waiting only: a follower that lost its brokers begins anew, so it cannot count. What holds, Counter reads.
     """
 
-    def __init__(self, home: Home, bootstrap: str, topics: Sequence[str]) -> None:
-        """Begins when it is entered."""
-        self._command = [
-            *_kcat(home, bootstrap), "-E", "-o", "beginning", "-f", "%k\n",
+    def __init__(self, home: Home, bootstrap: str, topics: Sequence[str], log: Path) -> None:
+        """Begins when it is entered. What kcat complains of goes to `log`."""
+        self._log = log
+        self._command = [  # without -E: who finds no broker at all ends, so that none outlives the brokers
+            *_kcat(home, bootstrap), "-o", "beginning", "-f", "%k\n",
             "-X", "socket.timeout.ms=6000", "-X", "reconnect.backoff.max.ms=1000", "-X", "fetch.wait.max.ms=200",
         ]  # fmt: skip
         self._keys: dict[str, set[str]] = {topic: set() for topic in topics}
@@ -111,13 +108,14 @@ class Watch:
             with self._lock:
                 if self._closed.is_set():
                     return
-                process = subprocess.Popen(
-                    [*self._command, "-t", topic], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-                )
+                with self._log.open("ab") as log:
+                    process = subprocess.Popen(
+                        [*self._command, "-t", topic], stdout=subprocess.PIPE, stderr=log, start_new_session=True
+                    )
                 self._running[topic] = process
             assert process.stdout is not None
             with process.stdout as lines:
                 for line in lines:
-                    come.add(line.rstrip(b"\n").decode("ascii"))
+                    come.add(line.rstrip(b"\n").decode("ascii", "replace"))
             process.wait()
             self._closed.wait(0.2)

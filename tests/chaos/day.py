@@ -72,13 +72,14 @@ Tell = Callable[[str], None]
 def live(
     site: Site, seed: int, events: int, faults: Collection[Fault], *, ask_each_time: bool, tell: Tell = print
 ) -> Day:
-    """Live through it. Raises AssertionError if the hub does not recover in time."""
+    """Live through it. Raises AssertionError if the hub does not recover in time, or the day is too short."""
     day = Day(seed, events, site.load.rate)
     began = time.monotonic()
     eventually(lambda: len(site.load.answers) > 20, READY_SECONDS)
     before = site.weights()
     for moment in plan(seed, events, faults):
         eventually(lambda after=moment.after: site.load.filed >= after or site.load.done, 3_600)  # type: ignore[misc]
+        assert not site.load.done, f"all is filed before {moment.fault}: nobody would notice"
         row = _suffer(site, moment, ask_each_time=ask_each_time)
         day.rows.append(row)
         tell(
@@ -92,6 +93,7 @@ def live(
     day.acknowledged = len({each.event_id for each in site.load.answers})
     day.duplicates = sum(each.status == "duplicate" for each in site.load.answers)
     day.portals = site.load.portals
+    site.count_anew()
     day.judgement = _judged(site)
     _, outputs = site.records()
     day.records = sum(len(ids) for found in outputs.values() for ids in found.values())

@@ -32,20 +32,26 @@ STORE: Final = "review-131041"
 SMALL_BROKER: Final = 3
 _BROKER_MIB, _STORE_MIB = 2_048, 1_024
 READY_SECONDS: Final = 120.0
+OVERLOAD_SECONDS: Final = 30.0
+"""of a day that also has other faults"""
 
 
 class Site:
     """What faults are caused on."""
 
-    def __init__(self, hub: Hub, load: Load, disks: bool, overload_seconds: float) -> None:
-        """Everything runs; `disks` tells whether those of one broker and one desk are small."""
-        self.hub, self.load, self.disks, self.overload_seconds = hub, load, disks, overload_seconds
+    def __init__(self, hub: Hub, load: Load, log: Path, disks: bool, overload: tuple[float, int]) -> None:
+        """Everything runs; `disks` tells whether those of one broker and one desk are small.
+
+        An overload lasts `overload` seconds or filings, whichever is less. `log` is where followers complain.
+        """
+        self.hub, self.load, self.disks = hub, load, disks
+        self.overload_seconds, self.overload_most = overload
         kafka = hub.stack.kafka
         assert isinstance(kafka, LocalCluster)
         self.cluster = kafka
         self.restarts = 0
         self._counter = Counter(hub.home, kafka.bootstrap, PARTITIONS)
-        self.watch = Watch(hub.home, kafka.bootstrap, list(self.tenant_of_topic))
+        self.watch = Watch(hub.home, kafka.bootstrap, list(self.tenant_of_topic), log)
 
     @property
     def tenants(self) -> list[str]:
@@ -108,6 +114,10 @@ class Site:
         """Whether every role says that it is ready; who has ended is started again."""
         return not self.tend() and all(role.ready() for role in list(self.roles.values()))
 
+    def count_anew(self) -> None:
+        """Forget what was counted: what was there once and is not any more would be taken for there."""
+        self._counter = Counter(self.hub.home, self.cluster.bootstrap, PARTITIONS)
+
     def records(self) -> tuple[dict[int, list[str]], dict[str, dict[int, list[str]]]]:
         """Ids of events on the input, and on each output, by partition in the order of offsets."""
         filed = names.submissions(self.namespace)
@@ -136,9 +146,17 @@ def _is_event(key: str) -> bool:
 
 @contextmanager
 def site(
-    directory: Path, *, seed: int, events: int, rate: float, disks: bool = False, overload_seconds: float = 30.0
+    directory: Path,
+    *,
+    seed: int,
+    events: int,
+    rate: float,
+    disks: bool = False,
+    overload_seconds: float | None = None,
 ) -> Iterator[Site]:
     """Start everything, and the filing of `events` submissions at `rate` a second; stop everything in the end.
+
+    An overload lasts `overload_seconds`, or half a minute and a tenth of the day's filings at most.
 
     With `disks` (root only) one broker and one desk have file systems of their own that can be filled.
     """
@@ -162,11 +180,12 @@ def site(
         load = Load(
             hub.environment(), directory / "portal.stderr", generate(seed, events, tenants, rehearsal=True), rate
         )
-        found = Site(hub, load, disks, overload_seconds)
+        overload = (OVERLOAD_SECONDS, events // 10) if overload_seconds is None else (overload_seconds, events)
+        found = Site(hub, load, home.logs / "followers.stderr", disks, overload)
         found.start_role(SECOND)
         eventually(found.ready, READY_SECONDS)
-        load.start()
         stack.enter_context(found.watch)
+        load.start()
         try:
             yield found
         except BaseException:
