@@ -53,7 +53,7 @@ log and sequence. The watermark (`hub_analysis_watermark_seconds`) is the time u
 the newest line of each partition less `HUB_ANALYSIS_LATENESS_SECONDS`, or the present where nothing waits, and of all
 partitions the least. What comes later is counted in `hub_analysis_late_total` and changes its windows all the same
 while they are kept ({kept} hours behind the watermark); after that it is looked at by itself. A line from the future
-moves nothing. Silence is judged when the watermark has passed it.
+moves nothing, nor do the lines of the analysis itself. Silence is judged when the watermark has passed it.
 
 `monitor analyse --until 2026-02-01T00:00:00+09:00` analyses all that is there up to a moment, and ends.
 
