@@ -50,7 +50,10 @@ def alerts(limits: Limits) -> tuple[Alert, ...]:
         ),
         Alert(
             "HubAnalysisSilent",
-            f"time() - max(hub_analysis_watermark_seconds) > {limits.analysis_seconds}", "5m",
+            f"time() - max(hub_analysis_watermark_seconds) > {limits.analysis_seconds}"
+            # it runs, and not one watermark came: a partition that never counts as drained would hide silence for good
+            f' or {limits.analysis_seconds} + 0 * max(hub_ready{{condition="windows"}})'
+            " unless max(hub_analysis_watermark_seconds)", "5m",
             Severity.TICKET, Team.MONITOR,
             "The operations log has not been analysed for {{ $value | humanizeDuration }}.",
             "操作記録の分析が {{ $value | humanizeDuration }} 遅れています。",

@@ -324,8 +324,18 @@ OPERATIONS: Final = (
     ),
     case(
         "HubAnalysisSilent",
-        always("hub_analysis_watermark_seconds", 1500 - LIMITS.analysis_seconds - 1),
-        always("hub_analysis_watermark_seconds", 1800 - LIMITS.analysis_seconds),
+        (
+            always("hub_analysis_watermark_seconds", 1500 - LIMITS.analysis_seconds - 1),
+            always('hub_ready{instance="analysis",condition="windows"}', 1),
+        ),
+        (
+            always("hub_analysis_watermark_seconds", 1800 - LIMITS.analysis_seconds),
+            {
+                **always("hub_analysis_watermark_seconds", 1800 - LIMITS.analysis_seconds),
+                **always('hub_ready{instance="analysis",condition="windows"}', 1),
+            },
+            always('hub_ready{instance="router",condition="fenced"}', 1),
+        ),
     ),
     risen("HubAnalysisRefuses", 'hub_analysis_refused_total{instance="analysis",reason="signature"}'),
 )
