@@ -10,7 +10,7 @@ from tests.chaos.day import live
 from tests.chaos.plan import SMOKE
 from tests.chaos.site import site
 
-EVENTS, RATE, SEED = 480, 6.0, 20_261_126
+EVENTS, RATE, SEED = 200, 4.0, 20_261_126
 
 
 @pytest.mark.broker

@@ -42,6 +42,8 @@ class Load:
         """`rate` is filings per second; nothing is filed before `start`."""
         self._environment, self._log_path, self._documents = dict(environment), log, documents
         self.rate = rate
+        self.most: float = float("inf")
+        """how many may be filed so far"""
         self.answers: list[Answer] = []
         self.filed = 0
         self.tenants: dict[str, str] = {}
@@ -141,7 +143,7 @@ class Load:
         began, owed = time.monotonic(), 0.0
         try:
             for document in self._documents:
-                while (owed < 1 or self.waiting >= _MOST_WAITING) and not self._stop.is_set():
+                while self._held(owed) and not self._stop.is_set():
                     time.sleep(_TICK_SECONDS)
                     now = time.monotonic()
                     owed, began = min(owed + (now - began) * self.rate, 2 * self.rate), now
@@ -158,6 +160,10 @@ class Load:
             self._ended.set()
         except BaseException as problem:
             self._problem = problem
+
+    def _held(self, owed: float) -> bool:
+        """Whether the next one has to wait, with so many owed by now."""
+        return owed < 1 or self.filed >= self.most or self.waiting >= _MOST_WAITING
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None

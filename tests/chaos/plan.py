@@ -94,6 +94,16 @@ def plan(seed: int, events: int, faults: Collection[Fault]) -> tuple[Moment, ...
     )
 
 
+def kept_back(events: int, faults: int, left: int) -> tuple[int, int]:
+    """How many may be filed until the next fault is healed, and until it is over; `left` faults are to come with it.
+
+    Nothing is kept back before three quarters of the day are filed; then each fault to come has its share before it is
+    healed and after, or a day whose faults last long would end with a hub that has nothing to do.
+    """
+    share = max(1, events // (8 * faults))
+    return events - (2 * left - 1) * share, events - (2 * left - 2) * share
+
+
 def chosen(draw: int, victims: Sequence[str]) -> str:
     """The victim that a draw means."""
     return victims[draw % len(victims)]

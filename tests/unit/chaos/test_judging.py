@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.chaos.judging import Judgement, judge
-from tests.chaos.plan import MEANING, SMOKE, Fault, plan
+from tests.chaos.plan import MEANING, SMOKE, Fault, kept_back, plan
 
 FILED = {0: ["a", "b", "c", "b"], 1: ["d", "e"]}
 TENANTS = {"a": "131041", "b": "999997", "c": "131041", "d": "131041", "e": "999997"}
@@ -83,3 +83,14 @@ def test_a_plan_is_the_same_for_a_seed_and_another_for_another() -> None:
 
 def test_every_fault_is_explained_and_the_smoke_has_five() -> None:
     assert MEANING.keys() == {*Fault} and len({*SMOKE}) == 5
+
+
+def test_each_fault_has_something_left_to_file() -> None:
+    filed = 0
+    for left in range(22, 0, -1):
+        healed, over = kept_back(100_000, 22, left)
+        assert filed < healed < over
+        filed = over
+    assert filed == 100_000
+    assert kept_back(100_000, 22, 22)[0] > 75_000
+    assert kept_back(10, 22, 1) == (9, 10)
