@@ -18,7 +18,7 @@ from tests.chaos.page import as_json, rendered
 from tests.chaos.plan import NEEDS_FAKETIME, NEEDS_ROOT, Fault
 from tests.chaos.site import site
 
-RATE = 60.0
+RATE = 120.0
 """filings a second, if not told otherwise"""
 REPORTS = Path(__file__).parents[2] / "docs" / "reports"
 
