@@ -14,6 +14,7 @@ EVENTS, RATE, SEED = 200, 4.0, 20_261_126
 
 
 @pytest.mark.broker
+@pytest.mark.soak(target="soak")  # 110 s of processor, which `make test` does not have yet: 758 s with it, 720 may be
 @pytest.mark.timeout(420)
 def test_nothing_acknowledged_is_lost_doubled_or_out_of_order_on_a_bad_day(tmp_path: Path) -> None:
     print(f"seed {SEED}")
