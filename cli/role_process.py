@@ -57,11 +57,11 @@ def run_role(
     *,
     own_path: bool = True,
     leave_seconds: float | None = None,
-    anew: frozenset[str] = frozenset({RoleGrown.code}),
+    anew: frozenset[str] = frozenset(),
 ) -> int:
     """Run one role until SIGTERM or SIGINT; return its exit status (0 stopped, 1 failed).
 
-    When the topics have grown, or its work ends with another of the codes `anew`, it begins anew, under the same
+    When the topics have grown, or its work ends with one of the codes `anew`, it begins anew, under the same
     process id: whoever looks after it sees nothing of it. Without `own_path` its work itself probes the way to the
     brokers. With `leave_seconds` the process ends at the latest so long after it was told to stop or its work has
     ended: for a library whose tasks and threads wait for brokers without end.
@@ -78,7 +78,7 @@ def run_role(
         frame.observer(Lifecycle("started", {"command": command, "principal": role.principal}))
         path = OwnPath(role, frame.observer, WatchSettings().watch_seconds * own_path)
         leaving = _Leaving(leave_seconds, command, frame)
-        status = loop_run(_until_stopped(role, frame, command, work, path, leaving, anew))
+        status = loop_run(_until_stopped(role, frame, command, work, path, leaving, anew | {RoleGrown.code}))
         leaving.left()
     if status == _ANEW:
         _begin_anew()
@@ -159,9 +159,10 @@ async def _until_stopped(
             await kept_current(role, observer, stop, lambda: work(role, observer, stop), report=reporter(role))
         except Exception as error:  # noqa: BLE001 - the log says class and place, never a text; then we end
             found = codes(error)
-            leaving.status = _ANEW if found & anew else 1
-            if found & anew:
-                observer(Lifecycle("stopped", {"command": command, "code": ",".join(sorted(found & anew))}))
+            again = found & anew
+            leaving.status = _ANEW if again else 1
+            if again:
+                observer(Lifecycle("stopped", {"command": command, "code": ",".join(sorted(again))}))
                 return _ANEW
             observer(Lifecycle("failed", {"command": command, "code": ",".join(sorted(found))}))
             tell_failure(error)

@@ -35,7 +35,6 @@ def analyse(
     if not any(metadata.distributions(name=FAUST)):
         fail("cli.no-faust", "the analysis needs Faust", "pip install 'eltax-hub[analysis]'")
     from cli.role_process import run_role
-    from hub.standing import RoleGrown
 
     moment = _moment(until)
 
@@ -51,7 +50,7 @@ def analyse(
             analysis = Analysis(role, settings, observer, log.note, lambda: datetime.now(UTC), until=moment)
             await analysis.run(stop)
 
-    anew = frozenset({RoleGrown.code, LEFT})
+    anew = frozenset({LEFT})
     raise typer.Exit(run_role("monitor-analyse", CONDITIONS, work, leave_seconds=_LEAVE_SECONDS, anew=anew))
 
 

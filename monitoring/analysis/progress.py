@@ -20,12 +20,12 @@ class Sources:
     def take(self, partition: int, at: Iterable[int], now: int) -> int:
         """Take the times of lines; return how many were late. A time in the future counts as now: a clock that runs
         ahead, or a liar, must not make everybody else late."""
+        times = list(at)
+        if not times:  # a partition has not spoken from which nothing was taken
+            return 0
         until = self._until.get(partition, 0)
-        late = 0
-        for each in at:
-            late += each < until
-            self._until[partition] = max(self._until.get(partition, 0), min(each, now) - self._lateness)
-        return late
+        self._until[partition] = max(until, min(max(times), now) - self._lateness)
+        return sum(each < until for each in times)
 
     def idle(self, partition: int, now: int, *, final: bool = False) -> None:
         """Nothing waits on a partition: what is not here by now is late, at once if the clock has reached its end."""

@@ -154,20 +154,26 @@ class Desk:
         shutil.rmtree(directory / "keys")
         FileKeyStore(directory / "keys", passphrase).save_identity(key)
 
-    @contextmanager
-    def analysing(self, month: Month, until: datetime | None = None) -> Iterator[subprocess.Popen[bytes]]:
-        """`monitor analyse --until` the month's end or another moment, as a process; killed on leaving."""
-        settings = self.settings("analysis")
-        listed = self.home / "erased"
-        listed.write_text(f"{ERASED} {month.days()[0].isoformat()}T00:00:00+09:00\n")
-        environment = {
+    def environment(self, principal: str) -> dict[str, str]:
+        """What a process of a role is told; its log is `<principal>.log`."""
+        settings = self.settings(principal)
+        return {
             **{name: value for name, value in os.environ.items() if not name.startswith("HUB_")},
             "HUB_ROLE_DIR": str(settings.role_dir),
             "HUB_BOOTSTRAP": settings.bootstrap,
             "HUB_NAMESPACE": settings.namespace,
             "HUB_PARTITIONS": str(PARTITIONS),
             "HUB_PARENT_PID": str(os.getpid()),
-            "HUB_LOG_FILE": str(self.home / "analysis.log"),
+            "HUB_LOG_FILE": str(self.home / f"{principal}.log"),
+        }
+
+    @contextmanager
+    def analysing(self, month: Month, until: datetime | None = None) -> Iterator[subprocess.Popen[bytes]]:
+        """`monitor analyse --until` the month's end or another moment, as a process; killed on leaving."""
+        listed = self.home / "erased"
+        listed.write_text(f"{ERASED} {month.days()[0].isoformat()}T00:00:00+09:00\n")
+        environment = {
+            **self.environment("analysis"),
             "HUB_ANALYSIS_ERASED_FILE": str(listed),
             "HUB_ANALYSIS_AUTOMATIC": '["nightly"]',
         }

@@ -26,15 +26,21 @@ from tests.watch.month import Month, plants
 from tests.watch.test_analysis import until
 
 
+async def small_month(kafka: TestKafka, namespace: str, home: Path) -> tuple[Desk, Month]:
+    """A month of 2,000 lines with every anomaly, written."""
+    clean = Month(2_000, 7, namespace)
+    month = replace(clean, plants=plants(clean))
+    desk = await Desk.prepare(kafka, home, month)
+    await desk.write(month, late="admin", repeats=random.Random(7), written=lambda _: None)
+    return desk, month
+
+
 @pytest.mark.broker
 @pytest.mark.timeout(180)
 async def test_marks_are_done_when_the_state_behind_them_is_held(
     kafka: TestKafka, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clean = Month(2_000, 7, namespace)
-    month = replace(clean, plants=plants(clean))
-    desk = await Desk.prepare(kafka, tmp_path, month)
-    await desk.write(month, late="admin", repeats=random.Random(7), written=lambda _: None)
+    desk, month = await small_month(kafka, namespace, tmp_path)
     marks = f"{namespace}.analysis-marks"
     handed: list[asyncio.Future[Any]] = []
     early: list[int] = []
@@ -80,10 +86,7 @@ async def test_marks_are_done_when_the_state_behind_them_is_held(
 @pytest.mark.soak(target="watch-long")  # it waits, a minute, for nobody
 @pytest.mark.timeout(180)
 async def test_it_stops_though_no_broker_answers(kafka: TestKafka, namespace: str, tmp_path: Path) -> None:
-    clean = Month(2_000, 7, namespace)
-    month = replace(clean, plants=plants(clean))
-    desk = await Desk.prepare(kafka, tmp_path, month)
-    await desk.write(month, late="admin", repeats=random.Random(7), written=lambda _: None)
+    desk, month = await small_month(kafka, namespace, tmp_path)
     with desk.analysing(month, until=datetime.now(UTC) + timedelta(days=1)) as process:
         until(lambda: bool(desk.findings(month)), process, 60)
         kafka.kafka.freeze()

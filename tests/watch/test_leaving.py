@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -55,16 +54,7 @@ def ended(desk: Desk, home: Path, kind: str) -> tuple[int, list[dict[str, object
     """Exit status, lines of the log, and how often the work began."""
     program = home / "program.py"
     program.write_text(PROGRAM)
-    settings = desk.settings("analysis")
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("HUB_")},
-        "PYTHONPATH": str(Path.cwd()),
-        "HUB_ROLE_DIR": str(settings.role_dir),
-        "HUB_BOOTSTRAP": settings.bootstrap,
-        "HUB_NAMESPACE": settings.namespace,
-        "HUB_PARTITIONS": str(settings.partitions),
-        "HUB_LOG_FILE": str(home / "log"),
-    }
+    environment = {**desk.environment("analysis"), "PYTHONPATH": str(Path.cwd())}
     process = subprocess.Popen([sys.executable, str(program), kind, str(home)], env=environment)
     try:
         begun = home / "begun"
@@ -75,7 +65,7 @@ def ended(desk: Desk, home: Path, kind: str) -> tuple[int, list[dict[str, object
     finally:
         process.kill()
         process.wait()
-    lines = [json.loads(line) for line in (home / "log").read_text().splitlines()]
+    lines = [json.loads(line) for line in (home / "analysis.log").read_text().splitlines()]
     return status, lines, len(begun.read_text())
 
 
